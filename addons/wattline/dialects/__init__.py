@@ -1,0 +1,1 @@
+"""Floor 2: sans-io translation between a provider's wire format and the neutral types."""

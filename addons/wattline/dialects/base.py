@@ -1,0 +1,128 @@
+"""What a dialect must be able to do. All of it is sans-io."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wattline.base.errors import Fault
+from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.http import Request, Whole
+from wattline.wire.piece import Piece
+from wattline.wire.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a path leads: which dialect and operation, and the path below the provider's base URL."""
+
+    dialect: str
+    operation: Operation
+    upstream_path: str
+    """For example `/chat/completions`: appended to a target's base URL."""
+    json: bool = True
+    """The body is JSON (False: multipart upload)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What an answer cost, ready for the wire. `micro` is None when no rate is known."""
+
+    micro: int | None
+
+    @property
+    def json(self) -> str:
+        """A JSON number with no trailing zeros (`15.75`), or `null`."""
+        if self.micro is None:
+            return "null"
+        whole, part = divmod(abs(self.micro), 1_000_000)
+        sign = "-" if self.micro < 0 else ""
+        return f"{sign}{whole}.{part:06d}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole (not streamed) answer of an upstream, as far as metering needs it.
+
+    `usage` is None when the answer has none; `error` is a status-like word for an error inside a 2xx;
+    `sound` is False when the body is not what the operation promises (HTML, empty, cut JSON).
+    """
+
+    usage: Usage | None
+    sound: bool = True
+    bad_usage: bool = False
+    error: str | None = None
+    output: int = 0
+    model: str | None = None
+
+
+class StreamReader(Protocol):
+    """Bytes in, pieces out, at any chunk boundary, with bounded memory."""
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Pieces that `data` completes. Raises `EventTooLarge` past the bound of one event."""
+        ...
+
+    def rest(self) -> bytes:
+        """Bytes after the last complete event (at the upstream's end)."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """The dialect's end marker has been seen."""
+        ...
+
+
+class Dialect(Protocol):
+    """One API's shapes. Stateless; one instance serves all calls."""
+
+    name: str
+
+    def read_call(
+        self,
+        request: Request,
+        route: Route,
+        body: Mapping[str, Any],
+        principal: Principal,
+        path: str,
+    ) -> Call:
+        """The neutral call. Raises `ClientFault` naming the field at fault."""
+        ...
+
+    def write_body(self, body: bytes, call: Call, model: str, defaults: Mapping[str, Any]) -> bytes:
+        """The body for a target: `model` replaced, `include_usage` asked for in streams, `defaults`
+        added where the client set nothing; every other byte as the client sent it."""
+        ...
+
+    def reader(self, call: Call) -> StreamReader:
+        """A fresh reader for one streamed answer."""
+        ...
+
+    def read_answer(self, call: Call, body: bytes) -> Answer:
+        """What a whole 2xx body says."""
+        ...
+
+    def write_answer(self, call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
+        """The whole body with `usage.energy` spliced in (and the usage, where it had none)."""
+        ...
+
+    def write_usage(self, call: Call, piece: Piece | None, usage: Usage, energy: Energy) -> bytes:
+        """The stream's usage event with energy. `piece` is the upstream's own, if it sent one."""
+        ...
+
+    def error(self, fault: Fault, call_id: str) -> Whole:
+        """A fault as this dialect's clients expect it, headers included."""
+        ...
+
+    def stream_error(self, fault: Fault, call_id: str) -> bytes:
+        """The error event for a stream that broke after its first output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's JSON body: the bytes as they came and what they mean."""
+
+    raw: bytes = field(repr=False)
+    value: Mapping[str, Any] = field(repr=False)

@@ -1,0 +1,45 @@
+"""What a decision is: the ordered targets for a call, and why each other one is not among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wattline.rules.book import Deny, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A target that the rule named and that can't be tried now."""
+
+    target: str
+    code: str
+    """`unavailable`, `window_full`, `resting`, `dialect`, …"""
+    reason: str
+    retry_after: float | None = None
+    """Seconds until it may be tried again, when that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Pure data: what `decide` says and `explain` prints.
+
+    Exactly one of these holds: `targets` is not empty; `deny` is set; `passed` is True; or nothing can
+    be tried, and `skipped` says why (it is empty when the model is unknown).
+    """
+
+    rule: str | None
+    position: int | None
+    """0-based place of the rule in the book."""
+    targets: tuple[Target, ...]
+    skipped: tuple[Skip, ...] = ()
+    deny: Deny | None = None
+    passed: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    on: frozenset[str] = frozenset()
+    reasons: tuple[str, ...] = ()
+    """What else a reader should know: `tier large for fast`, `demo: no provider key is set`, …"""
+    version: str = ""
+    """The book's."""

@@ -1,0 +1,1 @@
+"""Floor 2: the shape, loading and compiled form of rules.yaml."""

@@ -1,0 +1,279 @@
+"""The compiled form of rules.yaml: immutable, fast to ask, swapped whole on reload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Protocol
+
+from wattline.base.origin import AuthStyle, Credential, Origin
+from wattline.wire.call import Call
+
+TIERS = ("fast", "medium", "large", "reasoning")
+"""From the lowest to the highest."""
+
+
+class Scope(StrEnum):
+    """Whose calls a window counts together."""
+
+    PROVIDER = "provider"
+    PRINCIPAL = "principal"
+    ADDRESS = "address"
+    GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `calls` calls and `tokens` tokens (None: no limit) in any `per` seconds."""
+
+    name: str
+    per: float
+    calls: int | None = None
+    tokens: int | None = None
+    scope: Scope = Scope.PROVIDER
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for each phase of one attempt: TCP and TLS, head, between pieces, all of it."""
+
+    connect: float = 5.0
+    first_byte: float = 120.0
+    idle: float = 60.0
+    total: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderModel:
+    """A model that a provider lists."""
+
+    id: str
+    tier: str | None = None
+    context: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One upstream account. `unavailable` says why it can't be used, None when it can."""
+
+    name: str
+    dialect: str
+    origin: Origin
+    base_path: str
+    """Path of the base URL without a trailing slash, for example `/v1` or an empty string."""
+    auth: AuthStyle
+    credential: Credential | None
+    windows: tuple[Window, ...]
+    timeouts: Timeouts
+    models: tuple[ProviderModel, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """Fixed headers that this provider wants, for example `anthropic-version`."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Body fields added where the client set nothing."""
+    unavailable: str | None = None
+    demo: bool = False
+    retries: int = 0
+    """Further tries of this provider in one call before the next target."""
+
+    def __repr__(self) -> str:
+        state = "ready" if self.unavailable is None else f"unavailable: {self.unavailable}"
+        return f"<Provider {self.name} {self.origin}{self.base_path} {state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider and the model name it knows. `entry` is its name in rules.yaml."""
+
+    provider: Provider
+    model: str
+    entry: str
+    rate: Fraction | None = None
+    """Tokens for one unit of energy before the margin; None: unknown."""
+    timeouts: Timeouts | None = None
+    """Only when the model's own differ from the provider's."""
+
+    def __str__(self) -> str:
+        return f"{self.provider.name}/{self.model}"
+
+
+class Facts(Protocol):
+    """What conditions may ask beside the call itself."""
+
+    def fill(self, window: Window, key: str, now: float) -> float:
+        """How full a window is, 0.0 to 1.0."""
+        ...
+
+    def balance(self, principal: str) -> int | None:
+        """Micro-units of energy left; None when the principal has no limit."""
+        ...
+
+    def healthy(self, provider: str, now: float) -> bool:
+        """The provider is not resting."""
+        ...
+
+
+class Condition(Protocol):
+    """One line of a `when`. Compiled once, asked often."""
+
+    field: str
+
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        """Whether it holds. Total: never raises."""
+        ...
+
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        """`model is 'gpt-4o', wanted 'claude-*'`: for explain, after `test` said no."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tiered:
+    """`try: {tier: …}`: for each provider in order its best model of that tier (C-090..C-092)."""
+
+    tier: str
+    providers: tuple[Provider, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`try: model`: the chain of the called model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`try: [a, b]` or `try: {chain: …}`: these targets in order."""
+
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """`try: {weighted: {a: 3, b: 1}}`: the first drawn by weight, the others after it by weight."""
+
+    choices: tuple[tuple[Target, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """`deny:`: a message for the client and its status."""
+
+    message: str
+    status: int = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """`pass: true`: to the host that the client named, with the client's own key, metered."""
+
+
+Action = Tiered | Asked | Listed | Weighted | Deny | Pass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`when` (conditions, all must hold) and what to do then."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+    action: Action
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """`set: {defaults: …}`: body fields added where the client set nothing."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """`set: {override: …}`: body fields replaced."""
+    on: frozenset[str] = frozenset()
+    """Further outcomes that move on to the next target, for example `context_length`."""
+    line: int = 0
+    """1-based line in rules.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds at the gate; bytes and seconds."""
+
+    head_bytes: int = 65_536
+    head_seconds: float = 10.0
+    json_bytes: int = 32 * 1024 * 1024
+    upload_bytes: int = 300 * 1024 * 1024
+    json_depth: int = 128
+    inflate_ratio: int = 100
+    connections_per_address: int = 1_000
+    answer_bytes: int = 8 * 1024 * 1024
+    """A whole answer up to this size is held, so that it can still fail over."""
+    deadline: float = 300.0
+    """Seconds for the whole call, all attempts together."""
+    retry_after_cap: float = 60.0
+    grace: float = 10.0
+    """Seconds that open streams get at shutdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    host: str = "127.0.0.1"
+    port: int = 8088
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """`open` (loopback only) or `keys`: SHA-256 of each key to the principal's name."""
+
+    mode: str = "open"
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """What the forward proxy may reach beside `intercept`: `public`, `listed` or `none`."""
+
+    policy: str = "public"
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = (80, 443)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRules:
+    sync: str = "normal"
+    """`normal` or `full`: see docs/operations.md for what each promises."""
+    down: str = "refuse"
+    """`refuse` or `allow`: what happens to calls while the ledger can't be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything an operator decided. `version` is a short hash of the file and of what it drew from
+    the environment, so that two equal versions route equally."""
+
+    version: str
+    listen: Listen
+    intercept: tuple[str, ...]
+    tunnel: Tunnel
+    auth: Auth
+    providers: Mapping[str, Provider]
+    models: Mapping[str, tuple[Target, ...]]
+    """Entry or alias to its chain, the entry's own target first unless its chain says otherwise."""
+    rules: tuple[Rule, ...]
+    windows: tuple[Window, ...]
+    """Windows over callers: scope principal, address or global."""
+    margin: Fraction
+    limits: Limits
+    ledger: LedgerRules
+    log_level: str = "info"
+    default_rate: Fraction | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Some provider other than the demo can be used."""
+        return any(p.unavailable is None and not p.demo for p in self.providers.values())
+
+    def intercepts(self, host: str) -> bool:
+        """`host` is one of ours: exact, or `*.suffix`."""
+        host = host.lower().rstrip(".")
+        return any(
+            host == name or (name.startswith("*.") and host.endswith(name[1:]))
+            for name in self.intercept
+        )
+
+    def candidates(self, model: str) -> Sequence[tuple[int, Rule]]:
+        """Rules whose model condition can hold for `model`, in order, with their positions."""
+        raise NotImplementedError

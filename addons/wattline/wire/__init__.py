@@ -1,0 +1,1 @@
+"""Floor 1: sans-io wire formats and the neutral types that every dialect shares."""

@@ -1,0 +1,69 @@
+"""An HTTP message as the core sees it: no mitmproxy, no aiohttp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import BinaryIO
+
+Headers = Sequence[tuple[str, str]]
+"""Names in lower case, values stripped, in the order they came; duplicates kept."""
+
+
+class Use(StrEnum):
+    """How the request reached us."""
+
+    REVERSE = "reverse"
+    """Sent to the sidecar's own address."""
+    FORWARD = "forward"
+    """Sent to a provider's host, through the proxy port or an intercepted tunnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's request, complete.
+
+    `path` is the target as it came, query included. `host` and `port` are what the client wanted to
+    reach (`scheme` too). A large upload is in `spool` (a file at position 0) and `body` is empty.
+    """
+
+    id: str
+    method: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    headers: Headers
+    body: bytes = field(repr=False)
+    peer: str
+    use: Use
+    spool: BinaryIO | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, by its lower-case name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The start of a streamed answer; pieces of `bytes` follow."""
+
+    status: int
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A complete answer."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+
+
+class Truncated(Exception):
+    """The answer broke off after its head: the connection must end without a clean end."""
