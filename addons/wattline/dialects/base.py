@@ -92,7 +92,8 @@ class Dialect(Protocol):
 
     def write_body(self, body: bytes, call: Call, model: str, defaults: Mapping[str, Any]) -> bytes:
         """The body for a target: `model` replaced, `include_usage` asked for in streams, `defaults`
-        added where the client set nothing; every other byte as the client sent it."""
+        added where the client set nothing; every other byte as the client sent it.
+        """
         ...
 
     def reader(self, call: Call) -> StreamReader:

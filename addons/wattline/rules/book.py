@@ -242,7 +242,8 @@ class LedgerRules:
 @dataclass(frozen=True, slots=True)
 class Book:
     """Everything an operator decided. `version` is a short hash of the file and of what it drew from
-    the environment, so that two equal versions route equally."""
+    the environment, so that two equal versions route equally.
+    """
 
     version: str
     listen: Listen

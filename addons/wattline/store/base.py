@@ -87,14 +87,16 @@ class Ledger(Protocol):
     async def open(self, row: Opened) -> None:
         """Write the attempt and take its hold, in one transaction.
 
-        Raises InsufficientBalance, LedgerDown."""
+        Raises InsufficientBalance, LedgerDown.
+        """
         ...
 
     def settle(self, row: Settled) -> Awaitable[bool]:
         """Queue the one transition out of `sent`, with its debit and the end of its hold. The
         awaitable resolves at the commit: True, or False when the attempt was settled before.
 
-        The awaitable raises LedgerDown."""
+        The awaitable raises LedgerDown.
+        """
         ...
 
     async def credit(self, principal: str, micro: int, reason: str) -> None:

@@ -14,7 +14,8 @@ from wattline.wire.http import Headers
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to one origin. `headers` hold no credential: the sender adds it after checking that
-    the credential's origin is this one. `body` may be a file, sent from its start."""
+    the credential's origin is this one. `body` may be a file, sent from its start.
+    """
 
     origin: Origin
     method: str
@@ -26,7 +27,8 @@ class Outgoing:
 
 class Incoming(Protocol):
     """An upstream's answer. Leave it with `close`, always: an answer not read to its end drops its
-    connection, one read to its end gives it back to the pool."""
+    connection, one read to its end gives it back to the pool.
+    """
 
     status: int
     headers: Headers
@@ -63,7 +65,8 @@ class Upstream(Protocol):
 
     async def send(self, outgoing: Outgoing, timeouts: Timeouts) -> Incoming:
         """Up to the answer's head. Raises `Broken`. A pooled connection that turns out to be closed
-        before any answer byte is replaced once by a fresh one, within the same timeouts."""
+        before any answer byte is replaced once by a fresh one, within the same timeouts.
+        """
         ...
 
     async def close(self) -> None: ...
