@@ -1,0 +1,92 @@
+"""Process settings: the one place that reads the environment and the command line's choices.
+
+What an operator decides about calls is in rules.yaml, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_PORT = 65_535
+
+
+class SettingsError(ValueError):
+    """A setting can't be used; the message names it, its value and what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are. `host` and `port` are None when rules.yaml's `listen` decides."""
+
+    rules: Path | None
+    """rules.yaml to run; None: the one that ships in the package."""
+    state: Path
+    """Folder of the ledger, the lock and the CA; created with mode 0700."""
+    host: str | None = None
+    port: int | None = None
+    """0 takes any free port."""
+    log_level: str | None = None
+    modes: tuple[str, ...] = ("regular",)
+    """mitmproxy's proxy modes; `regular` serves forward and reverse use on one port."""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment that rules.yaml's `${NAME}` references draw on."""
+
+
+def read_settings(
+    env: Mapping[str, str],
+    *,
+    cwd: Path,
+    rules: Path | None = None,
+    state: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    log_level: str | None = None,
+    modes: tuple[str, ...] = ("regular",),
+) -> Settings:
+    """Settings from arguments first, then `WATTLINE_*`, then the names that other gateways use.
+
+    Raises SettingsError.
+    """
+    return Settings(
+        rules=_rules_file(rules, env, cwd),
+        state=_state_folder(state, env, cwd),
+        host=host or env.get("WATTLINE_HOST") or env.get("HOST") or None,
+        port=port if port is not None else _port(env),
+        log_level=log_level or env.get("WATTLINE_LOG_LEVEL") or env.get("LOG_LEVEL") or None,
+        modes=modes,
+        env=dict(env),
+    )
+
+
+def _rules_file(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path | None:
+    if chosen is None and (named := env.get("WATTLINE_RULES")):
+        chosen = Path(named)
+    if chosen is not None:
+        if not chosen.is_file():
+            raise SettingsError(f"rules file {str(chosen)!r} does not exist")
+        return chosen.absolute()
+    beside = cwd / "rules.yaml"
+    return beside.absolute() if beside.is_file() else None
+
+
+def _state_folder(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
+    if chosen is not None:
+        return chosen.absolute()
+    if named := env.get("WATTLINE_STATE"):
+        return Path(named).absolute()
+    beside = cwd / "state"
+    if beside.is_dir() and (cwd / "rules.yaml").is_file():
+        return beside.absolute()
+    base = env.get("XDG_STATE_HOME") or f"{env.get('HOME') or str(cwd)}/.local/state"
+    return Path(base) / "wattline"
+
+
+def _port(env: Mapping[str, str]) -> int | None:
+    for name in ("WATTLINE_PORT", "PORT"):
+        if text := env.get(name):
+            if text.isascii() and text.isdigit() and int(text) <= MAX_PORT:
+                return int(text)
+            raise SettingsError(f"{name} is {text!r}; it must be a port from 0 to {MAX_PORT}")
+    return None
