@@ -2,40 +2,307 @@
 
 from __future__ import annotations
 
-from wattline.base.settings import Settings
+import asyncio
+import contextlib
+import importlib.resources
+import json
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from wattline import __version__
+from wattline.base.clock import Clock, SystemClock
+from wattline.base.ids import new_id
+from wattline.base.logs import set_up
+from wattline.base.settings import Settings, SettingsError
+from wattline.base.tasks import spawn
+from wattline.demo.knobs import Knobs
+from wattline.demo.provider import DemoProvider
+from wattline.dialects.base import Dialect
+from wattline.dialects.openai import OpenAIDialect
+from wattline.engine.rest import Resting
+from wattline.engine.view import View
+from wattline.engine.windows import Windows
+from wattline.proxy.ca import CaError, ensure_ca
+from wattline.proxy.gate import Gate
+from wattline.proxy.head import HeadLimits
+from wattline.proxy.layers import Layers
+from wattline.proxy.master import EdgeMaster, make_options, settle_options, skip_type_checks
+from wattline.proxy.stream import Edge
+from wattline.proxy.tunnel import Tunnels
+from wattline.rules.book import Book
+from wattline.rules.load import RulesError
+from wattline.service.answers import Answers
+from wattline.service.opening import Opening
+from wattline.service.pages import Pages
+from wattline.service.reception import Reception
+from wattline.service.reload import Books, read_book
+from wattline.service.settlement import Settlement
+from wattline.store.base import LedgerDown
+from wattline.store.sqlite import SqliteLedger
+from wattline.upstream.guard import Guard, Listeners
+from wattline.upstream.pool import AiohttpUpstream
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Sidecar:
-    """A running sidecar. `async with Sidecar(settings) as sidecar:` starts and stops it."""
+    """A running sidecar. `async with Sidecar(settings) as sidecar:` starts and stops it.
 
-    def __init__(self, settings: Settings) -> None:
+    One to a process: mitmproxy keeps its master in a global of its own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        demo: DemoProvider | None = None,
+        mark_attempts: bool = False,
+    ) -> None:
         self.settings = settings
+        self.clock = clock or SystemClock()
+        self.demo = demo
+        self.mark_attempts = mark_attempts
+        self.address: tuple[str, int] = ("", 0)
+        self._exit = contextlib.AsyncExitStack()
+        self._stopped = False
 
     async def start(self) -> None:
         """Open the ledger, load the rules, start the demo provider, listen. Ready on return.
 
         Raises RulesError, SettingsError, LedgerDown, OSError (port taken).
         """
-        raise NotImplementedError
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port that it listens on."""
-        raise NotImplementedError
+        try:
+            await self._start()
+        except BaseException:
+            await self._exit.aclose()
+            raise
 
     async def stop(self, grace: float | None = None) -> None:
         """Stop listening, let open calls end for `grace` seconds, end the rest with an error, settle
-        all, close the ledger. Idempotent."""
-        raise NotImplementedError
+        all, close the ledger. Idempotent.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        await self.master.deaf()
+        await self.layers.drain(self.books.current.limits.grace if grace is None else grace)
+        hung_up = self.master.hang_up()
+        if hung_up:
+            await asyncio.wait(hung_up, timeout=1)
+        await self._exit.aclose()
 
-    async def __aenter__(self) -> Sidecar:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    async def _start(self) -> None:
+        self._use_eager_tasks()
+        self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.demo is None:
+            await self._start_demo()
+        self.books = self._load_rules()
+        book = self.books.current
+        host, port = book.listen.host, book.listen.port
+        self.ledger = await SqliteLedger.open_at(
+            self.settings.state / "ledger.sqlite",
+            self.clock,
+            sync="full" if book.ledger.sync == "full" else "normal",
+        )
+        self._exit.push_async_callback(self.ledger.close)
+        self._put_together()
+        self.ca = ensure_ca(self.settings.state / "ca", self.settings.env)
+        await self._listen(host, port)
+        self._announce()
+        watch = spawn(self.books.watch(), name="watch rules.yaml")
+        self._exit.callback(watch.cancel)
+
+    def _use_eager_tasks(self) -> None:
+        """mitmproxy runs its own loop this way; a call's first steps then need no turn of the loop."""
+        loop = asyncio.get_running_loop()
+        before = loop.get_task_factory()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        self._exit.callback(loop.set_task_factory, before)
+
+    async def _start_demo(self) -> None:
+        self.demo = DemoProvider(Knobs.demo(self.settings.env))
+        await self.demo.start()
+        self._exit.push_async_callback(self.demo.stop)
+
+    def _load_rules(self) -> Books:
+        settings = self.settings
+        path = settings.rules or packaged_rules()
+        env = dict(settings.env)
+        if self.demo is not None:
+            env["WATTLINE_DEMO_URL"] = f"{self.demo.url}/v1"
+        own: tuple[str, int] | None = None
+        if settings.host is not None or settings.port is not None:
+            first = read_book(path, env, None).listen
+            port = settings.port if settings.port is not None else first.port
+            own = settings.host or first.host, port
+        return Books(path, env, own, read_book(path, env, own))
+
+    def _put_together(self) -> None:
+        books, clock = self.books, self.clock
+        windows, resting = Windows(), Resting()
+        self.windows = windows
+        listeners = Listeners()
+        self.listeners = listeners
+        upstream = AiohttpUpstream(listeners=listeners)
+        self._exit.push_async_callback(upstream.close)
+        dialects: dict[str, Dialect] = {"openai": OpenAIDialect()}
+        view = View(windows, resting, self.ledger.balance)
+        settlement = Settlement(self.ledger, windows, resting, clock)
+        pseudonym = new_id("wattline")
+        opening = Opening(books, dialects, windows, view, clock, random.Random())  # noqa: S311
+        self.answers = Answers(
+            opening,
+            upstream,
+            self.ledger,
+            windows,
+            settlement,
+            clock,
+            pseudonym,
+            mark_attempts=self.mark_attempts,
+        )
+        pages = Pages(
+            clock,
+            __version__,
+            environment=self.settings.env.get("NODE_ENV", "production"),
+            not_ready=self._not_ready,
+            summary=self._summary,
+        )
+        self.reception = Reception(
+            lambda: books.current, dialects, pages, own=self._is_own, pseudonym=pseudonym
+        )
+        self.guard = Guard(lambda: books.current.tunnel, listeners)
+
+    async def _listen(self, host: str, port: int) -> None:
+        skip_type_checks()
+        book = self.books.current
+        opts = make_options(
+            host=host,
+            port=port,
+            modes=self.settings.modes,
+            ca=self.ca.certificate.parent,
+            intercept=book.intercept,
+        )
+        self.master = EdgeMaster(opts)
+        settle_options(opts)
+        tunnels = Tunnels(self.reception, self.guard)
+        self.layers = Layers(
+            Edge(
+                answer=self.answers.answer,
+                internal_error=self.reception.internal_error,
+                head_limits=self._head_limits,
+                run_inline=self.master.flat.run_inline,
+            ),
+            stock=lambda: self.master.stock_next_layer,
+            handlers=lambda: self.master.proxyserver.connections,
+        )
+        self.master.addons.add(Gate(self.reception, tunnels), tunnels, self.layers)
+        self.address = await self.master.listen()
+        for address, number, *_ in self.master.proxyserver.listen_addrs():
+            self.listeners.add(address, number)
+
+    def _announce(self) -> None:
+        """Tell other commands where this sidecar is."""
+        path = self.settings.state / "sidecar.json"
+        host, port = self.address
+        mark = {"pid": os.getpid(), "host": host, "port": port, "version": __version__}
+        path.write_text(json.dumps(mark))
+        self._exit.callback(path.unlink, missing_ok=True)
+
+    def _head_limits(self) -> HeadLimits:
+        limits = self.books.current.limits
+        return HeadLimits(limits.head_bytes, limits.head_seconds)
+
+    def _is_own(self, host: str, port: int) -> bool:
+        return port == self.address[1] and host in {*LOOPBACK, self.address[0]}
+
+    def _not_ready(self) -> str | None:
+        return f"ledger: {self.ledger.down}" if self.ledger.down else None
+
+    def _summary(self) -> dict[str, Any]:
+        book = self.books.current
+        return {
+            "version": __version__,
+            "rules": book.version,
+            "providers": sum(p.unavailable is None for p in book.providers.values()),
+            "demo": not book.configured,
+            "try": "POST /v1/chat/completions",
+        }
+
+
+def packaged_rules() -> Path:
+    """The rules.yaml of this checkout, or the one in the wheel."""
+    beside = Path(__file__).resolve().parents[2] / "rules.yaml"
+    if beside.is_file():
+        return beside
+    return Path(str(importlib.resources.files("wattline") / "defaults" / "rules.yaml"))
+
+
+def secrets_of(book: Book) -> Iterable[str]:
+    """Every provider key in force: what no log line may show."""
+    return [p.credential.secret for p in book.providers.values() if p.credential is not None]
+
 
 def serve(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; the exit code."""
-    raise NotImplementedError
+    try:
+        return asyncio.run(_serve(settings))
+    except (RulesError, SettingsError, LedgerDown, CaError) as error:
+        sys.stderr.write(f"{error}\n")
+    except OSError as error:
+        sys.stderr.write(f"can't start: {error}\n")
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+async def _serve(settings: Settings) -> int:
+    sidecar = Sidecar(settings)
+    set_up(settings.log_level or "info", lambda: _known_secrets(sidecar))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with sidecar:
+        _say_ready(sidecar)
+        await stop.wait()
+        log.info("stopping: open calls get up to %g s", sidecar.books.current.limits.grace)
+    return 0
+
+
+def _known_secrets(sidecar: Sidecar) -> Iterable[str]:
+    books: Books | None = getattr(sidecar, "books", None)
+    return secrets_of(books.current) if books is not None else ()
+
+
+def _say_ready(sidecar: Sidecar) -> None:
+    host, port = sidecar.address
+    book = sidecar.books.current
+    ready = sorted(n for n, p in book.providers.items() if p.unavailable is None and not p.demo)
+    log.info("wattline %s on http://%s:%d, rules %s", __version__, host, port, sidecar.books.path)
+    if ready:
+        log.info("providers: %s", ", ".join(ready))
+    else:
+        log.info(
+            "no provider key is set: answers come from the built-in demo provider and are made up. "
+            "Set for example OPENAI_API_KEY and start again; `wattline check` lists all."
+        )
+
+
+__all__ = ["Sidecar", "packaged_rules", "replace", "serve"]

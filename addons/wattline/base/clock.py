@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, override
 
 
 class Clock(Protocol):
@@ -19,26 +19,30 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The machine's clocks."""
 
+    @override
     def monotonic(self) -> float:
         return time.monotonic()
 
+    @override
     def wall(self) -> float:
         return time.time()
 
 
 @dataclass
-class ManualClock:
+class ManualClock(Clock):
     """A clock that moves only when told to; tests and backtests use it."""
 
     now: float = 1_000.0
     epoch: float = 1_700_000_000.0
 
+    @override
     def monotonic(self) -> float:
         return self.now
 
+    @override
     def wall(self) -> float:
         return self.epoch + self.now
 

@@ -81,9 +81,16 @@ class ClientFault(Fault):
         kind: Kind = Kind.INVALID_REQUEST,
         param: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(
-            message, status=status, code=code, kind=kind, param=param, retry_after=retry_after
+            message,
+            status=status,
+            code=code,
+            kind=kind,
+            param=param,
+            retry_after=retry_after,
+            should_retry=should_retry,
         )
 
 

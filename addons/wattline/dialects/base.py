@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from wattline.base.errors import Fault
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Whole
 from wattline.wire.piece import Piece
 from wattline.wire.usage import Usage
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,16 @@ class Dialect(Protocol):
         """The neutral call. Raises `ClientFault` naming the field at fault."""
         ...
 
-    def write_body(self, body: bytes, call: Call, model: str, defaults: Mapping[str, Any]) -> bytes:
-        """The body for a target: `model` replaced, `include_usage` asked for in streams, `defaults`
-        added where the client set nothing; every other byte as the client sent it.
+    def write_body(
+        self,
+        body: bytes,
+        call: Call,
+        model: str,
+        defaults: Mapping[str, Any],
+        overrides: Mapping[str, Any] = NOTHING,
+    ) -> bytes:
+        """The body for a target: `model` replaced, `include_usage` asked for in streams, `overrides`
+        set, `defaults` added where the client set nothing; every other byte as the client sent it.
         """
         ...
 
@@ -108,16 +118,29 @@ class Dialect(Protocol):
         """The whole body with `usage.energy` spliced in (and the usage, where it had none)."""
         ...
 
-    def write_usage(self, call: Call, piece: Piece | None, usage: Usage, energy: Energy) -> bytes:
-        """The stream's usage event with energy. `piece` is the upstream's own, if it sent one."""
+    def write_usage(
+        self,
+        call: Call,
+        piece: Piece | None,
+        usage: Usage,
+        energy: Energy,
+        like: Piece | None = None,
+    ) -> bytes:
+        """The stream's usage event with energy. `piece` is the upstream's own, if it sent one, and is
+        replaced by what this returns, unless its mark is OUTPUT: such a piece goes out untouched and
+        this follows it. `like` is any earlier piece that the client got: an event made here takes its
+        id, model and time from it.
+        """
         ...
 
     def error(self, fault: Fault, call_id: str) -> Whole:
         """A fault as this dialect's clients expect it, headers included."""
         ...
 
-    def stream_error(self, fault: Fault, call_id: str) -> bytes:
-        """The error event for a stream that broke after its first output."""
+    def stream_error(
+        self, fault: Fault, call_id: str, operation: Operation = Operation.CHAT
+    ) -> bytes:
+        """The error event for a stream of `operation` that broke after its first output."""
         ...
 
 

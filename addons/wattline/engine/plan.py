@@ -19,6 +19,8 @@ class Skip:
     reason: str
     retry_after: float | None = None
     """Seconds until it may be tried again, when that is known."""
+    limited: bool = False
+    """It waits for a rate limit: a full window, or a provider that asked to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,7 @@ class Plan:
     """What else a reader should know: `tier large for fast`, `demo: no provider key is set`, …"""
     version: str = ""
     """The book's."""
+    unknown: bool = False
+    """The called model is not in the book. Then `near` has the names that were most likely meant, if
+    nothing can be tried."""
+    near: tuple[str, ...] = ()

@@ -9,14 +9,19 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from wattline.base.origin import AuthStyle, Credential, Origin
+from wattline.rules.index import ModelIndex
 from wattline.wire.call import Call
 
 TIERS = ("fast", "medium", "large", "reasoning")
 """From the lowest to the highest."""
+AS_ASKED = "*"
+"""A target's model when the rule names only a provider: the model that the client asked for."""
 
 
 class Scope(StrEnum):
-    """Whose calls a window counts together."""
+    """Whose calls a window counts together, and so under which key: a provider's window under its own
+    name, the others under the principal's id, the peer's address, or `all`.
+    """
 
     PROVIDER = "provider"
     PRINCIPAL = "principal"
@@ -84,7 +89,9 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A provider and the model name it knows. `entry` is its name in rules.yaml."""
+    """A provider and the model name it knows (`*`: the one that was asked for). `entry` is its name
+    in rules.yaml.
+    """
 
     provider: Provider
     model: str
@@ -117,7 +124,10 @@ class Facts(Protocol):
 class Condition(Protocol):
     """One line of a `when`. Compiled once, asked often."""
 
-    field: str
+    @property
+    def field(self) -> str:
+        """Its key in `when`."""
+        ...
 
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
         """Whether it holds. Total: never raises."""
@@ -210,6 +220,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
+    """Where the sidecar listens."""
+
     host: str = "127.0.0.1"
     port: int = 8088
 
@@ -220,6 +232,8 @@ class Auth:
 
     mode: str = "open"
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    """The principal's name to its tier, where it has one: what `when: {tier: …}` asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +247,8 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRules:
+    """How the ledger is kept."""
+
     sync: str = "normal"
     """`normal` or `full`: see docs/operations.md for what each promises."""
     down: str = "refuse"
@@ -261,6 +277,12 @@ class Book:
     ledger: LedgerRules
     log_level: str = "info"
     default_rate: Fraction | None = None
+    warnings: tuple[str, ...] = ()
+    """What is allowed and most likely a mistake, one line each, with file and position."""
+    _index: ModelIndex[Rule] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", ModelIndex(self.rules))
 
     @property
     def configured(self) -> bool:
@@ -277,4 +299,4 @@ class Book:
 
     def candidates(self, model: str) -> Sequence[tuple[int, Rule]]:
         """Rules whose model condition can hold for `model`, in order, with their positions."""
-        raise NotImplementedError
+        return self._index.candidates(model)

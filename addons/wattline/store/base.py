@@ -81,13 +81,19 @@ class LedgerDown(Exception):
     """The ledger can't be written: disk full, locked, read-only, corrupt. The message says which."""
 
 
+class BadRow(ValueError):
+    """The row breaks the ledger's own rules (a field out of bounds, an id used twice): a fault of the
+    code that made it. Nothing of the row was written; other rows are not affected.
+    """
+
+
 class Ledger(Protocol):
     """One writer. What a returned awaitable resolved is committed and survives the process."""
 
     async def open(self, row: Opened) -> None:
         """Write the attempt and take its hold, in one transaction.
 
-        Raises InsufficientBalance, LedgerDown.
+        Raises InsufficientBalance, LedgerDown, BadRow.
         """
         ...
 
@@ -95,12 +101,17 @@ class Ledger(Protocol):
         """Queue the one transition out of `sent`, with its debit and the end of its hold. The
         awaitable resolves at the commit: True, or False when the attempt was settled before.
 
-        The awaitable raises LedgerDown.
+        The awaitable raises LedgerDown (the row is then kept in memory and written when the ledger
+        works again) and BadRow.
         """
         ...
 
     async def credit(self, principal: str, micro: int, reason: str) -> None:
-        """Add to a principal's balance; from then on the principal is limited by it."""
+        """Add to a principal's balance; from then on the principal is limited by it. A negative
+        credit takes back.
+
+        Raises LedgerDown, BadRow.
+        """
         ...
 
     def balance(self, principal: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from wattline.base.origin import Credential, Origin
 from wattline.rules.book import Timeouts
@@ -21,7 +21,7 @@ class Outgoing:
     method: str
     path: str
     headers: Sequence[tuple[str, str]]
-    body: bytes | BinaryIO = field(repr=False)
+    body: bytes | IO[bytes] = field(repr=False)
     credential: Credential | None
 
 
@@ -37,15 +37,18 @@ class Incoming(Protocol):
         """The body as it arrives. Raises `Broken` (`idle_timeout`, `total_timeout`, `reset`, `cut`)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Idempotent. A task that waits for a piece gets `Broken`."""
+        ...
 
 
 class Broken(Exception):
-    """The upstream could not be asked, or broke off. `code` is one of:
+    """The upstream could not be asked, or broke off.
 
-    `refused`, `unreachable`, `dns`, `tls`, `connect_timeout`, `first_byte_timeout`, `idle_timeout`,
-    `total_timeout`, `reset`, `cut` (ended before its declared end), `bad_answer` (not HTTP, head too
-    large), `own_listener`, `forbidden_address`, `credential_origin`.
+    `code` is one of `refused`, `unreachable`, `dns`, `tls`, `connect_timeout`, `first_byte_timeout`,
+    `idle_timeout`, `total_timeout`, `reset` (before an answer), `cut` (an answer that ended before its
+    end, by a reset too), `bad_answer` (not HTTP, head too large), `own_listener`, `forbidden_address`, `credential_origin`, `unsendable` (a header, path or
+    body of our own that can't be written; nothing was sent but parts of an unreadable body).
     `sent` tells whether request bytes may have reached the upstream; `reused` whether the connection
     came from the pool.
     """
@@ -69,4 +72,6 @@ class Upstream(Protocol):
         """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close all connections; answers still being read break off. Idempotent."""
+        ...

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO
+from typing import IO
+
+from wattline.wire.call import Principal
 
 Headers = Sequence[tuple[str, str]]
 """Names in lower case, values stripped, in the order they came; duplicates kept."""
@@ -18,6 +20,21 @@ class Use(StrEnum):
     """Sent to the sidecar's own address."""
     FORWARD = "forward"
     """Sent to a provider's host, through the proxy port or an intercepted tunnel."""
+
+
+class Ending(StrEnum):
+    """Why a call is being ended before its answer is."""
+
+    CLIENT_GONE = "client_gone"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(slots=True)
+class Departure:
+    """Set by the face to clients before it cancels a call, so that the call is settled for what
+    really happened."""
+
+    reason: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,10 @@ class Request:
     body: bytes = field(repr=False)
     peer: str
     use: Use
-    spool: BinaryIO | None = None
+    spool: IO[bytes] | None = None
+    principal: Principal | None = None
+    """Known already when the client proved who it is at its CONNECT."""
+    departure: Departure = field(default_factory=Departure)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its lower-case name."""

@@ -40,3 +40,5 @@ class Piece:
     error: str | None = None
     """Status-like word of an in-band error: `rate_limit`, `overloaded`, `server_error`, …"""
     model: str | None = None
+    finish: bool = False
+    """The answer is complete (a finish reason was given): a clean end after it is no cut."""

@@ -1,0 +1,315 @@
+"""Reading JSON that comes from outside, and finding the bytes of its members.
+
+`read_object` refuses whatever two parsers could read in two ways (duplicate keys, NaN, byte order
+marks, lone surrogates in keys), so that what a rule looked at is what the upstream will read. Its
+errors never show more of a body than one key. `members` gives exact byte spans, so that a value can be
+replaced without touching any other byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
+
+from wattline.base.errors import ClientFault
+
+MAX_DIGITS = 4300
+"""Digits of one number; Python's own bound for integers."""
+MAX_CONTAINERS = 500_000
+"""Objects and arrays in one body: each costs some 100 bytes of memory for 2 bytes of text."""
+SHOWN_KEY = 64
+
+_STRING = r'"(?:[^"\\]++|\\.)*+"?'
+_TOKEN = re.compile(_STRING + r"|[\[\]{}]|[-+.\w]+", re.DOTALL)
+_TOKEN_BYTES = re.compile(_STRING.encode() + rb"|[\[\]{}]", re.DOTALL)
+_KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]++|\\.)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_AFTER = re.compile(rb"[ \t\n\r]*[,}]")
+_SCALAR = re.compile(rb"[-+.\w]+")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+
+
+class _DuplicateKey(Exception):
+    """`args[0]` is the key."""
+
+
+class _NotFinite(Exception):
+    """`args[0]` is the number as it was written."""
+
+
+class _LongNumber(Exception):
+    """`args[0]` is the number as it was written."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKey(key)
+            seen.add(key)
+    return value
+
+
+def _finite(literal: str) -> float:
+    if len(literal) > MAX_DIGITS:
+        raise _LongNumber(literal)
+    value = float(literal)
+    if value - value != 0:
+        raise _NotFinite(literal)
+    return value
+
+
+def _constant(literal: str) -> NoReturn:
+    raise _NotFinite(literal)
+
+
+_DECODER = JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_constant)
+
+
+def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
+    """The JSON object in `raw`, nested at most `max_depth` deep (the object itself is 1).
+
+    Raises ClientFault 400 with the code `invalid_json`, `duplicate_key`, `not_finite`, `too_deep`,
+    `not_an_object` or `invalid_encoding`.
+    """
+    text = _decode(raw)
+    brackets = raw.count(b"{") + raw.count(b"[")
+    if brackets > MAX_CONTAINERS:
+        _check_containers(text)
+    value = _parse(text, max_depth)
+    if not isinstance(value, dict):
+        raise ClientFault(
+            "The body is JSON, but not an object. Send an object: {…}.", code="not_an_object"
+        )
+    if brackets > max_depth and _deeper(value, max_depth):
+        raise _too_deep(text, max_depth)
+    if b"\\u" in raw and _SURROGATE_ESCAPE.search(raw):
+        _check_keys(value)
+    return value
+
+
+def _decode(raw: bytes) -> str:
+    if raw.startswith(_BOMS):
+        raise ClientFault(
+            "The body starts with a byte order mark. Send JSON as UTF-8 without one.",
+            code="invalid_encoding",
+        )
+    if b"\0" in raw[:4]:
+        raise ClientFault(
+            "The body looks like UTF-16 or UTF-32. Send JSON as UTF-8.", code="invalid_encoding"
+        )
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ClientFault(
+            f"The body is not UTF-8: bad byte at offset {error.start}. Send JSON as UTF-8.",
+            code="invalid_encoding",
+        ) from None
+
+
+def _parse(text: str, max_depth: int) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except JSONDecodeError as error:
+        what = error.msg.removesuffix(" at").rstrip(": ")
+        raise ClientFault(
+            f"The body is not valid JSON: {what} at line {error.lineno}, column {error.colno}. "
+            "Send one JSON object.",
+            code="invalid_json",
+        ) from None
+    except _DuplicateKey as error:
+        raise ClientFault(
+            f"The key {_shown(error.args[0])} is given twice in one object. Send it once.",
+            code="duplicate_key",
+        ) from None
+    except _NotFinite as error:
+        raise ClientFault(
+            f"A number is not finite{_place(text, error.args[0])}. Send a finite number or null.",
+            code="not_finite",
+        ) from None
+    except _LongNumber as error:
+        raise _long_number(_place(text, error.args[0])) from None
+    except RecursionError:
+        raise _too_deep(text, max_depth) from None
+    except ValueError:
+        # The only one left: int() refuses more than MAX_DIGITS digits.
+        long = next((t for t in _TOKEN.finditer(text) if _is_long_number(t[0])), None)
+        raise _long_number(_line_and_column(text, long.start()) if long else "") from None
+
+
+def _is_long_number(token: str) -> bool:
+    return len(token) > MAX_DIGITS and token[0] in "-0123456789"
+
+
+def _long_number(place: str) -> ClientFault:
+    return ClientFault(
+        f"A number has more than {MAX_DIGITS} digits{place}. Send it shorter, or as a string.",
+        code="invalid_json",
+    )
+
+
+def _too_deep(text: str, max_depth: int) -> ClientFault:
+    depth = 0
+    place = ""
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+        elif token[0] in "]}":
+            depth -= 1
+        if depth > max_depth:
+            place = _line_and_column(text, token.start())
+            break
+    return ClientFault(
+        f"The body is nested deeper than {max_depth} levels{place}. Send it flatter.",
+        code="too_deep",
+    )
+
+
+def _deeper(value: dict[str, Any], limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _check_containers(text: str) -> None:
+    count = 0
+    for token in _TOKEN.finditer(text):
+        count += token[0] in "[{"
+        if count > MAX_CONTAINERS:
+            raise ClientFault(
+                f"The body has more than {MAX_CONTAINERS} objects and arrays. Send it in parts.",
+                code="invalid_json",
+            )
+
+
+def _check_keys(value: dict[str, Any]) -> None:
+    """Lone surrogates are no characters: parsers differ on them, so no key may have one."""
+    level: list[Any] = [value]
+    while level:
+        for container in level:
+            if type(container) is dict and any(_lone_surrogate(key) for key in container):
+                raise ClientFault(
+                    "A key has half of a surrogate pair (\\ud800 to \\udfff) in it. "
+                    "Send whole characters.",
+                    code="invalid_encoding",
+                )
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+
+
+def _lone_surrogate(key: str) -> bool:
+    return not key.isascii() and any("\ud800" <= char <= "\udfff" for char in key)
+
+
+def _shown(key: str) -> str:
+    shown = "".join(char for char in key[:SHOWN_KEY] if char.isprintable())
+    return f"'{shown}'" + ("…" if len(key) > SHOWN_KEY else "")
+
+
+def _place(text: str, literal: str) -> str:
+    for token in _TOKEN.finditer(text):
+        if token[0] == literal:
+            return _line_and_column(text, token.start())
+    return ""
+
+
+def _line_and_column(text: str, offset: int) -> str:
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
+    return f" at line {line}, column {column}"
+
+
+_NOTHING = msgspec.Raw(b"")
+
+
+class Member(NamedTuple):
+    """One member of an object. `raw[start:end]` is its value, `raw[at:start]` its key, the colon and
+    the white space between them.
+    """
+
+    key: str
+    start: int
+    end: int
+    at: int
+
+
+_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def members(raw: bytes) -> list[Member] | None:
+    """The members of the object in `raw`, in order, duplicates included; None when it is no object."""
+    try:
+        values: dict[str, msgspec.Raw] = _RAW_OBJECT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # NaN and lone surrogates, which the stricter parser refuses, are no reason to give up.
+        return _walk(raw, None) if _is_object(raw) else None
+    found = _walk(raw, iter(values.values()))
+    return _walk(raw, None) if found is None else found
+
+
+def _is_object(raw: bytes) -> bool:
+    try:
+        return isinstance(json.loads(raw.decode()), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _walk(raw: bytes, values: Iterator[msgspec.Raw] | None) -> list[Member] | None:
+    """Go through a valid object. `values` are its members' values in order, whose lengths say where
+    each ends; None when they don't fit (duplicate keys). Without them the ends are searched for.
+    """
+    found: list[Member] = []
+    position = raw.index(b"{") + 1
+    while key := _KEY.match(raw, position):
+        start = key.end()
+        if values is None:
+            end = _value_end(raw, start)
+        else:
+            value = memoryview(next(values, _NOTHING))
+            end = start + len(value)
+            if not value or not raw.startswith(value, start):
+                return None
+        found.append(Member(_key(key[1]), start, end, key.start(1)))
+        after = _AFTER.match(raw, end)
+        if after is None:
+            return None
+        position = after.end()
+    return found
+
+
+def _key(literal: bytes) -> str:
+    return str(json.loads(literal)) if b"\\" in literal else literal[1:-1].decode()
+
+
+def _value_end(raw: bytes, start: int) -> int:
+    scalar = _SCALAR.match(raw, start)
+    if scalar is not None:
+        return scalar.end()
+    depth = 0
+    for token in _TOKEN_BYTES.finditer(raw, start):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return len(raw)

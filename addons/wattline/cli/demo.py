@@ -1,0 +1,36 @@
+"""`wattline demo`: the demo provider alone, to point other programs or another wattline at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+
+from wattline.base.logs import set_up
+from wattline.cli.failure import USAGE, Failure
+from wattline.demo.knobs import KnobError, Knobs
+from wattline.demo.provider import DemoProvider
+
+
+def demo(port: int, chosen: Mapping[str, float]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises Failure, OSError."""
+    try:
+        knobs = Knobs.demo(os.environ).changed(dict(chosen))
+    except KnobError as error:
+        raise Failure(str(error), USAGE) from error
+    set_up("info", tuple)
+    asyncio.run(_serve(DemoProvider(knobs), port))
+
+
+async def _serve(provider: DemoProvider, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    url = await provider.start(port=port)
+    # Not through the log: a script that takes any free port reads it here.
+    print(f"{url}/v1", flush=True)
+    try:
+        await stop.wait()
+    finally:
+        await provider.stop()

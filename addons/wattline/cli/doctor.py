@@ -1,0 +1,249 @@
+"""`wattline doctor`: one line for each thing that has to be right, and what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from platform import python_version
+from threading import Thread
+
+from wattline.base.settings import Settings
+from wattline.cli.book import read_rules, rules_name
+from wattline.cli.environment import PROXY_VARIABLES, undone
+from wattline.cli.failure import FAILED
+from wattline.cli.running import find_running
+from wattline.cli.usage import LEDGER
+from wattline.proxy.ca import CaError, ensure_ca
+from wattline.rules.book import Book, Listen
+from wattline.rules.problems import RulesError
+from wattline.store.base import LedgerDown
+from wattline.store.reading import attempt_counts, recent
+
+DNS_SECONDS = 3.0
+OLDEST_PYTHON = (3, 12)
+OLDEST_SQLITE = (3, 37)
+SOON_DAYS = 30
+
+
+class Mark(StrEnum):
+    """How a check came out."""
+
+    GOOD = "✓"
+    BAD = "✗"
+    NOTE = "·"
+
+
+_ASCII = {Mark.GOOD: "ok", Mark.BAD: "NO", Mark.NOTE: "--"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line; `advice` says what to do."""
+
+    mark: Mark
+    text: str
+    advice: str = ""
+
+
+def doctor(settings: Settings) -> int:
+    """Print all findings; 0 when nothing is wrong."""
+    bad = False
+    for finding in examine(settings):
+        print(_line(finding), flush=True)
+        bad = bad or finding.mark is Mark.BAD
+    return FAILED if bad else 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Findings in the order in which a start needs the things."""
+    yield _python()
+    yield _sqlite()
+    book, finding = _rules(settings)
+    yield finding
+    yield _state(settings.state)
+    yield _listener(settings, book)
+    yield _ca(settings)
+    yield _ledger(settings.state / LEDGER)
+    yield _clock(settings.state / LEDGER)
+    yield from _proxies(settings)
+    if book is not None:
+        yield from _providers(book)
+
+
+def _line(finding: Finding) -> str:
+    mark: str = finding.mark
+    try:
+        mark.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        mark = _ASCII[finding.mark]
+    advice = f"\n    {finding.advice}" if finding.advice else ""
+    return f"{mark} {finding.text}{advice}"
+
+
+def _python() -> Finding:
+    text = f"Python {python_version()} in {sys.prefix}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding(Mark.BAD, text, "Use Python 3.12 or newer.")
+    return Finding(Mark.GOOD, text)
+
+
+def _sqlite() -> Finding:
+    text = f"SQLite {sqlite3.sqlite_version}"
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return Finding(Mark.BAD, text, "The ledger needs 3.37 or newer: use a newer Python.")
+    return Finding(Mark.GOOD, text)
+
+
+def _rules(settings: Settings) -> tuple[Book | None, Finding]:
+    name = rules_name(settings)
+    try:
+        book = read_rules(settings).book
+    except RulesError as error:
+        count = len(error.problems)
+        text = (
+            f"{name} has {count} problem{'' if count == 1 else 's'}, the first: {error.problems[0]}"
+        )
+        return None, Finding(Mark.BAD, text, "`wattline check` lists them all.")
+    except OSError as error:
+        return None, Finding(Mark.BAD, f"{name}: {error.strerror}", "Make it readable.")
+    text = f"{name}: {len(book.rules)} rules, version {book.version}"
+    if book.warnings:
+        return book, Finding(
+            Mark.NOTE, text, f"{len(book.warnings)} warnings: see `wattline check`."
+        )
+    return book, Finding(Mark.GOOD, text)
+
+
+def _state(state: Path) -> Finding:
+    existing = next(folder for folder in (state, *state.parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(
+            Mark.BAD, f"state folder {state} can't be written", "Choose another with --state."
+        )
+    if existing != state:
+        return Finding(Mark.NOTE, f"state folder {state} will be made by the first start")
+    return Finding(Mark.GOOD, f"state folder {state}")
+
+
+def _listener(settings: Settings, book: Book | None) -> Finding:
+    running = find_running(settings.state)
+    if running is not None:
+        text = f"a sidecar runs on {running.host}:{running.port} (process {running.pid})"
+        return Finding(Mark.GOOD, text)
+    listen = book.listen if book is not None else Listen()
+    host = settings.host or listen.host
+    port = settings.port if settings.port is not None else listen.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        text = f"can't listen on {host}:{port}: {error.strerror or error}"
+        return Finding(Mark.BAD, text, "Stop what listens there, or choose another --port.")
+    return Finding(Mark.GOOD, f"{host}:{port} is free")
+
+
+def _ca(settings: Settings) -> Finding:
+    folder = settings.state / "ca"
+    if not folder.exists():
+        return Finding(Mark.NOTE, f"CA in {folder} will be made by the first start")
+    try:
+        files = ensure_ca(folder, settings.env)
+    except CaError as error:
+        return Finding(Mark.BAD, "the CA can't be used", str(error))
+    except OSError as error:
+        return Finding(Mark.BAD, f"CA in {folder}: {error.strerror}", "Make the folder yours.")
+    text = f"CA in {folder}, valid until {files.expires.date()}"
+    if (files.expires - datetime.now(UTC)).days < SOON_DAYS:
+        return Finding(Mark.NOTE, text, f"Delete {folder} when you can, a new one is made then.")
+    return Finding(Mark.GOOD, text)
+
+
+def _ledger(path: Path) -> Finding:
+    if not path.exists():
+        return Finding(Mark.NOTE, f"ledger {path} will be made by the first start")
+    try:
+        counts = attempt_counts(path)
+    except LedgerDown as error:
+        return Finding(Mark.BAD, str(error), "Restore it from a backup, or use another --state.")
+    return Finding(Mark.GOOD, f"ledger {path}: {sum(counts.values()):,} attempts")
+
+
+def _clock(ledger: Path) -> Finding:
+    now = time.time()
+    shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    last = 0.0
+    with suppress(LedgerDown):
+        last = max((row.at / 1000 for row in recent(ledger, 1)), default=0.0)
+    installed = Path(__file__).stat().st_mtime
+    if now < max(last, installed) - 60:
+        what = "the ledger's last call" if last > installed else "this installation"
+        return Finding(Mark.BAD, f"the clock says {shown}, before {what}", "Set the clock.")
+    return Finding(Mark.GOOD, f"the clock says {shown}")
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    if any(undone(settings.env).get(name) for name in PROXY_VARIABLES):
+        yield Finding(
+            Mark.NOTE,
+            "HTTP_PROXY or HTTPS_PROXY is set: wattline's own calls don't use it",
+            "They connect directly; providers must be reachable so.",
+        )
+
+
+def _providers(book: Book) -> Iterator[Finding]:
+    ready = [p for p in book.providers.values() if p.unavailable is None and not p.demo]
+    if not ready:
+        yield Finding(
+            Mark.NOTE,
+            "no provider key is set: calls get made-up answers of the demo provider",
+            "Set for example OPENAI_API_KEY; `wattline check` says what each provider needs.",
+        )
+        return
+    resolved = _resolve(sorted({p.origin.host for p in ready}))
+    for provider in ready:
+        problem = resolved[provider.origin.host]
+        text = f"provider {provider.name}: configured, {provider.origin.host}"
+        if problem is None:
+            yield Finding(Mark.GOOD, text)
+        else:
+            yield Finding(Mark.BAD, f"{text} {problem}", "Check the name, DNS and the network.")
+
+
+def _resolve(hosts: Sequence[str]) -> dict[str, str | None]:
+    """What is wrong with each name; None when it resolves. All are asked at once."""
+    found: dict[str, str | None] = dict.fromkeys(hosts, f"did not resolve in {DNS_SECONDS:g} s")
+
+    def ask(host: str) -> None:
+        found[host] = _problem(host)
+
+    # Daemons, since a resolver can't be interrupted and must not hold up the end of the process.
+    threads = [Thread(target=ask, args=(host,), daemon=True) for host in hosts]
+    deadline = time.monotonic() + DNS_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return dict(found)
+
+
+def _problem(host: str) -> str | None:
+    with suppress(ValueError):
+        ip_address(host)
+        return None
+    try:
+        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return f"does not resolve ({getattr(error, 'strerror', None) or error})"
+    return None

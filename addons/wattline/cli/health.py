@@ -1,0 +1,42 @@
+"""`wattline health`: how the sidecar is. Imports little: containers ask every few seconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from wattline.cli.failure import FAILED, USAGE, Failure
+from wattline.cli.running import MAX_PORT, NoAnswer, ask_health, read_mark
+
+HEALTHY = "healthy"
+
+
+def health(state: Path, address: str | None, *, as_json: bool = False, quiet: bool = False) -> int:
+    """Ask and tell; 0 when healthy, else 1. Raises Failure when nothing answers."""
+    host, port = _parse(address) if address is not None else _marked(state)
+    try:
+        found = ask_health(host, port)
+    except NoAnswer as error:
+        raise Failure(str(error)) from error
+    status = str(found["status"])
+    well = status == HEALTHY
+    if as_json:
+        print(json.dumps(dict(found)))
+    elif not (quiet and well):
+        reason = f": {found['reason']}" if found.get("reason") else ""
+        print(f"{status}{reason}, {host}:{port}, version {found['version']}")
+    return 0 if well else FAILED
+
+
+def _marked(state: Path) -> tuple[str, int]:
+    running = read_mark(state)
+    if running is None:
+        raise Failure(f"no sidecar runs with the state folder {state}")
+    return running.reachable_host, running.port
+
+
+def _parse(address: str) -> tuple[str, int]:
+    host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= MAX_PORT):
+        raise Failure(f"{address!r} is no address: write host:port", USAGE)
+    return host.strip("[]"), int(port)

@@ -1,0 +1,322 @@
+"""The command line: what can be asked for. The work of each command is in a module it imports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from wattline import __version__
+from wattline.cli.environment import Via
+from wattline.cli.failure import FAILED, RUN_FAILED, end
+from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, folder, settings
+from wattline.cli.shells import Shell
+
+
+class Commands(TyperGroup):
+    """Commands whose errors end in a line or two instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            # Wrong usage and `Exit` are the library's own way out.
+            if type(error).__module__.partition(".")[0] in {"click", "typer"}:
+                raise
+            end(error, RUN_FAILED if ctx.invoked_subcommand == "run" else FAILED)
+
+
+app = typer.Typer(
+    name="wattline",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes at half the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A sidecar proxy for LLM calls: routes by rules, fails over, meters every token.",
+)
+ca_app = typer.Typer(
+    rich_markup_mode=None,
+    help="The certificate authority that lets the proxy read calls to model providers.",
+)
+
+
+@app.command()
+def serve(
+    *,
+    rules: Rules = None,
+    state: State = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default: HOST, rules.yaml, 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="0 takes any free one. Default: PORT, rules.yaml, 8088."
+        ),
+    ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One of mitmproxy's proxy modes; can be given more than once. Default: regular, "
+            "which serves base URLs and proxy variables on one port."
+        ),
+    ] = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run the sidecar until Ctrl-C or SIGTERM."""
+    from wattline.app import serve as serve_forever
+
+    chosen = settings(
+        rules=rules,
+        state=state,
+        host=host,
+        port=port,
+        log_level=log_level,
+        modes=tuple(mode or ("regular",)),
+    )
+    raise typer.Exit(serve_forever(chosen))
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def run(
+    *,
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
+    via: Annotated[Via, typer.Option(help="How its calls come to the sidecar.")] = Via.BOTH,
+    rules: Rules = None,
+    state: State = None,
+    key: Key = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    log_level: Annotated[
+        str | None,
+        typer.Option(help="Of a sidecar started here. Default: WATTLINE_LOG_LEVEL, warning."),
+    ] = None,
+) -> None:
+    """Run a command whose model calls go through wattline.
+
+    wattline run -- COMMAND uses the sidecar that runs already, else starts one for as long as the command takes. Exits with
+    the command's code; 125 means that wattline failed, 126 not executable, 127 not found.
+    """
+    from wattline.cli.run import Order
+    from wattline.cli.run import run as run_command
+
+    level = log_level or os.environ.get("WATTLINE_LOG_LEVEL") or "warning"
+    chosen = settings(rules=rules, state=state, port=0, log_level=level)
+    order = Order(command, chosen, via, dict(os.environ), key, quiet, chose_rules=rules is not None)
+    raise typer.Exit(run_command(order))
+
+
+@app.command()
+def env(
+    *,
+    shell: Annotated[Shell, typer.Option(help="How to write them.")] = Shell.BASH,
+    via: Annotated[Via, typer.Option(help="How calls come to the sidecar.")] = Via.BOTH,
+    rules: Rules = None,
+    state: State = None,
+    key: Key = None,
+) -> None:
+    """Print the variables that send a program's calls to the sidecar: eval "$(wattline env)"."""
+    from wattline.cli.door import find_door
+    from wattline.cli.environment import variables
+    from wattline.cli.shells import render
+
+    door = find_door(settings(rules=rules, state=state), via, key)
+    sys.stdout.write(render(variables(door, via, os.environ), shell))
+
+
+@app.command()
+def check(
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(help="Default: WATTLINE_RULES, ./rules.yaml, the packaged one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read rules.yaml as the sidecar would, and say what is in it or wrong with it."""
+    from wattline.cli.check import check as check_rules
+
+    raise typer.Exit(check_rules(settings(rules=file), as_json=as_json))
+
+
+@app.command()
+def explain(
+    *,
+    body: Annotated[
+        str | None, typer.Argument(help="File with a request's JSON body; - reads it from stdin.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model that is asked for.")] = None,
+    path: Annotated[str, typer.Option(help="Path of the request.")] = "/v1/chat/completions",
+    header: Annotated[
+        list[str] | None, typer.Option(help="name=value; can be given more than once.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="Method of the request.")] = "POST",
+    host: Annotated[
+        str | None, typer.Option(help="The provider's host, as if the call came by the proxy.")
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="As if a stream was asked for.")] = False,
+    tokens: Annotated[
+        int | None, typer.Option(min=0, help="Estimated prompt tokens, instead of the body's.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag of the call; can be given more than once.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="The call's user field.")] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="Name of the key that calls. Default: local.")
+    ] = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a call would go and why, without making it."""
+    from wattline.cli.explain import Question
+    from wattline.cli.explain import explain as explain_call
+
+    question = Question(
+        body=body,
+        model=model,
+        path=path,
+        headers=tuple(header or ()),
+        method=method,
+        host=host,
+        stream=stream,
+        tokens=tokens,
+        tags=tuple(tag or ()),
+        user=user,
+        principal=principal,
+    )
+    raise typer.Exit(explain_call(question, settings(rules=rules, state=state), as_json=as_json))
+
+
+@app.command()
+def usage(
+    *,
+    by: Annotated[str, typer.Option(help="model, provider, key, rule or day.")] = "model",
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d, 2w, or all.")] = "7d",
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show calls, tokens and energy from the ledger. The sidecar may be running."""
+    from wattline.cli.usage import usage as show_usage
+
+    show_usage(folder(state), by=by, since=since, as_json=as_json)
+
+
+@app.command()
+def audit(*, state: State = None, as_json: AsJson = False) -> None:
+    """Recompute the whole ledger; exit 1 and name each difference if it does not add up."""
+    from wattline.cli.audit import audit as audit_ledger
+
+    raise typer.Exit(audit_ledger(folder(state), as_json=as_json))
+
+
+@app.command()
+def health(
+    *,
+    state: State = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="host:port to ask. Default: the sidecar of the state folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the running sidecar how it is; exit 0 if it is healthy, else 1."""
+    from wattline.cli.health import health as ask
+
+    raise typer.Exit(ask(folder(state), address, as_json=as_json))
+
+
+@app.command()
+def healthcheck(
+    *,
+    state: State = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="host:port to ask. Default: the sidecar of the state folder."),
+    ] = None,
+) -> None:
+    """Like health, without a word when all is well: for container health checks."""
+    from wattline.cli.health import health as ask
+
+    raise typer.Exit(ask(folder(state), address, quiet=True))
+
+
+@app.command()
+def doctor(*, rules: Rules = None, state: State = None) -> None:
+    """Check this machine and this configuration, and say what to do."""
+    from wattline.cli.doctor import doctor as examine
+
+    raise typer.Exit(examine(settings(rules=rules, state=state)))
+
+
+@app.command()
+def demo(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8089,
+    delay: Annotated[float | None, typer.Option(help="Milliseconds before each answer.")] = None,
+    variance: Annotated[float | None, typer.Option(help="Delay varies by this much.")] = None,
+    error_rate: Annotated[
+        float | None, typer.Option(help="Part of calls that fail, 0 to 1.")
+    ] = None,
+    timeout_rate: Annotated[
+        float | None, typer.Option(help="Part of calls that are never answered, 0 to 1.")
+    ] = None,
+    token_speed: Annotated[float | None, typer.Option(help="Tokens a second.")] = None,
+) -> None:
+    """Run the demo provider alone: an OpenAI-like server with made-up answers.
+
+    The variables MOCK_BASE_DELAY, MOCK_DELAY_VARIANCE, MOCK_ERROR_RATE, MOCK_TIMEOUT_RATE,
+    MOCK_TOKEN_SPEED and MOCK_ENABLE_LOGS set what options don't.
+    """
+    from wattline.cli.demo import demo as run_demo
+
+    chosen = {
+        "base_delay_ms": delay,
+        "delay_variance_ms": variance,
+        "error_rate": error_rate,
+        "timeout_rate": timeout_rate,
+        "token_speed": token_speed,
+    }
+    run_demo(port, {name: value for name, value in chosen.items() if value is not None})
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+@ca_app.callback(invoke_without_command=True)
+def ca(ctx: typer.Context, state: State = None) -> None:
+    """The certificate authority that lets the proxy read calls to model providers.
+
+    Without a subcommand: where its files are, and how clients come to trust it.
+    """
+    ctx.obj = folder(state)
+    if ctx.invoked_subcommand is None:
+        from wattline.cli.ca import show
+
+        show(folder(state))
+
+
+@ca_app.command()
+def export(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(help="File to write; - writes to stdout.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write the CA's certificate (never its key) to a file, to be trusted elsewhere."""
+    from wattline.cli.ca import export as export_certificate
+
+    export_certificate(ctx.obj, path, force=force)
+
+
+app.add_typer(ca_app, name="ca")

@@ -1,0 +1,89 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattline.base.settings import Settings, read_settings
+from wattline.cli.environment import undone
+from wattline.cli.failure import USAGE, Failure
+
+Rules = Annotated[
+    Path | None,
+    typer.Option(
+        help="rules.yaml to use. Default: WATTLINE_RULES, ./rules.yaml, the packaged one."
+    ),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the ledger and the CA. Default: WATTLINE_STATE, ./state beside a rules.yaml, "
+        "~/.local/state/wattline."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        envvar="WATTLINE_KEY",
+        show_envvar=False,
+        help="The command's key for wattline, when rules.yaml says `auth: {mode: keys}`. "
+        "Better given as WATTLINE_KEY: arguments can be seen by other users.",
+    ),
+]
+LogLevel = Annotated[
+    str | None, typer.Option(help="debug, info, warn, error or silent. Default: LOG_LEVEL, info.")
+]
+
+_AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def settings(
+    *,
+    rules: Path | None = None,
+    state: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    log_level: str | None = None,
+    modes: tuple[str, ...] = ("regular",),
+    env: Mapping[str, str] | None = None,
+) -> Settings:
+    """The process's settings. Raises SettingsError, Failure."""
+    chosen = read_settings(
+        undone(os.environ if env is None else env),
+        cwd=Path.cwd(),
+        rules=rules,
+        state=state,
+        host=host,
+        port=port,
+        log_level=log_level,
+        modes=modes,
+    )
+    if chosen.log_level is not None:
+        from wattline.base.logs import LEVELS
+
+        if chosen.log_level.lower() not in LEVELS:
+            wanted = ", ".join(LEVELS)
+            raise Failure(f"log level {chosen.log_level!r} is none of {wanted}", USAGE)
+    return chosen
+
+
+def age(text: str) -> int:
+    """Seconds of `30m`, `24h`, `7d`, `2w`. Raises Failure."""
+    match = _AGE.fullmatch(text.strip().lower())
+    if match is None:
+        raise Failure(f"{text!r} is no span of time: write for example 30m, 24h, 7d or 2w", USAGE)
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def folder(state: Path | None) -> Path:
+    """The state folder, for commands that need nothing else. Raises SettingsError."""
+    # The port is given so that a PORT of another program can't get in the way.
+    return settings(state=state, port=0).state

@@ -1,0 +1,138 @@
+"""A call that nobody made: what `wattline explain` asks about, read as the sidecar would read it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wattline.base.errors import ClientFault
+from wattline.base.strict_json import read_object
+from wattline.cli.failure import USAGE, Failure
+from wattline.dialects.base import Dialect, Route
+from wattline.dialects.openai import OpenAIDialect
+from wattline.dialects.table import find, known, normalise
+from wattline.rules.book import Book
+from wattline.wire.call import LOCAL, Call, Operation, Principal
+from wattline.wire.http import Request, Use
+
+_DIALECTS: dict[str, Dialect] = {"openai": OpenAIDialect()}
+_EXAMPLES: dict[Operation, dict[str, Any]] = {
+    Operation.CHAT: {"messages": [{"role": "user", "content": "Hello"}]},
+    Operation.COMPLETION: {"prompt": "Hello"},
+    Operation.RESPONSES: {"input": "Hello"},
+    Operation.EMBEDDINGS: {"input": "Hello"},
+    Operation.MODERATIONS: {"input": "Hello"},
+    Operation.IMAGES: {"prompt": "Hello"},
+    Operation.SPEECH: {"input": "Hello", "voice": "alloy"},
+    Operation.TRANSCRIPTION: {},
+}
+"""The least that each operation needs, for questions without a body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The options of `wattline explain`; `body` is a file's name, `-` stdin, None an example."""
+
+    body: str | None
+    model: str | None
+    path: str
+    headers: Sequence[str] = ()
+    method: str = "POST"
+    host: str | None = None
+    stream: bool = False
+    tokens: int | None = None
+    tags: Sequence[str] = ()
+    user: str | None = None
+    principal: str | None = None
+
+
+def read_call(question: Question, book: Book) -> Call:
+    """The call that is asked about. Raises Failure."""
+    try:
+        path = normalise(question.path)
+        route = _route(question, path)
+        value = _value(question, route, book)
+        request = _request(question, book)
+        call = _DIALECTS[route.dialect].read_call(
+            request, route, value, _principal(question, book), path or question.path
+        )
+    except ClientFault as fault:
+        raise Failure(f"this is no valid request: {fault.message}") from fault
+    return replace(
+        call,
+        tokens=call.tokens if question.tokens is None else question.tokens,
+        tags=call.tags | frozenset(question.tags),
+    )
+
+
+def _route(question: Question, path: str | None) -> Route:
+    if path is None:
+        raise Failure(f"path {question.path!r} could be read in two ways: the sidecar refuses it")
+    method, host = question.method.upper(), question.host or ""
+    route = find(method, host, path, forward=question.host is not None)
+    if route is not None:
+        return route
+    if question.host is not None:
+        raise Failure(f"{method} {path} is no model call at {host}: it is passed on untouched")
+    near = known(path)
+    hint = f"; {near} takes POST" if near == path else f"; did you mean {near}?" if near else ""
+    raise Failure(f"{method} {path} is no model call{hint}")
+
+
+def _value(question: Question, route: Route, book: Book) -> dict[str, Any]:
+    if question.body is None:
+        if question.model is None:
+            raise Failure("say which --model, or give a file with a request's body", USAGE)
+        value = dict(_EXAMPLES[route.operation])
+    else:
+        value = read_object(_read(question.body, book), max_depth=book.limits.json_depth)
+    asked = {"model": question.model, "user": question.user, "stream": question.stream or None}
+    return value | {name: given for name, given in asked.items() if given is not None}
+
+
+def _read(name: str, book: Book) -> bytes:
+    bound = book.limits.json_bytes
+    if name == "-":
+        raw = sys.stdin.buffer.read(bound + 1)
+    else:
+        with Path(name).open("rb") as file:
+            raw = file.read(bound + 1)
+    if len(raw) > bound:
+        raise Failure(f"the body is larger than {bound} bytes (rules.yaml: limits.json_bytes)")
+    return raw
+
+
+def _request(question: Question, book: Book) -> Request:
+    listen = book.listen
+    return Request(
+        id="req_explain",
+        method=question.method.upper(),
+        scheme="http" if question.host is None else "https",
+        host=listen.host if question.host is None else question.host,
+        port=listen.port if question.host is None else 443,
+        path=question.path,
+        headers=[_header(text) for text in question.headers],
+        body=b"",
+        peer="127.0.0.1",
+        use=Use.REVERSE if question.host is None else Use.FORWARD,
+    )
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise Failure(f"--header {json.dumps(text)}: write name=value", USAGE)
+    return name.strip().lower(), value.strip()
+
+
+def _principal(question: Question, book: Book) -> Principal:
+    if question.principal is None:
+        return LOCAL
+    names = set(book.auth.keys.values())
+    if names and question.principal not in names:
+        raise Failure(f"no key is named {question.principal!r}: {', '.join(sorted(names))}", USAGE)
+    return Principal(question.principal, tier=book.auth.tiers.get(question.principal))

@@ -1,0 +1,53 @@
+"""Output for people: tables, bars and marks that also read well in a file or without colours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+BAR = 16
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+WIDE = 200
+"""Columns where no terminal says how many there are: nothing is cut then."""
+
+
+def is_plain() -> bool:
+    """No colours and no block characters: not a terminal, or NO_COLOR is set (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
+
+
+def console() -> Console:
+    """Where tables are printed."""
+    if is_plain():
+        return Console(width=None if sys.stdout.isatty() else WIDE, no_color=True, highlight=False)
+    return Console(highlight=False)
+
+
+def table(columns: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table whose `numbers` columns are right-aligned."""
+    made = Table(box=None if is_plain() else box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    return made
+
+
+def safe(text: str) -> Text:
+    """`text` as it is, but for what a terminal would act on: labels come partly from clients."""
+    return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def bar(share: float) -> str:
+    """A bar for a share of 0 to 1; a share above 0 is always seen."""
+    share = min(max(share, 0.0), 1.0)
+    if is_plain():
+        length = round(share * BAR)
+        return "#" * (max(length, 1) if share else 0)
+    eighths = round(share * BAR * 8)
+    eighths = max(eighths, 1) if share else 0
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()

@@ -1,0 +1,88 @@
+"""OpenAI's dialect: chat, completions, embeddings, responses, moderations, images and audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wattline.base.errors import Fault
+from wattline.dialects import (
+    openai_answer,
+    openai_body,
+    openai_error,
+    openai_request,
+    openai_tail,
+)
+from wattline.dialects.base import NOTHING, Answer, Energy, Route, StreamReader
+from wattline.dialects.openai_chunks import ChunkReader
+from wattline.dialects.openai_events import TypedEventReader
+from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.http import Request, Whole
+from wattline.wire.piece import Piece
+from wattline.wire.usage import Usage
+
+
+class OpenAIDialect:
+    """See `dialects.base.Dialect`. Each method's work is in the module of its name."""
+
+    name = "openai"
+
+    def read_call(
+        self,
+        request: Request,
+        route: Route,
+        body: Mapping[str, Any],
+        principal: Principal,
+        path: str,
+    ) -> Call:
+        """The neutral call. Raises ClientFault naming the field at fault."""
+        return openai_request.read_call(request, route, body, principal, path)
+
+    def write_body(
+        self,
+        body: bytes,
+        call: Call,
+        model: str,
+        defaults: Mapping[str, Any],
+        overrides: Mapping[str, Any] = NOTHING,
+    ) -> bytes:
+        """The body for a target."""
+        return openai_body.write_body(body, call, model, defaults, overrides)
+
+    def reader(self, call: Call) -> StreamReader:
+        """A fresh reader for one streamed answer."""
+        if call.operation in (Operation.CHAT, Operation.COMPLETION):
+            return ChunkReader()
+        return TypedEventReader()
+
+    def read_answer(self, call: Call, body: bytes) -> Answer:
+        """What a whole 2xx body says."""
+        return openai_answer.read_answer(call, body)
+
+    def write_answer(self, call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
+        """The whole body with its energy."""
+        return openai_answer.write_answer(call, body, usage, energy)
+
+    def write_usage(
+        self,
+        call: Call,
+        piece: Piece | None,
+        usage: Usage,
+        energy: Energy,
+        like: Piece | None = None,
+    ) -> bytes:
+        """The stream's usage event with its energy."""
+        return openai_tail.usage_event(call, piece, usage, energy, like)
+
+    def error(self, fault: Fault, call_id: str) -> Whole:
+        """A fault as a whole answer."""
+        return openai_error.error(fault, call_id)
+
+    def stream_error(
+        self,
+        fault: Fault,
+        call_id: str,  # noqa: ARG002  (the protocol's; OpenAI's events have no place for it)
+        operation: Operation = Operation.CHAT,
+    ) -> bytes:
+        """A fault as the last event of a stream."""
+        return openai_error.stream_error(fault, operation)

@@ -1,0 +1,184 @@
+"""Whole answers: what metering needs of them, and the energy written into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wattline.base.strict_json import members
+from wattline.dialects.base import Answer, Energy
+from wattline.dialects.openai_stream import characters, lenient
+from wattline.dialects.openai_usage import read_usage, write_usage
+from wattline.dialects.openai_words import error_word
+from wattline.dialects.splice import edit, value_of
+from wattline.wire.call import Call, Operation
+from wattline.wire.usage import Usage
+
+_UNSOUND = Answer(None, sound=False)
+_FILES = (Operation.SPEECH, Operation.TRANSCRIPTION)
+_ALWAYS_USAGE = (
+    Operation.CHAT,
+    Operation.COMPLETION,
+    Operation.RESPONSES,
+    Operation.EMBEDDINGS,
+)
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """The members that are read. `data` is not decoded: vectors and pictures are large."""
+
+    id: Any = None
+    model: Any = None
+    usage: Any = None
+    error: Any = None
+    choices: Any = None
+    output: Any = None
+    status: Any = None
+    message: Any = None
+    content: Any = None
+    response: Any = None
+    results: msgspec.Raw = msgspec.Raw(b"")
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
+def _open(body: bytes) -> _Envelope | None:
+    try:
+        return _ENVELOPE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        value = lenient(body)
+    if value is None:
+        return None
+    known: dict[str, Any] = {key: value.get(key) for key in _Envelope.__struct_fields__}
+    for key in ("results", "data"):
+        known[key] = msgspec.Raw(b"[0]" if known[key] else b"")
+    return _Envelope(**known)
+
+
+def read_answer(call: Call, body: bytes) -> Answer:
+    """What a whole 2xx body says; never raises."""
+    envelope = _open(body)
+    if envelope is None:
+        return _file(body) if call.operation in _FILES else _UNSOUND
+    if envelope.error:
+        return Answer(None, error=error_word(envelope.error))
+    count = read_usage(envelope.usage)
+    model = envelope.model if isinstance(envelope.model, str) else envelope.id
+    return Answer(
+        usage=count.usage,
+        sound=_sound(call.operation, envelope),
+        bad_usage=count.bad,
+        output=_output(call.operation, envelope),
+        model=model if isinstance(model, str) else None,
+    )
+
+
+def _file(body: bytes) -> Answer:
+    """Audio, or a transcript as plain text: anything but nothing and an error page."""
+    start = body[:64].lstrip().lower()
+    return Answer(None, sound=bool(body) and not start.startswith((b"<!doctype", b"<html", b"{")))
+
+
+def _sound(operation: Operation, envelope: _Envelope) -> bool:
+    match operation:
+        case Operation.CHAT | Operation.COMPLETION:
+            return _text(envelope) is not None or bool(_messages(envelope))
+        case Operation.RESPONSES:
+            return isinstance(envelope.output, list)
+        case Operation.EMBEDDINGS | Operation.IMAGES:
+            return _has_items(envelope.data)
+        case Operation.MODERATIONS:
+            return _has_items(envelope.results)
+        case Operation.SPEECH:
+            return False
+        case Operation.TRANSCRIPTION:
+            return True
+
+
+def _has_items(raw: msgspec.Raw) -> bool:
+    text = bytes(memoryview(raw)[:64])
+    return text.startswith(b"[") and text[1:].lstrip()[:1] != b"]"
+
+
+def _messages(envelope: _Envelope) -> list[Any]:
+    """What each choice holds: a message, or a text."""
+    if not isinstance(envelope.choices, list):
+        return []
+    choices = [choice for choice in envelope.choices if isinstance(choice, dict)]
+    found = [choice.get("message", choice.get("text")) for choice in choices]
+    return [value for value in found if isinstance(value, dict | str)]
+
+
+_MESSAGE_OUTPUT = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "tool_calls",
+    "function_call",
+)
+_ITEM_OUTPUT = ("content", "summary", "arguments", "input", "name")
+
+
+def _output(operation: Operation, envelope: _Envelope) -> int:
+    """Characters of output."""
+    if operation is Operation.RESPONSES:
+        items = envelope.output if isinstance(envelope.output, list) else []
+        return sum(
+            characters([item.get(key) for key in _ITEM_OUTPUT])
+            for item in items
+            if isinstance(item, dict)
+        )
+    found = _messages(envelope)
+    if not found:
+        return len(_text(envelope) or "")
+    return sum(
+        len(value) if isinstance(value, str) else characters(list(map(value.get, _MESSAGE_OUTPUT)))
+        for value in found
+    )
+
+
+def _text(envelope: _Envelope) -> str | None:
+    """The answer's text, wherever a provider puts it (C-070); None when it is nowhere."""
+    found = _messages(envelope)
+    if found:
+        first = found[0] if isinstance(found[0], str) else found[0].get("content")
+        if isinstance(first, str):
+            return first
+    for value in (envelope.content, envelope.response):
+        if isinstance(value, str):
+            return value
+    if isinstance(envelope.message, dict):
+        inner = envelope.message.get("content")
+        return inner if isinstance(inner, str) else None
+    return None
+
+
+def answer_text(body: bytes) -> str:
+    """The text of a whole chat answer; empty when there is none."""
+    envelope = _open(body)
+    return (_text(envelope) or "") if envelope is not None else ""
+
+
+def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
+    """`body` with `usage.energy`, and with a usage where it had none. What is no JSON object (audio, a
+    transcript as text) stays as it is.
+    """
+    found = members(body)
+    if found is None:
+        return body
+    raw = value_of(body, found, "usage")
+    if raw is None and call.operation not in _ALWAYS_USAGE:
+        return body
+    said = read_usage(parsed(raw))
+    new = write_usage(call.operation, raw, said, usage, energy)
+    return edit(body, {"usage": new}, found)
+
+
+def parsed(raw: bytes | None) -> Any:
+    """The value of a member's bytes; None when it is missing."""
+    value = lenient(b'{"value":' + raw + b"}") if raw is not None else None
+    return value["value"] if value else None

@@ -1,0 +1,79 @@
+"""Faults in the shape of OpenAI's errors."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from wattline.base.errors import Fault, Kind
+from wattline.wire.call import Operation
+from wattline.wire.http import Whole
+from wattline.wire.sse import event
+
+_TYPES: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.INVALID_REQUEST: "invalid_request_error",
+        Kind.AUTHENTICATION: "authentication_error",
+        Kind.PERMISSION: "permission_error",
+        Kind.NOT_FOUND: "not_found_error",
+        Kind.TOO_LARGE: "invalid_request_error",
+        Kind.RATE_LIMIT: "requests",
+        Kind.INSUFFICIENT_BALANCE: "insufficient_quota",
+        Kind.UPSTREAM: "server_error",
+        Kind.UNAVAILABLE: "server_error",
+        Kind.INTERNAL: "server_error",
+    }
+)
+
+_CHUNKED = (Operation.CHAT, Operation.COMPLETION)
+
+
+def error(fault: Fault, call_id: str) -> Whole:
+    """A fault as a whole answer: OpenAI's object, and beside it the flat members of A-155."""
+    body = {"error": _object(fault), "message": fault.message, "status": "error"}
+    headers = [
+        ("content-type", "application/json"),
+        ("x-wattline-fault", fault.whose.value if hasattr(fault, "whose") else "ours"),
+    ]
+    if call_id:
+        headers.append(("x-request-id", call_id))
+    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:  # noqa: PLR2004  (HTTP's number)
+        headers.append(("www-authenticate", "Bearer"))
+    headers += _retry(fault)
+    return Whole(fault.status, tuple(headers), json.dumps(body).encode())
+
+
+def _retry(fault: Fault) -> list[tuple[str, str]]:
+    """`retry-after` in whole seconds, rounded up; SDKs read the milliseconds first."""
+    headers = []
+    seconds = fault.retry_after
+    if seconds is not None and math.isfinite(seconds):
+        seconds = max(0.0, seconds)
+        headers = [
+            ("retry-after", str(math.ceil(seconds))),
+            ("retry-after-ms", str(math.ceil(seconds * 1000))),
+        ]
+    if fault.should_retry is not None:
+        headers.append(("x-should-retry", "true" if fault.should_retry else "false"))
+    return headers
+
+
+def stream_error(fault: Fault, operation: Operation) -> bytes:
+    """A fault as the last event of a stream. No end marker follows: the answer is not complete."""
+    found = _object(fault)
+    if operation in _CHUNKED:
+        return event(json.dumps({"error": found}).encode())
+    typed = {"type": "error", **{key: found[key] for key in ("code", "message", "param")}}
+    return event(json.dumps(typed | {"sequence_number": 0, "error": found}).encode(), "error")
+
+
+def _object(fault: Fault) -> dict[str, Any]:
+    return {
+        "message": fault.message,
+        "type": _TYPES[fault.kind],
+        "param": fault.param,
+        "code": fault.code,
+    }

@@ -1,0 +1,344 @@
+"""Reads an OpenAI request into a Call. What is not read here is not checked: providers differ in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from wattline.base.errors import ClientFault
+from wattline.dialects.base import Route
+from wattline.dialects.openai_fields import (
+    Fields,
+    count,
+    flag,
+    items,
+    kind,
+    name,
+    number,
+    optional_name,
+    required,
+    wrong,
+)
+from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.http import Headers, Request, Use
+
+TAG_HEADER = "x-wattline-tag"
+MAX_TAGS = 32
+MAX_TAG = 64
+
+CREDENTIALS = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "cookie",
+        "proxy-authorization",
+    }
+)
+
+# Rough counts, in tokens: what OpenAI adds around a message and a reply, and a picture of common size.
+PER_MESSAGE = 4
+PER_REPLY = 3
+PER_IMAGE = 765
+PER_OTHER_PART = 256
+
+DEFAULT_MODELS: Mapping[Operation, str] = MappingProxyType(
+    {
+        Operation.MODERATIONS: "omni-moderation-latest",
+        Operation.IMAGES: "dall-e-2",
+    }
+)
+"""Models that OpenAI takes where the request names none."""
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What reading the fields of an operation finds out."""
+
+    tokens: int = 0
+    images: bool = False
+    tools: bool = False
+    max_output: int | None = None
+    wants_usage: bool = False
+
+    def text(self, text: str) -> None:
+        """Count a text: about 4 characters a token in English, 2 in other scripts."""
+        self.tokens += len(text) // (4 if text.isascii() else 2) + 1
+
+
+def read_call(
+    request: Request, route: Route, body: Fields, principal: Principal, path: str
+) -> Call:
+    """The neutral call. Raises ClientFault naming the field at fault."""
+    operation = route.operation
+    model = name(body, "model", DEFAULT_MODELS.get(operation))
+    stream = _streams(operation, body)
+    if route.json:  # a form has only texts
+        number(body, "temperature", 0, 2)
+        count(body, "n")
+    facts = _Facts()
+    _READERS[operation](body, facts)
+    return Call(
+        id=request.id,
+        dialect=route.dialect,
+        operation=operation,
+        method=request.method,
+        host=request.host,
+        path=path,
+        model=model,
+        stream=stream,
+        principal=principal,
+        headers=_headers(request.headers),
+        tokens=facts.tokens,
+        max_output=facts.max_output,
+        tools=facts.tools,
+        images=facts.images,
+        user=optional_name(body, "user"),
+        tags=_tags(request.headers),
+        wants_usage=facts.wants_usage,
+        forward=request.use is Use.FORWARD,
+    )
+
+
+def _streams(operation: Operation, body: Fields) -> bool:
+    if operation is Operation.SPEECH:
+        return body.get("stream_format") == "sse"
+    if operation is Operation.TRANSCRIPTION:
+        return body.get("stream") in ("true", "True", "1", True)
+    return flag(body, "stream")
+
+
+def _chat(body: Fields, facts: _Facts) -> None:
+    messages = required(body, "messages")
+    if not isinstance(messages, list):
+        wrong("messages", f"'messages' must be an array, not {kind(messages)}.")
+    if not messages:
+        wrong("messages", "'messages' is empty. Send at least one message.", "empty_array")
+    for index, message in enumerate(messages):
+        _message(message, f"messages[{index}]", facts)
+    facts.tokens += PER_REPLY
+    _tools(body, facts, "tools")
+    _tools(body, facts, "functions")
+    limit = count(body, "max_tokens")
+    facts.max_output = count(body, "max_completion_tokens") or limit
+    _stream_options(body, facts)
+
+
+def _message(message: Any, at: str, facts: _Facts) -> None:
+    if not isinstance(message, dict):
+        wrong(at, f"'{at}' must be an object, not {kind(message)}.")
+    role = message.get("role")
+    if not isinstance(role, str) or not role:
+        wrong(
+            f"{at}.role",
+            f"'{at}.role' must be a string such as 'user'.",
+            "missing_required_parameter" if role is None else "invalid_type",
+        )
+    facts.tokens += PER_MESSAGE
+    _content(message.get("content"), f"{at}.content", facts)
+    calls = message.get("tool_calls")
+    if calls:
+        facts.tokens += _size(calls) // 4
+
+
+def _content(content: Any, at: str, facts: _Facts) -> None:
+    """A text, null, or parts: objects with a `type`."""
+    if content is None:
+        return
+    if isinstance(content, str):
+        facts.text(content)
+        return
+    if not isinstance(content, list):
+        wrong(at, f"'{at}' must be a string or an array of parts, not {kind(content)}.")
+    for index, part in enumerate(content):
+        if isinstance(part, str):
+            facts.text(part)
+        elif isinstance(part, dict):
+            _part(part, facts)
+        else:
+            wrong(f"{at}[{index}]", f"'{at}[{index}]' must be an object, not {kind(part)}.")
+
+
+def _part(part: dict[str, Any], facts: _Facts) -> None:
+    if part.get("type") in ("image_url", "input_image", "image"):
+        facts.images = True
+        facts.tokens += PER_IMAGE
+    elif isinstance(text := part.get("text", part.get("refusal")), str):
+        facts.text(text)
+    else:
+        facts.tokens += PER_OTHER_PART
+
+
+def _tools(body: Fields, facts: _Facts, key: str) -> None:
+    tools = items(body, key)
+    for index, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            wrong(f"{key}[{index}]", f"'{key}[{index}]' must be an object, not {kind(tool)}.")
+    if tools:
+        facts.tools = True
+        facts.tokens += _size(tools) // 4
+
+
+def _size(value: Any) -> int:
+    """Characters of the keys and texts in a value, about."""
+    size = 0
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                size += len(item)
+            elif isinstance(item, dict):
+                size += sum(map(len, item)) + 4 * len(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = below
+    return size
+
+
+def _stream_options(body: Fields, facts: _Facts) -> None:
+    options = body.get("stream_options")
+    if options is None:
+        return
+    if not isinstance(options, dict):
+        wrong("stream_options", f"'stream_options' must be an object, not {kind(options)}.")
+    if not flag(body, "stream"):
+        wrong(
+            "stream_options",
+            "'stream_options' needs 'stream': true. Add that, or leave it out.",
+            "invalid_value",
+        )
+    wanted = options.get("include_usage")
+    if wanted is not None and not isinstance(wanted, bool):
+        at = "stream_options.include_usage"
+        wrong(at, f"'{at}' must be true or false, not {kind(wanted)}.")
+    facts.wants_usage = wanted is True
+
+
+def _completion(body: Fields, facts: _Facts) -> None:
+    _input(body, "prompt", facts)
+    facts.max_output = count(body, "max_tokens")
+    _stream_options(body, facts)
+
+
+def _embeddings(body: Fields, facts: _Facts) -> None:
+    required(body, "input")
+    _input(body, "input", facts)
+
+
+def _input(body: Fields, key: str, facts: _Facts) -> None:
+    """A text, or an array of texts, tokens, arrays of tokens, or objects."""
+    value = body.get(key)
+    if value is None:
+        return
+    if isinstance(value, str):
+        facts.text(value)
+        return
+    if not isinstance(value, list):
+        wrong(key, f"'{key}' must be a string or an array, not {kind(value)}.")
+    if not value:
+        wrong(key, f"'{key}' is empty. Send at least one item.", "empty_array")
+    for index, item in enumerate(value):
+        if isinstance(item, str):
+            facts.text(item)
+        elif isinstance(item, list):
+            facts.tokens += len(item)
+        elif isinstance(item, int) and not isinstance(item, bool):
+            facts.tokens += 1
+        elif isinstance(item, dict):
+            _part(item, facts)
+        else:
+            at = f"{key}[{index}]"
+            wrong(at, f"'{at}' must be a string or an array of tokens, not {kind(item)}.")
+
+
+def _responses(body: Fields, facts: _Facts) -> None:
+    if not any(body.get(key) for key in ("prompt", "previous_response_id", "conversation")):
+        required(body, "input")
+    value = body.get("input")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _item(item, f"input[{index}]", facts)
+    else:
+        _text(body, "input", facts)
+    _text(body, "instructions", facts)
+    facts.tokens += PER_REPLY
+    _tools(body, facts, "tools")
+    facts.max_output = count(body, "max_output_tokens")
+
+
+def _item(item: Any, at: str, facts: _Facts) -> None:
+    """A message, or another item of a conversation: a tool's call, its output, reasoning."""
+    if not isinstance(item, dict):
+        wrong(at, f"'{at}' must be an object, not {kind(item)}.")
+    facts.tokens += PER_MESSAGE
+    if "content" in item:
+        _content(item["content"], f"{at}.content", facts)
+    else:
+        facts.tokens += _size(item) // 4
+
+
+def _text(body: Fields, key: str, facts: _Facts) -> None:
+    value = body.get(key)
+    if value is None:
+        return
+    if not isinstance(value, str):
+        wrong(key, f"'{key}' must be a string, not {kind(value)}.")
+    facts.text(value)
+
+
+def _required_text(key: str) -> Callable[[Fields, _Facts], None]:
+    def read(body: Fields, facts: _Facts) -> None:
+        if required(body, key) == "":
+            wrong(key, f"'{key}' is empty. Send some text.", "invalid_value")
+        _text(body, key, facts)
+
+    return read
+
+
+def _nothing_more(_body: Fields, _facts: _Facts) -> None:
+    """An upload's other fields are the provider's to check."""
+
+
+_READERS: Mapping[Operation, Callable[[Fields, _Facts], None]] = MappingProxyType(
+    {
+        Operation.CHAT: _chat,
+        Operation.COMPLETION: _completion,
+        Operation.RESPONSES: _responses,
+        Operation.EMBEDDINGS: _embeddings,
+        Operation.MODERATIONS: _embeddings,
+        Operation.IMAGES: _required_text("prompt"),
+        Operation.SPEECH: _required_text("input"),
+        Operation.TRANSCRIPTION: _nothing_more,
+    }
+)
+
+
+def _headers(headers: Headers) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for key, value in headers:
+        if key not in CREDENTIALS:
+            first.setdefault(key, value)
+    return first
+
+
+def _tags(headers: Headers) -> frozenset[str]:
+    tags = {
+        tag.strip()
+        for key, value in headers
+        if key == TAG_HEADER
+        for tag in value.split(",")
+        if tag.strip()
+    }
+    if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG or not tag.isprintable() for tag in tags):
+        raise ClientFault(
+            f"{TAG_HEADER} takes at most {MAX_TAGS} tags of at most {MAX_TAG} printable characters, "
+            "with commas between them.",
+            code="invalid_value",
+            param=TAG_HEADER,
+        )
+    return frozenset(tags)

@@ -1,0 +1,98 @@
+"""Which paths are calls: one exact table, on one normal form of a path.
+
+A path that could be read in two ways is not matched loosely but refused: `normalise` gives None for
+it. What it gives is what is matched, logged and used; nothing looks at the path again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from wattline.dialects.base import Route
+from wattline.wire.call import Operation
+
+MAX_PATH = 2048
+
+_OPENAI = (
+    Route("openai", Operation.CHAT, "/chat/completions"),
+    Route("openai", Operation.COMPLETION, "/completions"),
+    Route("openai", Operation.EMBEDDINGS, "/embeddings"),
+    Route("openai", Operation.RESPONSES, "/responses"),
+    Route("openai", Operation.MODERATIONS, "/moderations"),
+    Route("openai", Operation.TRANSCRIPTION, "/audio/transcriptions", json=False),
+    Route("openai", Operation.TRANSCRIPTION, "/audio/translations", json=False),
+    Route("openai", Operation.SPEECH, "/audio/speech"),
+    Route("openai", Operation.IMAGES, "/images/generations"),
+)
+_CHAT_ONLY = _OPENAI[:1]
+
+type Paths = Mapping[str, Route]
+
+
+def _under(prefixes: Iterable[str], routes: Iterable[Route] = _OPENAI) -> dict[str, Route]:
+    routes = tuple(routes)
+    return {prefix + route.upstream_path: route for prefix in prefixes for route in routes}
+
+
+# Groq's SDK puts /openai/v1 before its paths; DeepSeek's and Perplexity's base URLs have no /v1.
+_OWN: Paths = MappingProxyType(_under(("/v1", "/openai/v1")) | _under(("",), _CHAT_ONLY))
+
+_HOSTS: Mapping[str, Paths] = MappingProxyType(
+    {
+        "api.openai.com": _under(("/v1",)),
+        "api.groq.com": _under(("/openai/v1",)),
+        "openrouter.ai": _under(("/api/v1",)),
+        "api.deepseek.com": _under(("/v1", "")),
+        "api.x.ai": _under(("/v1",)),
+        "api.mistral.ai": _under(("/v1",)),
+        "api.perplexity.ai": _under(("",)),
+        "api.cerebras.ai": _under(("/v1",)),
+        "integrate.api.nvidia.com": _under(("/v1",)),
+    }
+)
+_OTHER_HOST: Paths = MappingProxyType(_under(("/v1", "")))
+
+_KNOWN = frozenset(_OWN) | frozenset(_OTHER_HOST).union(*_HOSTS.values())
+
+_PLAIN = re.compile(r"/[!-~]*")
+_SUSPECT = re.compile(r"//|[\\;#]|/\.{1,2}(?=/|$)|%(?![89A-Fa-f][0-9A-Fa-f]|20|3[Aa])")
+
+
+def normalise(path: str) -> str | None:
+    """The path without its query, or None when it could be read in two ways.
+
+    None for `//`, `.` and `..` segments, `;` parameters, backslashes, fragments, anything but visible
+    ASCII, percent-encoded ASCII (but for a space and a colon), and any variant of a route of ours in
+    case, trailing slash or trailing dots.
+    """
+    path = path.partition("?")[0]
+    if len(path) > MAX_PATH or not _PLAIN.fullmatch(path) or _SUSPECT.search(path):
+        return None
+    if path in _KNOWN:
+        return path
+    folded = "/".join(segment.rstrip(".") for segment in path.lower().split("/")).rstrip("/")
+    return None if folded in _KNOWN else path
+
+
+def find(method: str, host: str, path: str, forward: bool) -> Route | None:  # noqa: FBT001  (a fact)
+    """The route of a call, or None when it is none. `path` is normalised; `host` counts only when
+    `forward` is set: the client then addressed a provider's host, not the sidecar.
+    """
+    if method != "POST":
+        return None
+    if not forward:
+        return _OWN.get(path)
+    return _HOSTS.get(host.lower().rstrip("."), _OTHER_HOST).get(path)
+
+
+def known(path: str) -> str | None:
+    """The route on our own address nearest to `path`: `path` itself when it is one (then the method
+    was wrong), None when none is near.
+    """
+    if path in _OWN:
+        return path
+    near = get_close_matches(path[:100], _OWN, n=1, cutoff=0.75)
+    return near[0] if near else None

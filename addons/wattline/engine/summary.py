@@ -1,0 +1,111 @@
+"""Why a call gets no answer from anybody, as one fault (decision 13). Upstream text is not in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
+from wattline.engine.near import quoted
+from wattline.engine.plan import Plan, Skip
+
+SHOWN = 10
+"""Reasons in one message."""
+LIMITED = frozenset({"http_429", "window_full", "inband_rate_limit"})
+_TEMPORARY = frozenset({"window_full", "resting"})
+_MISSING = ("No API key for ", "No base URL for ")
+NOT_CONFIGURED = "No external providers configured (missing API keys)"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One target that was tried or was about to be. `target` is `provider/model`."""
+
+    target: str
+    code: str
+    retry_after: float | None
+
+
+def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
+    """The answer to a call whose plan can't be tried, or whose targets have all failed.
+
+    404 when no rule knows the model; 429 when only rate limits stand in the way; 500 when providers
+    failed (A-073); 503 when none could be tried.
+    """
+    waiting = [skip for skip in plan.skipped if skip.code in _TEMPORARY]
+    if plan.rule is None and not plan.passed and not failures:
+        return _nowhere(plan, model)
+    limits = [failure.code in LIMITED for failure in failures] + [
+        skip.limited for skip in waiting if skip.limited or not failures
+    ]
+    if limits and all(limits):
+        return _limited(failures, waiting)
+    if failures:
+        return UpstreamFault(
+            f"All providers unavailable: {_told(failures, waiting)}",
+            status=500,
+            code="all_providers_failed",
+            should_retry=False,
+        )
+    return _unavailable(plan.skipped, waiting)
+
+
+def _nowhere(plan: Plan, model: str) -> Fault:
+    if plan.unknown:
+        meant = f" Did you mean {' or '.join(map(repr, plan.near))}?" if plan.near else ""
+        text = f"The model {quoted(model)} is not known here.{meant}"
+        return ClientFault(
+            text, status=404, code="model_not_found", kind=Kind.NOT_FOUND, param="model"
+        )
+    return ClientFault(
+        f"No rule takes this call of {quoted(model)}. Run `wattline explain` to see why, and add a rule.",
+        status=404,
+        code="no_rule",
+        kind=Kind.NOT_FOUND,
+    )
+
+
+def _limited(failures: Sequence[Failure], waiting: Sequence[Skip]) -> Fault:
+    waits = _waits(failures, waiting)
+    never = not waits and all(f.code == "window_full" for f in failures)
+    return UpstreamFault(
+        f"All providers are at their rate limits: {_told(failures, waiting)}",
+        status=429,
+        code="rate_limit_exceeded",
+        kind=Kind.RATE_LIMIT,
+        retry_after=min(waits, default=None),
+        should_retry=False if never else None,
+    )
+
+
+def _unavailable(skipped: Sequence[Skip], waiting: Sequence[Skip]) -> Fault:
+    reasons = list(dict.fromkeys(skip.reason for skip in skipped))
+    missing = all(
+        skip.code == "unavailable" and skip.reason.startswith(_MISSING) for skip in skipped
+    )
+    said = NOT_CONFIGURED if missing else "No provider can take this call now"
+    return OurFault(
+        f"{said}: {_joined(reasons)}" if reasons else said,
+        status=503,
+        code="no_provider",
+        kind=Kind.UNAVAILABLE,
+        retry_after=min(_waits((), waiting), default=None),
+    )
+
+
+def _waits(failures: Iterable[Failure], waiting: Iterable[Skip]) -> list[float]:
+    found = [*(f.retry_after for f in failures), *(skip.retry_after for skip in waiting)]
+    return [seconds for seconds in found if seconds is not None]
+
+
+def _told(failures: Iterable[Failure], waiting: Iterable[Skip]) -> str:
+    """`openai http_503; groq first_byte_timeout`: providers and codes, no model names."""
+    places = [(f.target, f.code) for f in failures] + [(s.target, s.code) for s in waiting]
+    found = Counter(f"{target.partition('/')[0]} {code}" for target, code in places)
+    return _joined([text if n == 1 else f"{text} ({n} times)" for text, n in found.items()])
+
+
+def _joined(reasons: Sequence[str]) -> str:
+    more = len(reasons) - SHOWN
+    return "; ".join(reasons[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,359 @@
+"""True sliding windows: so many calls or tokens in any `per` seconds (C-080, C-081).
+
+Rules of this file. `now` is monotonic seconds and never goes back. A slot is taken when a call is sent
+and given back when it fails: in the end only successes count (C-082), and no two calls can take one
+free slot. No method awaits, so nothing comes between a check and its taking. A slot counts while its
+age is less than `per`. Memory is bounded: what expired is dropped when its counter is touched, idle
+keys are swept a few at a time, and the number of keys of a window and of slots of a key has a cap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from wattline.rules.book import Window
+
+MAX_KEYS = 10_000
+"""Keys kept for one window. Past it the key that took nothing for the longest time is forgotten."""
+MAX_SLOTS = 8_192
+"""Slots kept for one key. Past it settled neighbours are joined and leave together, at the later one's
+time: a window with a higher limit lets through a little less than it could, never more."""
+SWEPT = 16
+"""Idle keys dropped in one call, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a call wants of a window, under whose key. Raises ValueError for a negative amount."""
+
+    window: Window
+    key: str
+    calls: int = 1
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if self.calls < 0 or self.tokens < 0:
+            raise ValueError(f"a claim can't be negative: {self.calls} calls, {self.tokens} tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A window has no room. `retry_after` is seconds until it has, if nothing else is taken before;
+    None: never, since `asked` is more than the whole limit.
+    """
+
+    window: Window
+    key: str
+    used: int
+    limit: int
+    unit: str
+    """`calls` or `tokens`."""
+    retry_after: float | None
+    asked: int = 1
+
+    def __str__(self) -> str:
+        name, per = self.window.name, f"{self.window.per:g} s"
+        if self.retry_after is None:
+            return (
+                f"window {name}: {self.asked} {self.unit} asked, {self.limit} allowed in {per}; "
+                "never free for this call"
+            )
+        return (
+            f"window {name}: {self.used} of {self.limit} {self.unit} in {per}; "
+            f"free in {self.retry_after:.1f} s"
+        )
+
+
+class Ticket:
+    """Slots taken together. It is closed by its first `settle` or `release`."""
+
+    __slots__ = ("closed", "parts")
+
+    def __init__(self, parts: Sequence[tuple[_Counter, _Slot]]) -> None:
+        self.parts = parts
+        self.closed = False
+
+    def __repr__(self) -> str:
+        return f"<Ticket {len(self.parts)} slots {'closed' if self.closed else 'open'}>"
+
+
+class Windows:
+    """The state of all windows in this process."""
+
+    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self._counters: dict[tuple[str, float], OrderedDict[str, _Counter]] = {}
+        # The windows in turn, so that those of an older rules file are swept too.
+        self._rota: deque[tuple[str, float]] = deque()
+
+    def __len__(self) -> int:
+        """Keys that are kept, over all windows."""
+        return sum(len(keys) for keys in self._counters.values())
+
+    def take(self, claims: Sequence[Claim], now: float) -> Ticket | Refusal:
+        """Take all claims or none of them. The refusal is the one that lasts longest."""
+        if len(claims) > 1:
+            claims = _joined(claims)
+        refusal = self._refusal(claims, now)
+        if refusal is not None:
+            return refusal
+        self._sweep(now)
+        parts = []
+        for claim in claims:
+            counter = self._kept(claim.window, claim.key)
+            parts.append((counter, counter.add(now, claim.calls, claim.tokens)))
+        return Ticket(parts)
+
+    def peek(self, claims: Sequence[Claim], now: float) -> Refusal | None:
+        """What `take` would refuse, without taking."""
+        return self._refusal(_joined(claims) if len(claims) > 1 else claims, now)
+
+    def settle(self, ticket: Ticket, tokens: int, now: float) -> None:
+        """Put the real count in the place of the reserved tokens. The slots keep their time."""
+        if ticket.closed:
+            return
+        ticket.closed = True
+        for counter, slot in ticket.parts:
+            counter.expire(now)
+            counter.settle(slot, max(tokens, 0))
+
+    def release(self, ticket: Ticket, now: float) -> None:
+        """Give the slots back as if they had never been taken."""
+        if ticket.closed:
+            return
+        ticket.closed = True
+        for counter, slot in ticket.parts:
+            counter.expire(now)
+            counter.release(slot)
+
+    def fill(self, window: Window, key: str, now: float) -> float:
+        """How full it is, 0.0 to 1.0: calls or tokens, whichever is nearer to its limit."""
+        counter = self._find(window, key)
+        if counter is None:
+            return 0.0
+        counter.expire(now)
+        calls = counter.calls / window.calls if window.calls else 0.0
+        tokens = counter.tokens / window.tokens if window.tokens else 0.0
+        return min(max(calls, tokens), 1.0)
+
+    def seed(self, window: Window, key: str, at: float, calls: int, tokens: int) -> None:
+        """Count what was taken at `at`, before a restart. Cheap when called in the order of time.
+
+        Raises ValueError for a time that is not finite or a negative count.
+        """
+        if not math.isfinite(at) or calls < 0 or tokens < 0:
+            raise ValueError(
+                f"can't seed {window.name} with {calls} calls, {tokens} tokens at {at}"
+            )
+        self._kept(window, key).seed(at, calls, tokens)
+
+    def _find(self, window: Window, key: str) -> _Counter | None:
+        keys = self._counters.get((window.name, window.per))
+        return None if keys is None else keys.get(key)
+
+    def _kept(self, window: Window, key: str) -> _Counter:
+        """The counter, made if need be, marked as the one used last."""
+        identity = (window.name, window.per)
+        keys = self._counters.get(identity)
+        if keys is None:
+            keys = self._counters[identity] = OrderedDict()
+            self._rota.append(identity)
+        counter = keys.get(key)
+        if counter is not None:
+            keys.move_to_end(key)
+            return counter
+        if len(keys) >= self._max_keys:
+            keys.popitem(last=False)
+        counter = keys[key] = _Counter(window.per)
+        return counter
+
+    def _refusal(self, claims: Iterable[Claim], now: float) -> Refusal | None:
+        worst: Refusal | None = None
+        for claim in claims:
+            counter = self._find(claim.window, claim.key)
+            if counter is not None:
+                counter.expire(now)
+            refusal = _check(claim, counter, now)
+            if refusal is not None:
+                worst = refusal if worst is None else longer(worst, refusal)
+        return worst
+
+    def _sweep(self, now: float) -> None:
+        """Drop idle keys of one window. The one that took nothing for the longest time is first."""
+        if not self._rota:
+            return
+        identity = self._rota.popleft()
+        keys = self._counters[identity]
+        for _ in range(SWEPT):
+            if not keys or not next(iter(keys.values())).idle(now):
+                break
+            keys.popitem(last=False)
+        if keys:
+            self._rota.append(identity)
+        else:
+            del self._counters[identity]
+
+
+def longer(one: Refusal, other: Refusal) -> Refusal:
+    """The refusal that lasts longer; one that lasts for ever before all."""
+    if one.retry_after is None or other.retry_after is None:
+        return one if one.retry_after is None else other
+    return other if other.retry_after > one.retry_after else one
+
+
+def _joined(claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Claims of one window and key as one claim, so that together they can't pass its limit."""
+    places = {(claim.window, claim.key) for claim in claims}
+    if len(places) == len(claims):
+        return claims
+    calls = dict.fromkeys(places, 0)
+    tokens = dict.fromkeys(places, 0)
+    for claim in claims:
+        calls[claim.window, claim.key] += claim.calls
+        tokens[claim.window, claim.key] += claim.tokens
+    return [Claim(*place, calls[place], tokens[place]) for place in places]
+
+
+def _check(claim: Claim, counter: _Counter | None, now: float) -> Refusal | None:
+    window = claim.window
+    used_calls, used_tokens = (counter.calls, counter.tokens) if counter is not None else (0, 0)
+    # A call of unknown size needs at least one token of room: full is full.
+    need = claim.tokens or 1
+    worst = None
+    if window.calls is not None and used_calls + claim.calls > window.calls and claim.calls:
+        after = _free_after(counter, window.calls, claim.calls, now, tokens=False)
+        worst = Refusal(window, claim.key, used_calls, window.calls, "calls", after, claim.calls)
+    if window.tokens is not None and used_tokens + need > window.tokens:
+        after = _free_after(counter, window.tokens, need, now, tokens=True)
+        refusal = Refusal(window, claim.key, used_tokens, window.tokens, "tokens", after, need)
+        worst = refusal if worst is None else longer(worst, refusal)
+    return worst
+
+
+def _free_after(
+    counter: _Counter | None, limit: int, asked: int, now: float, *, tokens: bool
+) -> float | None:
+    """Seconds until `asked` more fit; None when they never do."""
+    if asked > limit or counter is None:
+        return None
+    excess = (counter.tokens if tokens else counter.calls) + asked - limit
+    return counter.freed_after(excess, now, tokens=tokens)
+
+
+class _Slot:
+    """What one call took, at one time."""
+
+    __slots__ = ("at", "calls", "live", "open", "tokens")
+
+    def __init__(self, at: float, calls: int, tokens: int, *, is_open: bool) -> None:
+        self.at = at
+        self.calls = calls
+        self.tokens = tokens
+        self.open = is_open
+        """Its ticket may still change it."""
+        self.live = True
+        """It is still counted."""
+
+
+class _Counter:
+    """The slots of one window and key in the order of time, and their sums."""
+
+    __slots__ = ("_compact_at", "_per", "_released", "calls", "slots", "tokens")
+
+    def __init__(self, per: float) -> None:
+        self.slots: deque[_Slot] = deque()
+        self.calls = 0
+        self.tokens = 0
+        self._per = per
+        self._released = 0
+        self._compact_at = MAX_SLOTS
+
+    def expire(self, now: float) -> None:
+        """Drop what is `per` seconds old."""
+        slots, per = self.slots, self._per
+        while slots and slots[0].at + per <= now:
+            slot = slots.popleft()
+            slot.live = False
+            self.calls -= slot.calls
+            self.tokens -= slot.tokens
+
+    def idle(self, now: float) -> bool:
+        """Nothing is counted any more."""
+        return not self.slots or self.slots[-1].at + self._per <= now
+
+    def add(self, now: float, calls: int, tokens: int) -> _Slot:
+        """Count one call that is on its way."""
+        at = max(now, self.slots[-1].at) if self.slots else now
+        slot = _Slot(at, calls, tokens, is_open=True)
+        self.slots.append(slot)
+        self.calls += calls
+        self.tokens += tokens
+        if len(self.slots) > self._compact_at:
+            self._compact()
+        return slot
+
+    def seed(self, at: float, calls: int, tokens: int) -> None:
+        """Count one call of the past, at its place in time."""
+        later = []
+        while self.slots and self.slots[-1].at > at:
+            later.append(self.slots.pop())
+        self.slots.append(_Slot(at, calls, tokens, is_open=False))
+        self.slots.extend(reversed(later))
+        self.calls += calls
+        self.tokens += tokens
+        if len(self.slots) > self._compact_at:
+            self._compact()
+
+    def settle(self, slot: _Slot, tokens: int) -> None:
+        slot.open = False
+        if slot.live:
+            self.tokens += tokens - slot.tokens
+            slot.tokens = tokens
+
+    def release(self, slot: _Slot) -> None:
+        slot.open = False
+        if not slot.live:
+            return
+        self.calls -= slot.calls
+        self.tokens -= slot.tokens
+        slot.calls = slot.tokens = 0
+        self._released += 1
+        if self._released * 2 > len(self.slots):
+            self._compact()
+
+    def freed_after(self, excess: int, now: float, *, tokens: bool) -> float:
+        """Seconds until so many calls or tokens have left. There must be as many."""
+        at = now
+        for slot in self.slots:
+            excess -= slot.tokens if tokens else slot.calls
+            at = slot.at
+            if excess <= 0:
+                break
+        return max(at + self._per - now, 0.0)
+
+    def _compact(self) -> None:
+        """Drop released slots; when too many are left, join settled neighbours two by two."""
+        self._released = 0
+        kept = deque(slot for slot in self.slots if slot.calls or slot.tokens or slot.open)
+        self.slots = _halved(kept) if len(kept) > MAX_SLOTS else kept
+        # Slots of calls on their way can't be joined: look again only when there are twice as many.
+        self._compact_at = max(MAX_SLOTS, 2 * len(self.slots))
+
+
+def _halved(slots: Iterable[_Slot]) -> deque[_Slot]:
+    """Each settled slot counted with the settled one after it."""
+    kept: deque[_Slot] = deque()
+    before: _Slot | None = None
+    for slot in slots:
+        if slot.open or before is None:
+            kept.append(slot)
+            before = None if slot.open else slot
+            continue
+        slot.calls += before.calls
+        slot.tokens += before.tokens
+        kept[-1] = slot
+        before = None
+    return kept

@@ -1,0 +1,70 @@
+"""What the gate decided about one flow: the only thing of ours in `flow.metadata`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import IO
+
+from mitmproxy import http
+
+from wattline.dialects.base import Route
+from wattline.wire.call import Principal
+from wattline.wire.http import Departure, Headers, Request, Use, Whole
+
+KEY = "wattline"
+
+
+class Mark(Enum):
+    """Whether and how a flow may go on. Nothing is forwarded without `CALL` or `PASS`."""
+
+    REFUSED = auto()
+    CALL = auto()
+    """An LLM call: answered by the service."""
+    PASS = auto()
+    """Not ours: mitmproxy carries it to the host that the client named, untouched."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """One flow's record: made refused with the flow itself, filled in by the gate."""
+
+    use: Use
+    id: str = ""
+    headers: Headers = ()
+    mark: Mark = Mark.REFUSED
+    route: Route | None = None
+    body_limit: int = 0
+    too_large: Whole | None = None
+    """What to answer when the body passes `body_limit`."""
+    received: int = 0
+    spool: IO[bytes] | None = None
+    """An upload is written here instead of being held in memory."""
+    principal: Principal | None = None
+    departure: Departure = field(default_factory=Departure)
+
+    def request(self, flow: http.HTTPFlow) -> Request:
+        """The complete request, once the body is in."""
+        if self.spool is not None:
+            self.spool.seek(0)
+        return Request(
+            id=self.id,
+            method=flow.request.method,
+            scheme=flow.request.scheme,
+            host=flow.request.host,
+            port=flow.request.port,
+            path=flow.request.path,
+            headers=self.headers,
+            body=flow.request.raw_content or b"",
+            peer=flow.client_conn.peername[0],
+            use=self.use,
+            spool=self.spool,
+            principal=self.principal,
+            departure=self.departure,
+        )
+
+
+def admission_of(flow: http.HTTPFlow) -> Admission | None:
+    """The gate's record; None when the gate never saw the flow."""
+    admission = flow.metadata.get(KEY)
+    return admission if isinstance(admission, Admission) else None

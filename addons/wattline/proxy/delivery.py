@@ -1,0 +1,166 @@
+"""The client-facing half of a call: takes the service's answer and pushes it into mitmproxy's layers.
+
+Rules of this file. One task runs a call from its hook to its last byte. The hook returns when there is
+a head to send or the whole answer; from then on each piece goes in as an `EdgePush` through the
+connection handler's `server_event`, the way mitmproxy injects WebSocket messages. Pushing before the
+head is out would pile up in the paused stream: `started` is awaited first. A call ends in exactly one
+of: end of message, protocol error, or the client's own departure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy import http
+from mitmproxy.proxy import events
+from mitmproxy.proxy.layers.http import (
+    HttpEvent,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._events import ErrorCode
+
+from wattline.base.tasks import spawn
+from wattline.dialects.base import Route
+from wattline.proxy.messages import stream_response, whole_response
+from wattline.wire.http import Ending, Head, Request, Truncated, Whole
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.server import ConnectionHandler
+
+    from wattline.proxy.stream import EdgeStream
+
+log = logging.getLogger(__name__)
+
+WRITE_HIGH = 65_536
+"""Bytes in the client's write buffer above which pushing waits for the client to read."""
+
+Answer = Callable[[Request, Route], AsyncGenerator[Head | Whole | bytes]]
+"""The service: a head and pieces, or one whole answer. Raises only `Truncated`."""
+
+
+class EdgePush(events.Event):
+    """A piece of an answer on its way to its stream, entering at the outermost layer."""
+
+    def __init__(self, stream: EdgeStream, event: HttpEvent) -> None:
+        self.stream = stream
+        self.event = event
+
+
+class Delivery:
+    """One call being answered."""
+
+    def __init__(self, stream: EdgeStream, request: Request, route: Route, answer: Answer) -> None:
+        self.stream = stream
+        self.request = request
+        self.route = route
+        self.answer = answer
+        self.response: http.Response | None = None
+        self.streaming = False
+        self.started = asyncio.Event()
+        self.room = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._handler: ConnectionHandler | None = None
+        self._over: list[Callable[[Delivery], None]] = []
+
+    def __repr__(self) -> str:
+        state = "streaming" if self.streaming else "answered" if self.response else "waiting"
+        return f"<Delivery {self.request.id} {state}>"
+
+    @property
+    def gone(self) -> bool:
+        """The client left before its answer was complete."""
+        return self.request.departure.reason is Ending.CLIENT_GONE
+
+    async def begin(self, handler: ConnectionHandler) -> None:
+        """Start the call; return when there is a response to send, or the client has gone."""
+        self._handler = handler
+        self._task = spawn(self._run(), name=f"call {self.request.id}")
+        self._task.add_done_callback(self._done)
+        await self._ready.wait()
+
+    def when_over(self, tell: Callable[[Delivery], None]) -> None:
+        """Call `tell` once the call has ended, however it ended."""
+        self._over.append(tell)
+
+    def end(self, reason: Ending) -> None:
+        """End the call early. Not from within a push: that task must not cancel itself."""
+        if self.request.departure.reason is None:
+            self.request.departure.reason = reason
+        task = self._task
+        if task is not None and not task.done() and task is not asyncio.current_task():
+            task.cancel(reason)
+
+    async def wait(self) -> None:
+        """Until the call is over, however it ends."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._ready.set()
+        for tell in self._over:
+            tell(self)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("call %s: delivery failed", self.request.id, exc_info=error)
+
+    async def _run(self) -> None:
+        try:
+            async with aclosing(self.answer(self.request, self.route)) as items:
+                async for item in items:
+                    await self._deliver(item)
+            if self.streaming:
+                await self._push(ResponseEndOfMessage(self.stream.stream_id))
+        except (Truncated, asyncio.CancelledError):
+            if self.streaming and not self.gone:
+                await self._break_off()
+            elif self.response is None:
+                raise
+
+    async def _deliver(self, item: Head | Whole | bytes) -> None:
+        if type(item) is bytes:
+            await self._push(ResponseData(self.stream.stream_id, item))
+        elif isinstance(item, Whole):
+            self.response = whole_response(item)
+            self._ready.set()
+        elif isinstance(item, Head):
+            self.response = stream_response(item, self.stream.flow.request)
+            self.streaming = True
+            self._ready.set()
+            await self.started.wait()
+
+    async def _break_off(self) -> None:
+        await self._push(
+            ResponseProtocolError(
+                self.stream.stream_id, "the answer broke off", ErrorCode.GENERIC_SERVER_ERROR
+            )
+        )
+
+    async def _push(self, event: HttpEvent) -> None:
+        handler = self._handler
+        assert handler is not None  # noqa: S101  (begin set it)
+        await handler.server_event(EdgePush(self.stream, event))
+        await self._wait_for_window()
+        io: Any = handler.transports.get(handler.client)
+        if io is not None and io.writer.transport.get_write_buffer_size() > WRITE_HIGH:
+            await handler.drain_writers()
+
+    async def _wait_for_window(self) -> None:
+        """HTTP/2 alone: the socket has room but the stream's window has none, and mitmproxy would
+        buffer without bound.
+        """
+        layer = self.stream.edge_layer
+        if not layer.backlog(self.stream):
+            return
+        layer.waiting.add(self)
+        try:
+            while layer.backlog(self.stream):
+                self.room.clear()
+                await self.room.wait()
+        finally:
+            layer.waiting.discard(self)

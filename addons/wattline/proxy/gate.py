@@ -1,0 +1,94 @@
+"""Addon 1: every request head passes here first; nothing goes on without its mark."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO
+
+from mitmproxy import http
+
+from wattline.base.ids import new_id
+from wattline.proxy.admission import Admission, Mark, admission_of
+from wattline.proxy.closed import fail_closed
+from wattline.proxy.messages import whole_response
+from wattline.proxy.tunnel import Tunnels
+from wattline.service.reception import Decision, Reception, RequestHead, Verdict
+from wattline.wire.http import Headers
+
+SPOOL_MEMORY = 1024 * 1024
+"""Bytes of an upload that stay in memory before it moves to an unnamed file."""
+
+_MARKS = {Verdict.CALL: Mark.CALL, Verdict.PASS: Mark.PASS, Verdict.ANSWER: Mark.REFUSED}
+
+
+def _refuse(gate: Gate, flow: http.HTTPFlow) -> None:
+    admission = admission_of(flow)
+    if admission is not None:
+        admission.mark = Mark.REFUSED
+    flow.request.stream = False
+    flow.response = whole_response(gate.reception.internal_error())
+
+
+class Gate:
+    """Decides on each head: answer it here, take it as a call, or pass it on untouched."""
+
+    def __init__(self, reception: Reception, tunnels: Tunnels) -> None:
+        self.reception = reception
+        self.tunnels = tunnels
+
+    @fail_closed(_refuse)
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Set the mark, the limits or the answer of a flow."""
+        admission = admission_of(flow)
+        if admission is None or flow.response is not None or flow.error is not None:
+            return
+        admission.id = new_id("req")
+        admission.headers = _headers(flow.request)
+        decision = self.reception.receive(self._head(flow, admission))
+        _fill(admission, decision)
+        if decision.answer is not None:
+            flow.response = whole_response(decision.answer)
+        elif admission.mark is Mark.PASS:
+            flow.request.stream = True
+
+    @fail_closed(_refuse)
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """What is passed on is streamed, never held."""
+        admission = admission_of(flow)
+        if admission is not None and admission.mark is Mark.PASS and flow.response is not None:
+            flow.response.stream = True
+
+    def _head(self, flow: http.HTTPFlow, admission: Admission) -> RequestHead:
+        request = flow.request
+        return RequestHead(
+            id=admission.id,
+            method=request.method,
+            host=request.host.lower().rstrip("."),
+            port=request.port,
+            path=request.path,
+            headers=admission.headers,
+            peer=flow.client_conn.peername[0],
+            use=admission.use,
+            principal=self.tunnels.principal(flow.client_conn),
+        )
+
+
+def _fill(admission: Admission, decision: Decision) -> None:
+    admission.mark = _MARKS[decision.verdict]
+    admission.route = decision.route
+    admission.principal = decision.principal
+    admission.body_limit = decision.body_limit
+    admission.too_large = decision.too_large
+    if decision.spool:
+        admission.spool = _spool()
+
+
+def _headers(request: http.Request) -> Headers:
+    return tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1").strip())
+        for name, value in request.headers.fields
+    )
+
+
+def _spool() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY)

@@ -1,0 +1,101 @@
+"""Addon 3: puts our layers in, runs calls, and ends them when the sidecar stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, override
+
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
+
+from wattline.base.tasks import spawn
+from wattline.proxy.closed import fail_closed
+from wattline.proxy.delivery import Delivery
+from wattline.proxy.stream import Edge, put_in
+from wattline.wire.http import Ending
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.server import ConnectionHandler
+
+log = logging.getLogger(__name__)
+
+END_SECONDS = 5.0
+"""How long an ended call may take to say its last word to a client that does not read."""
+
+
+class Refusing(Layer):
+    """Closes the client connection at once."""
+
+    @override
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield commands.CloseConnection(self.context.client)
+
+
+class StockNextLayer(Protocol):
+    """mitmproxy's own addon of that name."""
+
+    def next_layer(self, nextlayer: NextLayer) -> None:
+        """Set `nextlayer.layer`, or leave it when more data is needed."""
+        ...
+
+
+def _refuse_layer(_: Layers, nextlayer: NextLayer) -> None:
+    nextlayer.layer = Refusing(nextlayer.context)
+
+
+def _no_response(_: Layers, delivery: Delivery) -> None:
+    delivery.response = None  # the stream answers 500
+
+
+class Layers:
+    """`stock` decides which layer comes next; each HTTP layer among them becomes ours."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        stock: Callable[[], StockNextLayer],
+        handlers: Callable[[], dict[Any, ConnectionHandler]],
+    ) -> None:
+        self.edge = edge
+        self.stock = stock
+        self.handlers = handlers
+        self.deliveries: set[Delivery] = set()
+
+    @fail_closed(_refuse_layer)
+    def next_layer(self, nextlayer: NextLayer) -> None:
+        """Works before the stock addon (a script's place) and after it (our master's)."""
+        self.stock().next_layer(nextlayer)
+        put_in(_stack(nextlayer), self.edge)
+
+    @fail_closed(_no_response)
+    async def edge_call(self, delivery: Delivery) -> None:
+        """Run a call until it has a head to send, or the whole answer."""
+        handler = self.handlers()[delivery.stream.context.client.id]
+        self.deliveries.add(delivery)
+        delivery.when_over(self.deliveries.discard)
+        await delivery.begin(handler)
+
+    async def drain(self, grace: float) -> None:
+        """Let open calls end for `grace` seconds; then end them, each with an error and settled."""
+        await self._until_quiet(grace)
+        for delivery in list(self.deliveries):
+            delivery.end(Ending.SHUTDOWN)
+        await self._until_quiet(END_SECONDS)
+
+    async def _until_quiet(self, seconds: float) -> None:
+        waits = [spawn(d.wait(), name=f"wait for {d!r}") for d in self.deliveries]
+        if waits:
+            _, pending = await asyncio.wait(waits, timeout=seconds)
+            for wait in pending:
+                wait.cancel()
+
+
+def _stack(nextlayer: NextLayer) -> Iterator[Any]:
+    yield from nextlayer.context.layers
+    layer: Any = nextlayer.layer
+    while layer is not None:  # a new TLS layer brings the layer above it along
+        yield layer
+        layer = getattr(layer, "child_layer", None)

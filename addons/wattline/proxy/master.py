@@ -1,0 +1,124 @@
+"""Our own mitmproxy master: the few addons that a proxy needs, with safe options."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import http, master, options
+from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.proxy import mode_specs
+
+from wattline.proxy.hooks import FlatAddons
+
+log = logging.getLogger(__name__)
+
+
+class EdgeMaster(master.Master):
+    """mitmproxy with a flat hook table."""
+
+    def __init__(self, opts: options.Options) -> None:
+        super().__init__(opts)
+        self.addons.__class__ = FlatAddons
+        self.addons.add(
+            core.Core(),
+            proxyserver.Proxyserver(),
+            next_layer.NextLayer(),
+            tlsconfig.TlsConfig(),
+            disable_h2c.DisableH2C(),
+        )
+
+    @property
+    def flat(self) -> FlatAddons:
+        """The hook table."""
+        assert isinstance(self.addons, FlatAddons)  # noqa: S101  (set above)
+        return self.addons
+
+    @property
+    def proxyserver(self) -> Any:
+        """The stock addon that listens and knows the connections."""
+        return self.addons.get("proxyserver")
+
+    @property
+    def stock_next_layer(self) -> Any:
+        """The stock addon that decides on layers."""
+        return self.addons.get("nextlayer")
+
+    async def listen(self) -> tuple[str, int]:
+        """Open the listeners; the first one's address. Raises OSError when a port is taken."""
+        await self.proxyserver.setup_servers()
+        for server in self.proxyserver.servers:
+            if server.last_exception is not None:
+                raise server.last_exception
+        host, port, *_ = self.proxyserver.listen_addrs()[0]
+        await self.running()
+        return host, port
+
+    async def deaf(self) -> None:
+        """Stop listening; connections stay."""
+        self.options.update(server=False)
+        modes = [mode_specs.ProxyMode.parse(mode) for mode in self.options.mode]
+        await self.proxyserver.servers.update(modes)
+
+    def hang_up(self) -> list[Any]:
+        """End every client connection; the tasks that do it."""
+        tasks = []
+        for handler in list(self.proxyserver.connections.values()):
+            io = handler.transports.get(handler.client)
+            if io is not None and io.handler is not None:
+                io.handler.cancel("the sidecar stops")
+                tasks.append(io.handler)
+        return tasks
+
+
+def make_options(
+    *, host: str, port: int, modes: Sequence[str], ca: Path, intercept: Iterable[str]
+) -> options.Options:
+    """mitmproxy's options as a sidecar must have them."""
+    return options.Options(
+        listen_host=host,
+        listen_port=port,
+        mode=list(modes),
+        confdir=str(ca),
+        ssl_insecure=False,
+        allow_hosts=host_patterns(intercept, modes),
+        http2=True,
+        show_ignored_hosts=False,
+    )
+
+
+def settle_options(opts: options.Options) -> None:
+    """Options that the addons bring, set after they were added."""
+    opts.update(
+        connection_strategy="lazy",
+        upstream_cert=False,
+        validate_inbound_headers=True,
+        store_streamed_bodies=False,
+        keep_host_header=True,
+    )
+
+
+def host_patterns(intercept: Iterable[str], modes: Sequence[str]) -> list[str]:
+    """`allow_hosts` patterns (they see `host:port`): all else is tunnelled undecrypted."""
+    patterns = [_pattern(name) for name in intercept]
+    for mode in modes:
+        spec = mode_specs.ProxyMode.parse(mode)
+        if isinstance(spec, mode_specs.ReverseMode):
+            patterns.append(_pattern(spec.address[0]))
+    return patterns or [r"^$"]
+
+
+def _pattern(name: str) -> str:
+    if name.startswith("*."):
+        return rf"(^|\.){re.escape(name[2:])}\.?:\d+$"
+    return rf"^{re.escape(name)}\.?:\d+$"
+
+
+def skip_type_checks() -> None:
+    """mitmproxy checks the types of all fields of each message it makes: a self-check of its own code
+    under `if __debug__`, and 8 % of a call. `python -O` would leave it out too, with every assert.
+    """
+    http.MessageData.__post_init__ = lambda _: None  # type: ignore[method-assign]

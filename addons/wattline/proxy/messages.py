@@ -1,0 +1,39 @@
+"""Answers of ours as mitmproxy's responses."""
+
+from __future__ import annotations
+
+import time
+
+from mitmproxy import http
+from mitmproxy.net.http import status_codes
+
+from wattline.wire.http import Head, Whole
+
+
+def whole_response(answer: Whole) -> http.Response:
+    """A response with its body and its length."""
+    fields = _fields(answer)
+    fields.append((b"content-length", b"%d" % len(answer.body)))
+    return _response(answer.status, fields, answer.body)
+
+
+def stream_response(answer: Head, request: http.Request) -> http.Response:
+    """A response whose body follows in pieces, framed as the client's HTTP version needs."""
+    fields = _fields(answer)
+    if request.data.http_version == b"HTTP/1.1":
+        fields.append((b"transfer-encoding", b"chunked"))
+    elif request.data.http_version == b"HTTP/1.0":
+        fields.append((b"connection", b"close"))
+    response = _response(answer.status, fields, None)
+    response.stream = True
+    return response
+
+
+def _fields(answer: Head | Whole) -> list[tuple[bytes, bytes]]:
+    return [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in answer.headers]
+
+
+def _response(status: int, fields: list[tuple[bytes, bytes]], body: bytes | None) -> http.Response:
+    now = time.time()
+    reason = status_codes.RESPONSES.get(status, "").encode()
+    return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), body, None, now, now)

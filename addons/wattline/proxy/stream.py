@@ -1,0 +1,257 @@
+"""The seam with mitmproxy's HTTP layers. All that touches their internals is here and in delivery.py.
+
+Rules of this file.
+1. `EdgeStream.make_server_connection` is the only way out: a flow is forwarded by mitmproxy only with
+   the mark `PASS`; with `CALL` our service answers it; with anything else it is answered 500.
+2. A layer that waits for a hook queues its events: what must be seen at once (the client's departure)
+   is seen in `handle_event`, which also runs while the layer is paused.
+3. Hooks whose handlers are all synchronous run inline, without a task for each.
+4. Pinned to mitmproxy >=12.2.3,<13; the fault matrix in tests/proxy is the canary for upgrades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, cast, override
+
+from mitmproxy import flow as mflow
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    HttpErrorHook,
+    HttpEvent,
+    HttpLayer,
+    HttpResponseHeadersHook,
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+    is_h3_alpn,
+)
+from mitmproxy.proxy.mode_specs import RegularMode
+
+from wattline.proxy.admission import KEY, Admission, Mark, admission_of
+from wattline.proxy.delivery import Answer, Delivery, EdgePush
+from wattline.proxy.head import EdgeHttp1Server, HeadLimits
+from wattline.proxy.messages import whole_response
+from wattline.wire.http import Ending, Use, Whole
+
+
+@dataclass
+class EdgeCallHook(commands.StartHook):
+    """Run a call until it has a head to send, or the whole answer."""
+
+    delivery: Delivery
+
+
+@dataclass(slots=True)
+class Edge:
+    """What the layers need from outside, given to each of them when it is put in."""
+
+    answer: Answer
+    internal_error: Callable[[], Whole]
+    """The answer for a flow that nobody admitted."""
+    head_limits: Callable[[], HeadLimits]
+    run_inline: Callable[[commands.StartHook], bool]
+    """Runs a hook if all its handlers are synchronous, and says whether it did."""
+
+
+class EdgeStream(HttpStream):
+    """A stream whose calls are answered by our service instead of a server connection."""
+
+    edge: Edge
+    delivery: Delivery | None = None
+    origin_form = False
+    """The client named no host in its request line: it addressed the sidecar itself."""
+
+    @property
+    def edge_layer(self) -> EdgeHttpLayer:
+        """The HTTP layer that owns this stream."""
+        layer = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(layer, EdgeHttpLayer)  # noqa: S101  (make_stream put it there)
+        return layer
+
+    @override
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        return self._inline(super()._handle_event(event))
+
+    def _inline(self, generator: CommandGenerator[None]) -> CommandGenerator[None]:
+        reply: Any = None
+        run_inline = self.edge.run_inline
+        while True:
+            try:
+                command = generator.send(reply)
+            except StopIteration:
+                return
+            if isinstance(command, commands.StartHook) and run_inline(command):
+                reply = None
+            else:
+                reply = yield command
+
+    @override
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
+        self.origin_form = not event.request.host
+        yield from super().state_wait_for_request_headers(event)
+
+    @override
+    def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
+        """The first thing that happens to a new flow: it gets its record, refused until the gate
+        says otherwise.
+        """
+        if request:
+            own = self.origin_form and isinstance(self.context.client.proxy_mode, RegularMode)
+            use = Use.REVERSE if own else Use.FORWARD
+            self.flow.metadata[KEY] = Admission(use)
+        return (yield from super().check_invalid(request))
+
+    @override
+    def state_consume_request_body(self, event: events.Event) -> CommandGenerator[None]:
+        admission = admission_of(self.flow)
+        if admission is not None and isinstance(event, RequestData):
+            admission.received += len(event.data)
+            if admission.received > admission.body_limit and admission.too_large is not None:
+                yield from self._answer_now(admission.too_large)
+                return
+            if admission.spool is not None:
+                admission.spool.write(event.data)
+                return
+        yield from super().state_consume_request_body(event)
+
+    @override
+    def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
+        admission = admission_of(self.flow)
+        if admission is not None and admission.mark is Mark.PASS:
+            return (yield from super().make_server_connection())
+        if admission is None or admission.mark is not Mark.CALL or admission.route is None:
+            self.flow.response = whole_response(self.edge.internal_error())
+            yield from self.send_response()
+            return False
+        request = admission.request(self.flow)
+        delivery = Delivery(self, request, admission.route, self.edge.answer)
+        self.delivery = delivery
+        yield EdgeCallHook(delivery)
+        yield from self._send(delivery)
+        return False  # "no connection": the caller does nothing more
+
+    def _send(self, delivery: Delivery) -> CommandGenerator[None]:
+        response = delivery.response
+        if response is None and not delivery.gone:
+            response = whole_response(self.edge.internal_error())
+        self.flow.response = response
+        if response is not None:
+            yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(emit_error_hook=True)):
+            delivery.end(Ending.CLIENT_GONE)
+        elif delivery.streaming:
+            yield from self.start_response_stream()
+            delivery.started.set()
+        elif response is not None:
+            yield from self.send_response()
+
+    def _answer_now(self, answer: Whole) -> CommandGenerator[None]:
+        """Answer before the request is complete; what still comes of it is thrown away."""
+        headers = (*answer.headers, ("connection", "close"))
+        response = whole_response(Whole(answer.status, headers, answer.body))
+        self.flow.response = response
+        self.flow.error = mflow.Error("request too large")
+        yield HttpErrorHook(self.flow)
+        yield SendHttp(ResponseHeaders(self.stream_id, response), self.context.client)
+        yield SendHttp(ResponseData(self.stream_id, answer.body), self.context.client)
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        self.client_state = self.state_discard_request_body
+        self.server_state = self.state_done
+        self.flow.live = False
+
+    def state_discard_request_body(self, event: events.Event) -> CommandGenerator[None]:
+        """After `_answer_now`: read on so that the client can read its answer, keep nothing."""
+        if isinstance(event, RequestEndOfMessage):
+            self.client_state = self.state_done
+            yield DropStream(self.stream_id)
+
+    @override
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if self.delivery is not None and isinstance(event, RequestProtocolError):
+            self.delivery.end(Ending.CLIENT_GONE)
+        return super().handle_event(event)
+
+    @override
+    def handle_protocol_error(
+        self, event: RequestProtocolError | ResponseProtocolError
+    ) -> CommandGenerator[None]:
+        """The client left a call of ours: the stock code would tell a server that does not exist."""
+        if self.delivery is None or not isinstance(event, RequestProtocolError):
+            yield from super().handle_protocol_error(event)
+            return
+        over = (self.state_done, self.state_errored)
+        if self.client_state != self.state_errored and self.server_state not in over:
+            self.flow.error = mflow.Error(event.message)
+            yield HttpErrorHook(self.flow)
+        self.client_state = self.server_state = self.state_errored
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+
+class EdgeHttpLayer(HttpLayer):
+    """An HTTP layer that makes our streams and brings pushed pieces to them."""
+
+    edge: Edge
+    waiting: set[Delivery]
+    """Deliveries that wait for their HTTP/2 window."""
+
+    @override
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if type(event) is EdgePush:
+            yield from self._push(event)
+            return
+        if isinstance(event, events.Start) and self._speaks_http1():
+            self.connections[self.context.client] = EdgeHttp1Server(
+                self.context.fork(), self.edge.head_limits()
+            )
+        yield from super()._handle_event(event)
+        for delivery in [d for d in self.waiting if not self.backlog(d.stream)]:
+            delivery.room.set()
+
+    def _speaks_http1(self) -> bool:
+        alpn = self.context.client.alpn
+        return alpn != b"h2" and not is_h3_alpn(alpn)
+
+    def _push(self, event: EdgePush) -> CommandGenerator[None]:
+        path = event.stream.context.layers
+        child = path[path.index(self) + 1]  # the stream itself, or the CONNECT that leads to it
+        if not isinstance(child, HttpStream) or self.streams.get(child.stream_id) is not child:
+            return  # the client has left
+        inner: events.Event = event.event if child is event.stream else event
+        yield from self.event_to_child(child, inner)
+
+    @override
+    def make_stream(self, stream_id: int) -> CommandGenerator[None]:
+        stream = EdgeStream(self.context.fork(), stream_id)
+        stream.edge = self.edge
+        self.streams[stream_id] = stream
+        yield from self.event_to_child(stream, events.Start())
+
+    def backlog(self, stream: HttpStream) -> bool:
+        """The client's HTTP/2 window for this stream is used up."""
+        h2 = getattr(self.connections.get(self.context.client), "h2_conn", None)
+        return h2 is not None and stream.stream_id in h2.stream_buffers
+
+
+def put_in(layers: Iterator[Any], edge: Edge) -> None:
+    """Turn each plain HttpLayer on a stack into ours."""
+    for layer in layers:
+        if type(layer) is HttpLayer:
+            edged = cast("EdgeHttpLayer", layer)
+            edged.__class__ = EdgeHttpLayer
+            edged.edge = edge
+            edged.waiting = set()
+
+
+__all__ = ["Edge", "EdgeCallHook", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "put_in"]

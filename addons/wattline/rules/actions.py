@@ -1,0 +1,260 @@
+"""Rules from their shapes: conditions and actions, with every name in them resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from wattline.rules.book import (
+    Action,
+    Asked,
+    Condition,
+    Deny,
+    Listed,
+    Pass,
+    Provider,
+    Rule,
+    Scope,
+    Target,
+    Tiered,
+    Weighted,
+    Window,
+)
+from wattline.rules.conditions import (
+    DAYS,
+    FLAGS,
+    READERS,
+    BalanceIs,
+    FilledOver,
+    Fixed,
+    FlagIs,
+    HeaderIs,
+    HealthIs,
+    HourWithin,
+    ModelKnown,
+    Tagged,
+    TextIs,
+    TokensWithin,
+    WeekdayIs,
+)
+from wattline.rules.globs import Patterns
+from wattline.rules.problems import unknown
+from wattline.rules.provider_schema import CREDENTIALS
+from wattline.rules.report import Report
+from wattline.rules.rule_schema import RuleShape, TryShape, WhenShape
+from wattline.rules.targets import Targets
+from wattline.rules.tree import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What rules refer to."""
+
+    report: Report
+    providers: Mapping[str, Provider]
+    windows: Mapping[str, Window]
+    window_names: frozenset[str]
+    """All names, those of windows with a mistake too."""
+    provider_names: frozenset[str]
+    targets: Targets
+    models: Mapping[str, tuple[Target, ...]]
+    configured: bool
+
+
+def compile_rules(shapes: Mapping[int, RuleShape], scene: Scene) -> tuple[Rule, ...]:
+    """The rules in order. Mistakes go to the report."""
+    _check_names(shapes, scene.report)
+    rules = {index: _rule(shape, ("rules", index), scene) for index, shape in shapes.items()}
+    _find_unreachable(rules, shapes, scene.report)
+    return tuple(rules.values())
+
+
+def _check_names(shapes: Mapping[int, RuleShape], report: Report) -> None:
+    places: dict[str, int] = {}
+    for index, shape in shapes.items():
+        if shape.name in places:
+            line = report.tree.line(("rules", places[shape.name], "name"))
+            text = f"rule {shape.name!r} is on line {line} already: names are unique"
+            report.wrong(("rules", index, "name"), text)
+        places.setdefault(shape.name, index)
+
+
+def _find_unreachable(
+    rules: Mapping[int, Rule], shapes: Mapping[int, RuleShape], report: Report
+) -> None:
+    """Rules after one that takes every call, or after one with the same conditions."""
+    deciding: dict[str, str] = {}
+    closed: str | None = None
+    for index, rule in rules.items():
+        asked = shapes[index].when.model_dump_json(exclude_none=True)
+        before = closed or deciding.get(asked)
+        if before is not None:
+            how = "takes every call" if closed else "has the same conditions"
+            text = f"rule {rule.name!r} is never reached: {before!r} {how}"
+            report.doubtful(("rules", index, "name"), text)
+        if not isinstance(rule.action, Asked):  # that one leaves unknown models to the next
+            deciding.setdefault(asked, rule.name)
+            closed = closed or (None if rule.conditions else rule.name)
+
+
+def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
+    action = _action(shape, path, scene)
+    conditions = _conditions(shape.when, (*path, "when"), scene)
+    if isinstance(action, Asked):
+        conditions.append(_known(scene.models))
+    changes = shape.set
+    return Rule(
+        name=shape.name,
+        conditions=tuple(conditions),
+        action=action,
+        defaults=dict(changes.defaults or {}) if changes is not None else {},
+        overrides=dict(changes.override or {}) if changes is not None else {},
+        on=frozenset(shape.on or ()),
+        line=scene.report.tree.line(path),
+    )
+
+
+def _known(models: Mapping[str, tuple[Target, ...]]) -> ModelKnown:
+    usable = (
+        name
+        for name, chain in models.items()
+        if any(target.provider.unavailable is None for target in chain)
+    )
+    return ModelKnown(frozenset(models), frozenset(usable))
+
+
+def _action(shape: RuleShape, path: Path, scene: Scene) -> Action:
+    if shape.deny is not None:
+        return Deny(shape.deny.message, shape.deny.status)
+    if shape.pass_ is not None:
+        return Pass()
+    here = (*path, "try")
+    if isinstance(shape.try_, list):
+        return Listed(_targets(shape.try_, here, scene))
+    if isinstance(shape.try_, TryShape):
+        return _chosen(shape.try_, here, scene)
+    return Asked()
+
+
+def _targets(names: list[str], path: Path, scene: Scene) -> tuple[Target, ...]:
+    found = (scene.targets.find(name, (*path, index)) for index, name in enumerate(names))
+    return tuple({str(target): target for target in found if target is not None}.values())
+
+
+def _chosen(shape: TryShape, path: Path, scene: Scene) -> Action:
+    if shape.tier is not None:
+        return Tiered(shape.tier, _tier_providers(shape, path, scene))
+    if shape.weighted is not None:
+        pairs = [
+            (scene.targets.find(name, (*path, "weighted", name)), weight)
+            for name, weight in shape.weighted.items()
+        ]
+        return Weighted(tuple((target, weight) for target, weight in pairs if target is not None))
+    name = shape.chain or ""
+    if name not in scene.models and name not in scene.targets.broken:
+        scene.report.wrong((*path, "chain"), unknown("model", name, scene.models))
+    return Listed(scene.models.get(name, ()))
+
+
+def _tier_providers(shape: TryShape, path: Path, scene: Scene) -> tuple[Provider, ...]:
+    if shape.providers is None:
+        return tuple(
+            provider
+            for provider in scene.providers.values()
+            if not provider.demo and any(model.tier is not None for model in provider.models)
+        )
+    found: list[Provider] = []
+    for index, name in enumerate(shape.providers):
+        here: Path = (*path, "providers", index)
+        if name not in scene.provider_names:
+            scene.report.wrong(here, unknown("provider", name, scene.provider_names))
+        elif (provider := scene.providers.get(name)) is not None:
+            if not provider.models:
+                scene.report.wrong(here, f"provider {name!r} lists no models to choose from")
+            found.append(provider)
+    return tuple({provider.name: provider for provider in found}.values())
+
+
+def _conditions(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
+    """Cheap ones first: what the call itself says before what has to be looked up."""
+    found: list[Condition] = []
+    if when.unconfigured is not None:
+        found.append(Fixed("unconfigured", when.unconfigured, not scene.configured))
+    for name, flag in FLAGS.items():
+        if (wanted := getattr(when, name)) is not None:
+            found.append(FlagIs(name, wanted, flag))
+    for name, read in READERS.items():
+        if (names := getattr(when, name)) is not None:
+            found.append(TextIs(name, _patterns(name, names), read))
+    if when.tokens is not None:
+        found.append(TokensWithin(when.tokens.min, when.tokens.max))
+    if when.tag is not None:
+        found.append(Tagged(Patterns.of(when.tag)))
+    return [
+        *found,
+        *_headers(when, path, scene),
+        *_times(when, path, scene),
+        *_facts(when, path, scene),
+    ]
+
+
+def _patterns(name: str, patterns: list[str]) -> Patterns:
+    if name == "host":
+        return Patterns.of(pattern.lower() for pattern in patterns)
+    return Patterns.of(patterns)
+
+
+def _headers(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
+    found: list[Condition] = []
+    for header, patterns in (when.header or {}).items():
+        name = header.lower()
+        if name in CREDENTIALS:
+            scene.report.wrong(
+                (*path, "header", header), f"{name} is a credential: ask `principal`"
+            )
+        found.append(HeaderIs(name, Patterns.of(patterns)))
+    return found
+
+
+def _times(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
+    zone = _zone(when.timezone, (*path, "timezone"), scene.report)
+    found: list[Condition] = []
+    if when.weekday is not None:
+        found.append(WeekdayIs(frozenset(DAYS.index(day) for day in when.weekday), zone))
+    if when.hour is not None:
+        found.append(HourWithin(tuple(when.hour), zone))
+    return found
+
+
+def _zone(name: str | None, path: Path, report: Report) -> tzinfo:
+    if name is None or name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        report.wrong(path, unknown("timezone", name, available_timezones()))
+        return UTC
+
+
+def _facts(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
+    found: list[Condition] = []
+    if when.balance is not None:
+        found.append(BalanceIs(when.balance.below, when.balance.above))
+    for name, state in (when.health or {}).items():
+        if name not in scene.provider_names:
+            here: Path = (*path, "health", name)
+            scene.report.wrong(here, unknown("provider", name, scene.provider_names), key=True)
+        found.append(HealthIs(name, state == "healthy"))
+    if when.window is not None:
+        here = (*path, "window", "name")
+        window = scene.windows.get(when.window.name)
+        if window is not None and window.scope is Scope.ADDRESS:
+            text = f"window {window.name!r} counts by address: a rule can't ask how full it is"
+            scene.report.wrong(here, text)
+        elif window is not None:
+            found.append(FilledOver(window, when.window.over))
+        elif when.window.name not in scene.window_names:
+            scene.report.wrong(here, unknown("window", when.window.name, scene.window_names))
+    return found

@@ -1,0 +1,315 @@
+"""The lines of a `when`, compiled: each is asked with a call, the facts, and the two clocks' readings.
+
+They are asked on every call, so each test is a few comparisons; only `why_not` makes text.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import override
+
+from wattline.rules.book import Facts, Scope, Window
+from wattline.rules.globs import Patterns
+from wattline.wire.call import Call
+
+MICRO = 1_000_000
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+GLOBAL_KEY = "all"
+"""What a window of scope `global` counts under."""
+
+READERS: dict[str, Callable[[Call], str | None]] = {
+    "host": lambda call: call.host.lower(),
+    "path": lambda call: call.path,
+    "method": lambda call: call.method,
+    "operation": lambda call: call.operation,
+    "dialect": lambda call: call.dialect,
+    "model": lambda call: call.model,
+    "principal": lambda call: call.principal.id,
+    "user": lambda call: call.principal.user or call.user,
+    "tier": lambda call: call.principal.tier,
+}
+"""The text of a call that each of these conditions looks at; None when the call has none."""
+
+FLAGS: dict[str, Callable[[Call], bool]] = {
+    "stream": lambda call: call.stream,
+    "tools": lambda call: call.tools,
+    "images": lambda call: call.images,
+    "forward": lambda call: call.forward,
+}
+
+
+class Line(ABC):
+    """One condition; see `book.Condition`, which asks for a `field` too."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        """Whether it holds. Never raises."""
+
+    @abstractmethod
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        """What was found and what was wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextIs(Line):
+    """A text of the call fits a pattern. A call without that text fits none."""
+
+    field: str
+    patterns: Patterns
+    read: Callable[[Call], str | None]
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        text = self.read(call)
+        return text is not None and self.patterns.matches(text)
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        text = self.read(call)
+        found = "not known" if text is None else _short(text)
+        return f"{self.field} is {found}, wanted {self.patterns}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Line):
+    """Some tag of the call fits a pattern."""
+
+    patterns: Patterns
+    field: str = "tag"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return any(self.patterns.matches(tag) for tag in call.tags)
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        tags = ", ".join(_short(tag) for tag in sorted(call.tags)) or "not set"
+        return f"tag is {tags}, wanted {self.patterns}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderIs(Line):
+    """A header of the call fits a pattern. Its value is not repeated: it may be private."""
+
+    name: str
+    patterns: Patterns
+    field: str = "header"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        value = call.headers.get(self.name)
+        return value is not None and self.patterns.matches(value)
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        found = "is another" if self.name in call.headers else "is not sent"
+        return f"header {self.name} {found}, wanted {self.patterns}"
+
+
+@dataclass(frozen=True, slots=True)
+class FlagIs(Line):
+    """A property of the call is as wanted."""
+
+    field: str
+    wanted: bool
+    read: Callable[[Call], bool]
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return self.read(call) is self.wanted
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        return f"{self.field} is {_word(self.read(call))}, wanted {_word(self.wanted)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed(Line):
+    """What the rules themselves decide, once, when they are loaded (`unconfigured`)."""
+
+    field: str
+    wanted: bool
+    found: bool
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return self.found is self.wanted
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        return f"{self.field} is {_word(self.found)}, wanted {_word(self.wanted)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokensWithin(Line):
+    """The estimate of the prompt's tokens is within bounds, both included."""
+
+    least: int | None
+    most: int | None
+    field: str = "tokens"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        if self.least is not None and call.tokens < self.least:
+            return False
+        return self.most is None or call.tokens <= self.most
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        bounds = [f"at least {self.least}"] if self.least is not None else []
+        bounds += [f"at most {self.most}"] if self.most is not None else []
+        return f"tokens are about {call.tokens}, wanted {' and '.join(bounds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class HourWithin(Line):
+    """The hour of the day is in one of the ranges; a range may pass midnight."""
+
+    ranges: tuple[tuple[int, int], ...]
+    zone: tzinfo
+    field: str = "hour"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        moment = _moment(wall, self.zone)
+        return moment is not None and any(_within(moment.hour, *span) for span in self.ranges)
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        moment = _moment(wall, self.zone)
+        found = "not known" if moment is None else str(moment.hour)
+        wanted = " or ".join(f"{start}-{end}" for start, end in self.ranges)
+        return f"hour is {found} ({self.zone}), wanted {wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class WeekdayIs(Line):
+    """The day of the week, as the clock says now (a night that began yesterday is today)."""
+
+    days: frozenset[int]
+    zone: tzinfo
+    field: str = "weekday"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        moment = _moment(wall, self.zone)
+        return moment is not None and moment.weekday() in self.days
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        moment = _moment(wall, self.zone)
+        found = "not known" if moment is None else DAYS[moment.weekday()]
+        wanted = " or ".join(DAYS[day] for day in sorted(self.days))
+        return f"weekday is {found} ({self.zone}), wanted {wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class FilledOver(Line):
+    """A window is fuller than a share of it."""
+
+    window: Window
+    over: float
+    field: str = "window"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return facts.fill(self.window, self._key(call), now) > self.over
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        fill = facts.fill(self.window, self._key(call), now)
+        return f"window {self.window.name} is {fill:.0%} full, wanted over {self.over:.0%}"
+
+    def _key(self, call: Call) -> str:
+        if self.window.scope is Scope.PROVIDER:
+            return self.window.name
+        return call.principal.id if self.window.scope is Scope.PRINCIPAL else GLOBAL_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceIs(Line):
+    """The caller has less, or more, than so many micro-units left. No limit is more than any."""
+
+    below: int | None
+    above: int | None
+    field: str = "balance"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        balance = facts.balance(call.principal.id)
+        if balance is None:
+            return self.above is not None
+        if self.below is not None:
+            return balance < self.below
+        return self.above is not None and balance > self.above
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        balance = facts.balance(call.principal.id)
+        found = "without limit" if balance is None else f"{balance / MICRO:g}"
+        if self.below is not None:
+            return f"balance is {found}, wanted below {self.below / MICRO:g}"
+        return f"balance is {found}, wanted above {(self.above or 0) / MICRO:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthIs(Line):
+    """A provider is resting, or is not."""
+
+    provider: str
+    healthy: bool
+    field: str = "health"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return facts.healthy(self.provider, now) is self.healthy
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        found, wanted = ("resting", "healthy") if self.healthy else ("healthy", "resting")
+        return f"provider {self.provider} is {found}, wanted {wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKnown(Line):
+    """What `try: model` needs: the file knows the called model. A call to a provider's own host must
+    also find a provider with a key, so that a later `pass` can serve it with the client's.
+    """
+
+    known: frozenset[str]
+    usable: frozenset[str]
+    field: str = "known"
+
+    @override
+    def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
+        return call.model in (self.usable if call.forward else self.known)
+
+    @override
+    def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
+        if call.model in self.known:
+            return f"no provider of model {_short(call.model)} is configured"
+        return f"model {_short(call.model)} is not known here"
+
+
+def _moment(wall: float, zone: tzinfo) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(wall, UTC).astimezone(zone)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _within(hour: int, start: int, end: int) -> bool:
+    return start <= hour < end if start < end else hour >= start or hour < end
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 80 else f"{text[:80]!r}…"
+
+
+def _word(flag: bool) -> str:  # noqa: FBT001  (the value is the subject)
+    return "true" if flag else "false"

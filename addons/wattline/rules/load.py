@@ -1,0 +1,213 @@
+"""rules.yaml to a Book: read once, checked as a whole, told where each mistake is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from wattline.base.ids import hash_secret
+from wattline.rules.actions import Scene, compile_rules
+from wattline.rules.addresses import is_loopback
+from wattline.rules.book import (
+    Auth,
+    Book,
+    LedgerRules,
+    Limits,
+    Listen,
+    Provider,
+    Scope,
+    Tunnel,
+    Window,
+)
+from wattline.rules.environment import DEMO_URL, provider_environment
+from wattline.rules.problems import Problem, RulesError
+from wattline.rules.providers import Source, compile_providers, compile_window
+from wattline.rules.report import Report
+from wattline.rules.schema import (
+    AuthShape,
+    EnergyShape,
+    LedgerShape,
+    LimitsShape,
+    ListenShape,
+    LogShape,
+    TunnelShape,
+)
+from wattline.rules.sections import Sections, read_sections
+from wattline.rules.targets import compile_models, find_targets
+from wattline.rules.tree import MAX_BYTES, parse
+
+__all__ = ["MAX_BYTES", "Problem", "RulesError", "load"]
+
+MIN_KEY = 16
+"""Characters of a caller's key, below which it can be guessed."""
+GUESSED = frozenset(
+    {"changeme", "secret", "password", "admin", "test", "token", "sk-1234", "sk-test"}
+)
+
+
+def load(
+    text: str | bytes,
+    *,
+    env: Mapping[str, str],
+    name: str = "rules.yaml",
+    own: tuple[str, int] | None = None,
+) -> Book:
+    """The compiled rules. `name` is shown in problems; `own` is the host and port that we really listen
+    on, when that is not what the file says (command line, environment).
+
+    Raises RulesError with every problem of the file; no problem's text holds a secret.
+    """
+    tree = parse(text, name)
+    report = Report(tree)
+    sections = read_sections(report)
+    listen = _listen(sections.single.get("listen"), own)
+    book = _compile(sections, report, listen, env)
+    if report.problems:
+        raise RulesError(report.problems)
+    return book
+
+
+def _listen(shape: ListenShape | None, own: tuple[str, int] | None) -> Listen:
+    if own is not None:
+        return Listen(*own)
+    return Listen(shape.host, shape.port) if shape is not None else Listen()
+
+
+def _compile(sections: Sections, report: Report, listen: Listen, env: Mapping[str, str]) -> Book:
+    own = (listen.host, listen.port)
+    drawn = _Drawn(provider_environment(env, own))
+    source = Source(report, drawn, own, sections.windows, sections.names["windows"])
+    providers = compile_providers(sections.providers, source)
+    windows = _windows(sections, providers, report)
+    broken = {
+        *(sections.names["models"] - set(sections.models)),
+        *(sections.names["providers"] - set(sections.providers)),
+    }
+    targets = find_targets(
+        sections.models, sections.providers, providers, frozenset(broken), report
+    )
+    models = compile_models(sections.models, targets)
+    configured = any(p.unavailable is None and not p.demo for p in providers.values())
+    scene = Scene(
+        report=report,
+        providers=providers,
+        windows=windows,
+        window_names=sections.names["windows"] | set(windows),
+        provider_names=sections.names["providers"],
+        targets=targets,
+        models=models,
+        configured=configured,
+    )
+    rules = compile_rules(sections.rules, scene)
+    energy: EnergyShape = sections.single.get("energy", EnergyShape())
+    log: LogShape = sections.single.get("log", LogShape())
+    auth = _auth(sections.single.get("auth", AuthShape()), drawn, report)
+    _check_open(auth, listen, report)
+    return Book(
+        version=_version(report, listen, drawn),
+        listen=listen,
+        intercept=_intercept(sections.single.get("intercept", []), report),
+        tunnel=_tunnel(sections.single.get("tunnel", TunnelShape())),
+        auth=auth,
+        providers=MappingProxyType(providers),
+        models=MappingProxyType(models),
+        rules=rules,
+        windows=tuple(w for w in windows.values() if w.scope is not Scope.PROVIDER),
+        margin=energy.margin,
+        limits=Limits(**sections.single.get("limits", LimitsShape()).model_dump()),
+        ledger=_ledger(sections.single.get("ledger", LedgerShape())),
+        log_level=log.level,
+        default_rate=energy.default_rate,
+        warnings=tuple(str(warning) for warning in sorted(set(report.warnings))),
+    )
+
+
+class _Drawn(dict[str, str]):
+    """The environment, which notes what was drawn from it."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__(env)
+        self.seen: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        """The value of a variable."""
+        self.seen.add(name)
+        return super().get(name, default)
+
+
+def _version(report: Report, listen: Listen, drawn: _Drawn) -> str:
+    """Equal for the same file, address and variables. The demo's port is ours and changes each time."""
+    parts = [report.tree.text, str(listen)]
+    parts += [f"{name}={drawn.get(name)}" for name in sorted(drawn.seen - {DEMO_URL})]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _windows(
+    sections: Sections, providers: Mapping[str, Provider], report: Report
+) -> dict[str, Window]:
+    """All windows by name, those of `rpm` under their provider's."""
+    windows = {
+        name: provider.windows[0]
+        for name, provider in providers.items()
+        if sections.providers[name].rpm is not None
+    }
+    used = {shape.window for shape in sections.providers.values()}
+    for name, shape in sections.windows.items():
+        if name in windows:
+            text = (
+                f"{name!r} is the window of provider {name} already (its `rpm`): use another name"
+            )
+            report.wrong(("windows", name), text, key=True)
+        elif shape.scope == "provider" and name not in used:
+            report.doubtful(("windows", name), f"no provider has `window: {name}`", key=True)
+        windows.setdefault(name, compile_window(name, shape))
+    return windows
+
+
+def _auth(shape: AuthShape, env: Mapping[str, str], report: Report) -> Auth:
+    keys: dict[str, str] = {}
+    tiers: dict[str, str] = {}
+    for name, caller in shape.keys.items():
+        path = ("auth", "keys", name)
+        variable = " or ".join(caller.key.names)
+        secret = caller.key.read(env)
+        if secret is None:
+            report.doubtful(path, f"{name} can't call: {variable} is not set")
+            continue
+        if secret.lower() in GUESSED:
+            report.wrong(path, f"{variable} holds a well-known value: take a random key")
+        elif len(secret) < MIN_KEY:
+            report.doubtful(path, f"{variable} is shorter than {MIN_KEY} characters")
+        if (other := keys.get(hash_secret(secret))) is not None:
+            report.wrong(path, f"{name} and {other} have the same key: it must tell who calls")
+        keys[hash_secret(secret)] = name
+        if caller.tier is not None:
+            tiers[name] = caller.tier
+    if shape.mode == "keys" and not keys:
+        report.wrong(("auth", "keys"), "none of these keys is set: nobody could call")
+    return Auth(shape.mode, MappingProxyType(keys), MappingProxyType(tiers))
+
+
+def _check_open(auth: Auth, listen: Listen, report: Report) -> None:
+    if auth.mode == "open" and not is_loopback(listen.host):
+        report.wrong(
+            ("listen", "host"),
+            f"{listen.host} can be reached by others, and `auth: {{mode: open}}` lets everybody call: "
+            "listen on 127.0.0.1 or use `auth: {mode: keys}`",
+        )
+
+
+def _intercept(hosts: list[str], report: Report) -> tuple[str, ...]:
+    for index, host in enumerate(hosts):
+        if host in hosts[:index]:
+            report.doubtful(("intercept", index), f"{host} is in this list already")
+    return tuple(dict.fromkeys(hosts))
+
+
+def _tunnel(shape: TunnelShape) -> Tunnel:
+    return Tunnel(shape.policy, tuple(shape.hosts), tuple(shape.ports))
+
+
+def _ledger(shape: LedgerShape) -> LedgerRules:
+    return LedgerRules(shape.sync, shape.down)

@@ -1,0 +1,228 @@
+"""Providers from their shapes: URLs and keys drawn from the environment, windows shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from wattline.base.origin import AuthStyle, Credential, Origin
+from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
+from wattline.rules.book import Provider, ProviderModel, Scope, Timeouts, Window
+from wattline.rules.problems import unknown
+from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
+from wattline.rules.references import Filled, fill
+from wattline.rules.report import Report
+from wattline.rules.tree import Path
+
+SPOKEN = frozenset({"openai"})
+"""Dialects that this version can speak to a provider."""
+NOWHERE = Origin("https", "not-set.invalid", 443)
+"""Stands in for a base URL that can't be known (RFC 2606 reserves the name)."""
+RPM_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What providers are compiled from, beside their own shapes."""
+
+    report: Report
+    env: Mapping[str, str]
+    own: tuple[str, int]
+    windows: Mapping[str, WindowShape]
+    window_names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """Where a provider is, as far as its variables are set; `missing` says what is not."""
+
+    origin: Origin = NOWHERE
+    base_path: str = ""
+    auth: AuthStyle = AuthStyle.NONE
+    secret: str | None = field(default=None, repr=False)
+    missing: tuple[str, ...] = ()
+
+
+def compile_providers(shapes: Mapping[str, ProviderShape], source: Source) -> dict[str, Provider]:
+    """All providers in the order of the file. Mistakes go to the report."""
+    found = {name: _provider(name, shape, source) for name, shape in shapes.items()}
+    return _share_windows(found, shapes)
+
+
+def compile_window(name: str, shape: WindowShape) -> Window:
+    """A window from its shape."""
+    return Window(name, shape.per, shape.calls, shape.tokens, Scope(shape.scope))
+
+
+def compile_timeouts(shape: TimeoutsShape | None, base: Timeouts) -> Timeouts:
+    """`base` with what the shape says."""
+    return replace(base, **shape.model_dump(exclude_none=True)) if shape is not None else base
+
+
+def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
+    reached = _reach(name, shape, source)
+    headers, unset = _headers(name, shape, source)
+    credential = None
+    if reached.secret is not None:
+        credential = Credential(reached.origin, reached.auth, reached.secret)
+    return Provider(
+        name=name,
+        dialect=shape.dialect,
+        origin=reached.origin,
+        base_path=reached.base_path,
+        auth=reached.auth,
+        credential=credential,
+        windows=_windows(name, shape, source),
+        timeouts=compile_timeouts(shape.timeouts, Timeouts()),
+        models=_models(name, shape, source.report),
+        headers=headers,
+        defaults=dict(shape.defaults or {}),
+        unavailable=_unavailable(name, shape, reached, unset, source.env),
+        demo=shape.demo,
+        retries=shape.retries,
+    )
+
+
+def _unavailable(
+    name: str, shape: ProviderShape, reached: _Reached, unset: str | None, env: Mapping[str, str]
+) -> str | None:
+    if not shape.enabled:
+        return f"{name} is switched off (enabled: false)"
+    for variable, wanted in (shape.require or {}).items():
+        if env.get(variable, "").strip() != wanted:
+            return f"{name} is switched off: {variable} must be {wanted!r}"
+    if reached.missing:
+        return "; ".join(reached.missing)
+    if unset is not None:
+        return unset
+    if shape.dialect not in SPOKEN:
+        return f"dialect {shape.dialect} is not supported by this version"
+    return None
+
+
+def _reach(name: str, shape: ProviderShape, source: Source) -> _Reached:
+    """The first way in whose variables are all set; else what the ways are missing."""
+    path = ("providers", name)
+    if shape.either is None:
+        assert shape.url is not None  # noqa: S101  (the shape demands it)
+        only = Access.model_construct(url=shape.url, key=shape.key, auth=shape.auth)
+        return _attempt(name, only, source, path)
+    ways = [
+        _attempt(name, way, source, (*path, "either", index))
+        for index, way in enumerate(shape.either)
+    ]
+    for way in ways:
+        if not way.missing:
+            return way
+    texts = tuple(dict.fromkeys(text for way in ways for text in way.missing))
+    return replace(next((way for way in ways if way.origin != NOWHERE), ways[0]), missing=texts)
+
+
+def _attempt(name: str, way: Access, source: Source, path: Path) -> _Reached:
+    missing: list[str] = []
+    secret = None
+    if way.key is not None:
+        secret = way.key.read(source.env)
+        names = " or ".join(way.key.names)
+        if secret is None:
+            missing.append(f"No API key for {name}: {names} is not set")
+        elif not _is_header_text(secret):
+            missing.append(f"No API key for {name}: {names} holds characters that no key has")
+            secret = None
+    filled = fill(way.url, source.env, slashes=True)
+    missing += [f"No base URL for {name}: {variables} is not set" for variables in filled.missing]
+    origin, base_path = _base(name, filled, source, (*path, "url"))
+    style = AuthStyle(way.auth or ("bearer" if way.key is not None else "none"))
+    if secret is not None and origin.scheme == "http" and not is_loopback(origin.host):
+        source.report.doubtful(
+            (*path, "url"), f"the key of {name} would travel unencrypted: use https"
+        )
+    return _Reached(origin, base_path, style, secret, tuple(missing))
+
+
+def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin, str]:
+    if filled.text is None:
+        return NOWHERE, ""
+    drawn = f" (from {', '.join(filled.names)})" if filled.names else ""
+    try:
+        origin, base_path = read_url(filled.text)
+    except BadUrl as error:
+        source.report.wrong(path, f"{error}{drawn}")
+        return NOWHERE, ""
+    if is_own(origin.host, origin.port, *source.own):
+        source.report.wrong(
+            path,
+            f"own listener: {name} would send calls back to this sidecar, which listens on "
+            f"port {origin.port}{drawn}",
+        )
+    return origin, base_path
+
+
+def _is_header_text(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable() and " " not in secret
+
+
+def _headers(
+    name: str, shape: ProviderShape, source: Source
+) -> tuple[tuple[tuple[str, str], ...], str | None]:
+    """Headers with their texts, and why the provider can't be used without one."""
+    headers: list[tuple[str, str]] = []
+    unset = None
+    for header, template in (shape.headers or {}).items():
+        filled = fill(template, source.env)
+        if filled.text is None:
+            unset = f"No {header} for {name}: {filled.missing[0]} is not set"
+        elif not filled.text.isascii() or not filled.text.isprintable():
+            unset = f"No {header} for {name}: it holds characters that no header has"
+        elif filled.text.strip():
+            headers.append((header, filled.text.strip()))
+    return tuple(headers), unset
+
+
+def _models(name: str, shape: ProviderShape, report: Report) -> tuple[ProviderModel, ...]:
+    seen: set[str] = set()
+    for index, model in enumerate(shape.models):
+        if model.id in seen:
+            report.wrong(
+                ("providers", name, "models", index, "id"), f"{model.id!r} is listed twice"
+            )
+        seen.add(model.id)
+    return tuple(ProviderModel(model.id, model.tier, model.context) for model in shape.models)
+
+
+def _windows(name: str, shape: ProviderShape, source: Source) -> tuple[Window, ...]:
+    windows = [Window(name, RPM_SECONDS, calls=shape.rpm)] if shape.rpm is not None else []
+    if shape.window is None:
+        return tuple(windows)
+    path = ("providers", name, "window")
+    if shape.window not in source.window_names:
+        source.report.wrong(path, unknown("window", shape.window, source.window_names))
+    elif (shared := source.windows.get(shape.window)) is not None:
+        if shared.scope != "provider":
+            text = (
+                f"window {shape.window!r} has scope {shared.scope}: a provider needs scope provider"
+            )
+            source.report.wrong(path, text)
+        windows.append(compile_window(shape.window, shared))
+    return tuple(windows)
+
+
+def _share_windows(
+    providers: dict[str, Provider], shapes: Mapping[str, ProviderShape]
+) -> dict[str, Provider]:
+    """One upstream has one `rpm`, however many providers lead to it: the lowest, under the first's
+    name, so that it is never asked more often than it allows.
+    """
+    groups: dict[tuple[Origin, str, str | None], list[str]] = {}
+    for name, provider in providers.items():
+        if shapes[name].rpm is not None and provider.origin != NOWHERE:
+            secret = provider.credential.secret if provider.credential is not None else None
+            groups.setdefault((provider.origin, provider.base_path, secret), []).append(name)
+    shared = dict(providers)
+    for names in groups.values():
+        calls = min(shapes[name].rpm or 0 for name in names)
+        window = Window(names[0], RPM_SECONDS, calls=calls)
+        for name in names:
+            others = providers[name].windows[1:]
+            shared[name] = replace(providers[name], windows=(window, *others))
+    return shared

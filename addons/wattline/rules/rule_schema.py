@@ -1,0 +1,290 @@
+"""The shape of `rules` in rules.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from wattline.rules.fields import (
+    BodyFields,
+    Energy,
+    PatternList,
+    Shape,
+    ShortName,
+    Text,
+    listed,
+)
+from wattline.rules.provider_schema import TierName
+
+
+class TokensShape(Shape):
+    """Bounds for the estimate of the prompt's tokens, both included."""
+
+    min: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="At least so many tokens."
+    )
+    max: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="At most so many tokens."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("`min` or `max` is missing")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("`min` is greater than `max`: this can never hold")
+        return self
+
+
+class FillShape(Shape):
+    """How full a window is."""
+
+    name: ShortName = Field(description="A window of scope `provider`, `principal` or `global`.")
+    over: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Holds while the window is fuller than this share, 0 to 1."
+    )
+
+
+class BalanceShape(Shape):
+    """The caller's balance. A caller without a limit is above every amount."""
+
+    below: Energy | None = Field(default=None, description="Less than so much energy is left.")
+    above: Energy | None = Field(default=None, description="More than so much energy is left.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.below is None) == (self.above is None):
+            raise ValueError("one of `below` and `above` is needed")
+        return self
+
+
+def hour_range(value: object) -> tuple[int, int]:
+    """`22-6` as (22, 6): from the first hour up to the second, which is not included; 9 as (9, 10)."""
+    first, dash, last = str(value).partition("-")
+    known = isinstance(value, int | str) and not isinstance(value, bool)
+    if not known or not _is_hour(first, 23) or (dash and not _is_hour(last, 24)):
+        raise ValueError("must be an hour from 0 to 23, or a range such as 9-17 or 22-6")
+    start = int(first)
+    end = int(last) if dash else start + 1
+    if start == end:
+        raise ValueError("this range is empty: write 0-24 for the whole day")
+    return start, end
+
+
+def _is_hour(text: str, highest: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len("24") and int(text) <= highest
+
+
+HourRange = Annotated[Any, BeforeValidator(hour_range, json_schema_input_type=int | str)]
+HourList = Annotated[
+    list[HourRange],
+    Field(min_length=1),
+    BeforeValidator(listed, json_schema_input_type=int | str | list[int | str]),
+]
+Operation = Literal[
+    "chat",
+    "completion",
+    "responses",
+    "embeddings",
+    "moderations",
+    "images",
+    "speech",
+    "transcription",
+]
+OperationList = Annotated[
+    list[Operation],
+    Field(min_length=1),
+    BeforeValidator(listed, json_schema_input_type=Operation | list[Operation]),
+]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DayList = Annotated[
+    list[Day], Field(min_length=1), BeforeValidator(listed, json_schema_input_type=Day | list[Day])
+]
+
+
+class WhenShape(Shape):
+    """All lines must hold. Patterns know `*` and `?`; a list means any of them; case counts."""
+
+    host: PatternList | None = Field(
+        default=None, description="The host that the client addressed."
+    )
+    path: PatternList | None = Field(default=None, description="The path, without query.")
+    method: PatternList | None = Field(default=None, description="The HTTP method.")
+    operation: OperationList | None = Field(
+        default=None, description="What is asked for, whatever the dialect."
+    )
+    dialect: PatternList | None = Field(default=None, description="The API that the client speaks.")
+    model: PatternList | None = Field(
+        default=None, description="The model that the client asked for."
+    )
+    header: Annotated[dict[Text, PatternList], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Header names and patterns, all of which must fit. Credentials can't be asked.",
+    )
+    principal: PatternList | None = Field(
+        default=None, description="The caller: a name under `auth.keys`."
+    )
+    user: PatternList | None = Field(
+        default=None,
+        description="The user that the caller's key names, else the one named in the call.",
+    )
+    tier: PatternList | None = Field(
+        default=None, description="The caller's tier: `auth.keys.<name>.tier`."
+    )
+    tag: PatternList | None = Field(
+        default=None, description="A tag of the call; one that fits is enough."
+    )
+    stream: bool | None = Field(default=None, description="The client wants a stream, or not.")
+    tools: bool | None = Field(default=None, description="The call offers tools, or not.")
+    images: bool | None = Field(default=None, description="The call holds images, or not.")
+    tokens: TokensShape | None = Field(
+        default=None, description="The estimate of the prompt's tokens."
+    )
+    hour: HourList | None = Field(
+        default=None,
+        description="Hours such as `9-17` or `22-6` (up to the second, not included), or a list.",
+    )
+    weekday: DayList | None = Field(default=None, description="The day, as the clock says now.")
+    timezone: Text | None = Field(
+        default=None,
+        description="For `hour` and `weekday`, for example `Europe/Berlin`. Default UTC.",
+    )
+    window: FillShape | None = Field(default=None, description="How full a window is.")
+    balance: BalanceShape | None = Field(
+        default=None, description="The energy that the caller has left."
+    )
+    health: (
+        Annotated[dict[ShortName, Literal["healthy", "resting"]], Field(min_length=1)] | None
+    ) = Field(default=None, description="Providers and their state: `healthy` or `resting`.")
+    unconfigured: bool | None = Field(
+        default=None, description="`true`: no provider but the demo can be used; `false`: one can."
+    )
+    forward: bool | None = Field(
+        default=None,
+        description="`true`: the client addressed a provider's host; `false`: the sidecar.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.timezone is not None and self.hour is None and self.weekday is None:
+            raise ValueError("`timezone` has no effect without `hour` or `weekday`")
+        return self
+
+
+class TryShape(Shape):
+    """One way to choose targets."""
+
+    chain: Text | None = Field(
+        default=None, description="The chain of this model, whatever was asked for."
+    )
+    tier: TierName | None = Field(
+        default=None,
+        description="Each provider's best model of this tier, in the order of the providers.",
+    )
+    providers: Annotated[list[ShortName], Field(min_length=1)] | None = Field(
+        default=None,
+        description="With `tier`: which providers. Default: all that list a model with a tier, in the "
+        "order of the file, the demo left out.",
+    )
+    weighted: (
+        Annotated[dict[Text, Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)] | None
+    ) = Field(
+        default=None,
+        description="Targets and their weights: the first is drawn, the others follow.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        ways = [name for name in ("chain", "tier", "weighted") if getattr(self, name) is not None]
+        if len(ways) != 1:
+            raise ValueError("exactly one of `chain`, `tier` and `weighted` is needed")
+        if self.providers is not None and self.tier is None:
+            raise ValueError("`providers` has no effect without `tier`")
+        return self
+
+
+def _form(value: object) -> str | None:
+    forms: dict[type, str] = {str: "word", list: "list", dict: "mapping", TryShape: "mapping"}
+    return forms.get(type(value))
+
+
+Try = Annotated[
+    Annotated[Literal["model"], Tag("word")]
+    | Annotated[Annotated[list[Text], Field(min_length=1)], Tag("list")]
+    | Annotated[TryShape, Tag("mapping")],
+    Discriminator(
+        _form,
+        custom_error_type="try_form",
+        custom_error_message="must be `model`, a list of targets, or a mapping",
+    ),
+]
+
+
+class DenyShape(Shape):
+    """A refusal."""
+
+    message: Text = Field(description="What the client is told.")
+    status: Annotated[int, Field(ge=400, le=599)] = Field(
+        default=403, description="The HTTP status."
+    )
+
+
+def _deny(value: object) -> object:
+    return {"message": value} if isinstance(value, str) else value
+
+
+class SetShape(Shape):
+    """Body fields. `model`, `messages`, `stream` and `stream_options` can't be set."""
+
+    defaults: BodyFields | None = Field(
+        default=None, description="Added where the client set none."
+    )
+    override: BodyFields | None = Field(
+        default=None, description="Put in place of what the client set."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.defaults is None and self.override is None:
+            raise ValueError("`defaults` or `override` is missing")
+        return self
+
+
+class RuleShape(Shape):
+    """The first rule whose conditions all hold decides."""
+
+    name: ShortName = Field(description="Unique; shown by `explain`, in logs and in the ledger.")
+    when: WhenShape = Field(
+        default_factory=WhenShape.model_construct,
+        description="Conditions, all of which must hold. Left out: always.",
+    )
+    try_: Try | None = Field(
+        default=None,
+        alias="try",
+        description="`model`: the called model's chain. A list: entries, `provider/model`, or a "
+        "provider's name alone for the called model there. Or a mapping: `chain`, `tier`, `weighted`.",
+    )
+    deny: (
+        Annotated[DenyShape, BeforeValidator(_deny, json_schema_input_type=str | DenyShape)] | None
+    ) = Field(default=None, description="Refuse: a message, or a message and a status.")
+    pass_: Literal[True] | None = Field(
+        default=None,
+        alias="pass",
+        description="`true`: to the host that the client named, with the client's own key, metered.",
+    )
+    set: SetShape | None = Field(default=None, description="Body fields for the targets of `try`.")
+    on: Annotated[list[Literal["context_length"]], Field(min_length=1)] | None = Field(
+        default=None, description="Further refusals after which `try` goes on with the next target."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        actions = [name for name in ("try_", "deny", "pass_") if getattr(self, name) is not None]
+        if len(actions) != 1:
+            raise ValueError("exactly one of `try`, `deny` and `pass` is needed")
+        if self.try_ is None:
+            for name in ("set", "on"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"`{name}` has no effect without `try`")
+        return self

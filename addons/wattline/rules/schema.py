@@ -1,0 +1,207 @@
+"""The shape of rules.yaml. docs/rules.md and docs/rules.schema.json are written from it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from wattline.rules.addresses import read_host
+from wattline.rules.fields import (
+    HostPattern,
+    Name,
+    Rate,
+    Seconds,
+    Secret,
+    Shape,
+    Share,
+    ShortName,
+    no_reference,
+)
+from wattline.rules.provider_schema import ModelShape, ProviderShape, WindowShape
+from wattline.rules.rule_schema import RuleShape
+
+MIB = 1024 * 1024
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ListenShape(Shape):
+    """Where the sidecar listens. Both kinds of use are served on this one port."""
+
+    host: Annotated[str, AfterValidator(no_reference), AfterValidator(read_host)] = Field(
+        default="127.0.0.1",
+        description="Address. One that is not loopback needs `auth: {mode: keys}`.",
+    )
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8088, description="TCP port; 0 takes a free one."
+    )
+
+
+class TunnelShape(Shape):
+    """What the forward proxy may reach beside `intercept`; such traffic is not decrypted."""
+
+    policy: Literal["public", "listed", "none"] = Field(
+        default="public",
+        description="`public`: every public address; `listed`: `hosts` only; `none`: nothing.",
+    )
+    hosts: list[HostPattern] = Field(
+        default_factory=list,
+        description="Hosts, addresses or `*.suffix`. For `listed`: all that may be reached. For "
+        "`public`: addresses that may be reached although they are not public.",
+    )
+    ports: Annotated[list[Port], Field(min_length=1)] = Field(
+        default=[80, 443], description="TCP ports that may be reached."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.policy == "listed" and not self.hosts:
+            raise ValueError("`policy: listed` needs `hosts`")
+        if self.policy == "none" and self.hosts:
+            raise ValueError("`hosts` has no effect with `policy: none`")
+        return self
+
+
+class CallerShape(Shape):
+    """One caller."""
+
+    key: Secret = Field(description="The caller's key: `${NAME}`, never the key itself.")
+    tier: ShortName | None = Field(default=None, description="What `when: {tier: …}` asks.")
+
+
+def _caller(value: object) -> object:
+    return {"key": value} if isinstance(value, str) else value
+
+
+class AuthShape(Shape):
+    """Who may call."""
+
+    mode: Literal["open", "keys"] = Field(
+        default="open",
+        description="`open`: everybody on this machine; `keys`: who has one of `keys`.",
+    )
+    keys: dict[
+        ShortName,
+        Annotated[CallerShape, BeforeValidator(_caller, json_schema_input_type=str | CallerShape)],
+    ] = Field(
+        default_factory=dict,
+        description="Callers: a name for each, and its key as `${NAME}` (or `{key, tier}`).",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.mode == "keys") != bool(self.keys):
+            raise ValueError("`keys` and `mode: keys` belong together")
+        return self
+
+
+class EnergyShape(Shape):
+    """The currency: tokens / rate * (1 + margin)."""
+
+    margin: Share = Field(
+        default=Fraction(1, 2),
+        description="What is added: 0.5 is 50 %.",
+        json_schema_extra={"default": 0.5},
+    )
+    default_rate: Rate | None = Field(
+        default=None,
+        description="Tokens for one unit of energy, for models that have no rate. Without it their "
+        "energy is unknown (`null`) and nothing is debited.",
+    )
+
+
+class LimitsShape(Shape):
+    """Bounds at the gate."""
+
+    head_bytes: Annotated[int, Field(ge=1_024, le=MIB)] = Field(
+        default=65_536, description="Bytes of a request's line and headers."
+    )
+    head_seconds: Seconds = Field(
+        default=10.0, description="Seconds for a request's head to arrive."
+    )
+    json_bytes: Annotated[int, Field(ge=1_024, le=1024 * MIB)] = Field(
+        default=32 * MIB, description="Bytes of a JSON body, unpacked."
+    )
+    upload_bytes: Annotated[int, Field(ge=1_024, le=16 * 1024 * MIB)] = Field(
+        default=300 * MIB, description="Bytes of an upload, for example audio."
+    )
+    json_depth: Annotated[int, Field(ge=8, le=256)] = Field(
+        default=128, description="Levels of a JSON body."
+    )
+    inflate_ratio: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=100, description="How many times its packed size a body may be unpacked."
+    )
+    connections_per_address: Count = Field(
+        default=1_000, description="Open connections of one address."
+    )
+    answer_bytes: Annotated[int, Field(ge=1_024, le=1024 * MIB)] = Field(
+        default=8 * MIB,
+        description="Bytes of a whole answer that is held, so that it can still fail over.",
+    )
+    deadline: Seconds = Field(
+        default=300.0, description="Seconds for a call, all attempts together."
+    )
+    retry_after_cap: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=60.0, description="Seconds that a provider's Retry-After counts at most."
+    )
+    grace: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        default=10.0, description="Seconds that open streams get at shutdown."
+    )
+
+
+class LedgerShape(Shape):
+    """How the ledger is kept."""
+
+    sync: Literal["normal", "full"] = Field(
+        default="normal",
+        description="`full` also survives a power cut, at the price of an fsync per commit.",
+    )
+    down: Literal["refuse", "allow"] = Field(
+        default="refuse", description="What happens to calls while the ledger can't be written."
+    )
+
+
+class LogShape(Shape):
+    """What is logged. Never a prompt, an answer or a secret."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe level that is shown."
+    )
+
+
+class RulesShape(Shape):
+    """A whole rules.yaml."""
+
+    version: Literal[1] = Field(default=1, description="The version of this format.")
+    listen: ListenShape = Field(
+        default_factory=ListenShape, description="Where the sidecar listens."
+    )
+    intercept: list[HostPattern] = Field(
+        default_factory=list,
+        description="Hosts (or `*.suffix`) whose traffic is ours when the sidecar is a forward proxy. "
+        "All others are tunnelled undecrypted.",
+    )
+    tunnel: TunnelShape = Field(
+        default_factory=TunnelShape, description="What else the forward proxy may reach."
+    )
+    auth: AuthShape = Field(default_factory=AuthShape, description="Who may call.")
+    limits: LimitsShape = Field(default_factory=LimitsShape, description="Bounds at the gate.")
+    ledger: LedgerShape = Field(default_factory=LedgerShape, description="How the ledger is kept.")
+    log: LogShape = Field(default_factory=LogShape, description="What is logged.")
+    energy: EnergyShape = Field(default_factory=EnergyShape, description="What tokens cost.")
+    windows: dict[ShortName, WindowShape] = Field(
+        default_factory=dict, description="Rate windows by name."
+    )
+    providers: dict[ShortName, ProviderShape] = Field(
+        default_factory=dict,
+        description="Upstream accounts by name. Their order counts for `tier` and for models without "
+        "an entry.",
+    )
+    models: dict[Name, ModelShape] = Field(
+        default_factory=dict, description="Callable models by name."
+    )
+    rules: Annotated[list[RuleShape], Field(min_length=1)] = Field(
+        description="What happens to a call: the first rule that matches decides."
+    )

@@ -1,0 +1,69 @@
+"""Who calls: headers to a principal."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Protocol
+
+from wattline.base.errors import ClientFault, Kind
+from wattline.base.ids import hash_secret
+from wattline.rules.book import Auth
+from wattline.wire.call import LOCAL, Principal
+
+
+class Headed(Protocol):
+    """Anything with headers."""
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        ...
+
+
+def authenticate(auth: Auth, head: Headed, *, proxy: bool) -> Principal:
+    """The principal of a request; with `proxy`, of a CONNECT or an absolute-form request, whose key is
+    in `Proxy-Authorization` (Bearer, or the password of Basic).
+
+    Keys are compared by their full SHA-256, so that the time of a lookup says nothing about them.
+    Raises ClientFault 401, or 407 for the proxy.
+    """
+    if auth.mode == "open":
+        return LOCAL
+    secret = _proxy_secret(head) if proxy else _secret(head)
+    name = auth.keys.get(hash_secret(secret)) if secret else None
+    if name is not None:
+        return Principal(name, auth.tiers.get(name))
+    where = "Proxy-Authorization" if proxy else "Authorization: Bearer"
+    raise ClientFault(
+        f"A valid wattline key is needed in {where}." if not secret else "The key is not known.",
+        status=407 if proxy else 401,
+        code="invalid_api_key",
+        kind=Kind.AUTHENTICATION,
+    )
+
+
+def _secret(head: Headed) -> str | None:
+    for value in head.all("authorization"):
+        scheme, _, secret = value.partition(" ")
+        return secret.strip() if scheme.lower() == "bearer" else None
+    for name in ("x-api-key", "api-key", "x-goog-api-key"):
+        for value in head.all(name):
+            return value
+    return None
+
+
+def _proxy_secret(head: Headed) -> str | None:
+    for value in head.all("proxy-authorization"):
+        scheme, _, rest = value.partition(" ")
+        if scheme.lower() == "bearer":
+            return rest.strip()
+        if scheme.lower() == "basic":
+            return _basic_password(rest.strip())
+    return None
+
+
+def _basic_password(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return None

@@ -1,0 +1,56 @@
+"""The one record of a call on its way, from its plan to its last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from wattline.dialects.base import Dialect, Energy, Route
+from wattline.engine.plan import Plan
+from wattline.engine.summary import Failure
+from wattline.engine.windows import Ticket
+from wattline.rules.book import Book, Target
+from wattline.wire.call import Call
+from wattline.wire.http import Request
+from wattline.wire.usage import Usage
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of one target. Times are monotonic seconds."""
+
+    id: str
+    number: int
+    target: Target
+    ticket: Ticket
+    began: float
+    status: int | None = None
+    first_byte: float | None = None
+    settled: bool = False
+
+    def __repr__(self) -> str:
+        state = "settled" if self.settled else "open"
+        return f"<Attempt {self.number} {self.target} {state}>"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Everything known of one call. `body` is what the client sent, decompressed; or a file."""
+
+    request: Request
+    route: Route
+    dialect: Dialect
+    call: Call
+    book: Book
+    plan: Plan
+    body: bytes | IO[bytes] = field(repr=False)
+    value: Mapping[str, Any] = field(repr=False)
+    began: float
+    caller_ticket: Ticket | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    usage: Usage | None = None
+    energy: Energy | None = None
+    delivered: bool = False
+    """The head of an answer is out: no other target can be tried."""

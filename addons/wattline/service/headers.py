@@ -1,0 +1,74 @@
+"""Headers of answers: the upstream's harmless ones, and ours."""
+
+from __future__ import annotations
+
+import re
+
+from wattline.service.exchange import Attempt, Exchange
+from wattline.upstream.base import Incoming
+from wattline.wire.http import Request
+
+type Pairs = tuple[tuple[str, str], ...]
+
+_DROPPED = frozenset(
+    {
+        "alt-svc",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "server",
+        "set-cookie",
+        "strict-transport-security",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-request-id",
+    }
+)
+"""Hop-by-hop, about another origin, or replaced by ours."""
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+
+def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> Pairs:
+    """The upstream's headers that may pass, then ours."""
+    credential = attempt.target.provider.credential
+    secret = credential.secret if credential is not None else None
+    kept = [
+        (name, value)
+        for name, value in incoming.headers
+        if name not in _DROPPED
+        and not name.startswith("x-wattline-")
+        and (secret is None or secret not in value)
+    ]
+    upstream_id = next((v for n, v in incoming.headers if n == "x-request-id"), None)
+    if upstream_id is not None and _ID.fullmatch(upstream_id):
+        kept.append(("x-wattline-upstream-request-id", upstream_id))
+    provider = attempt.target.provider
+    kept.append(("x-wattline-provider", provider.name))
+    kept.append(("x-wattline-model", _printable(attempt.target.model)))
+    if provider.demo:
+        kept.append(("x-wattline-demo", "no provider key is set; this answer is made up"))
+    return (*kept, *exchange_headers(exchange, exchange.request))
+
+
+def exchange_headers(exchange: Exchange | None, request: Request) -> Pairs:
+    """Ours on every answer: ids, rule, number of attempts."""
+    asked = request.header("x-request-id")
+    shown = asked if asked and _ID.fullmatch(asked) else request.id
+    pairs = [("x-request-id", shown), ("x-wattline-call", request.id)]
+    if exchange is not None:
+        pairs.append(("x-wattline-attempts", str(len(exchange.attempts))))
+        if exchange.plan.rule is not None:
+            pairs.append(("x-wattline-rule", _printable(exchange.plan.rule)))
+    return tuple(pairs)
+
+
+def _printable(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,245 @@
+"""What happens to a request before its body is read: answered here, taken as a call, or passed on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.dialects.base import Dialect, Route
+from wattline.dialects.table import find, known, normalise
+from wattline.rules.book import Book, Limits
+from wattline.service.auth import authenticate
+from wattline.service.pages import Pages
+from wattline.wire.call import Principal
+from wattline.wire.http import Headers, Use, Whole
+
+MAGIC_HOST = "wattline.local"
+"""A name that every proxy user can ask: it is the sidecar itself."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+class Verdict(Enum):
+    """What becomes of a request."""
+
+    ANSWER = auto()
+    CALL = auto()
+    PASS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request before its body. `host` is lower-case; for a CONNECT it is the destination."""
+
+    id: str
+    method: str
+    host: str
+    port: int
+    path: str
+    headers: Headers
+    peer: str
+    use: Use
+    principal: Principal | None
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict and what goes with it."""
+
+    verdict: Verdict
+    answer: Whole | None = None
+    route: Route | None = None
+    principal: Principal | None = None
+    body_limit: int = 0
+    too_large: Whole | None = None
+    spool: bool = False
+    ours: bool = False
+    """For a CONNECT: an intercepted host, or the sidecar itself."""
+
+
+class Reception:
+    """Looks at heads. Holds no state of its own: `book` gives the rules of the moment."""
+
+    def __init__(
+        self,
+        book: Callable[[], Book],
+        dialects: Mapping[str, Dialect],
+        pages: Pages,
+        *,
+        own: Callable[[str, int], bool],
+        pseudonym: str,
+    ) -> None:
+        self.book = book
+        self.dialects = dialects
+        self.pages = pages
+        self.own = own
+        self.pseudonym = pseudonym
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds in force."""
+        return self.book().limits
+
+    def receive(self, head: RequestHead) -> Decision:
+        """Decide on a request. Total: a fault becomes an answer in the dialect of the path."""
+        try:
+            return self._receive(head)
+        except Fault as fault:
+            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+
+    def connect(self, head: RequestHead) -> Decision:
+        """Decide on a CONNECT, but for the address, which must be resolved first."""
+        try:
+            check_head(head, self.pseudonym)
+            principal = authenticate(self.book().auth, head, proxy=True)
+        except Fault as fault:
+            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+        ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
+        return Decision(Verdict.PASS, principal=principal, ours=ours)
+
+    def render(self, fault: Fault, request_id: str) -> Whole:
+        """A fault where no dialect is known yet: OpenAI's shape."""
+        return self.dialects["openai"].error(fault, request_id)
+
+    def internal_error(self) -> Whole:
+        """The answer when our own code failed: nothing was sent upstream."""
+        return self.render(
+            OurFault("wattline failed on this request; nothing was sent to a provider."), ""
+        )
+
+    def forbidden(self, reason: str) -> Whole:
+        """The answer for a destination that the policy refuses."""
+        fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
+        return self.render(fault, "")
+
+    def _receive(self, head: RequestHead) -> Decision:
+        check_head(head, self.pseudonym)
+        if head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port):
+            return self._to_us(head)
+        principal = head.principal or authenticate(self.book().auth, head, proxy=True)
+        if not self.book().intercepts(head.host):
+            return Decision(Verdict.PASS)
+        path = normalise(head.path)
+        route = find(head.method, head.host, path, forward=True) if path else None
+        if route is None or self._upgrades(head):
+            return Decision(Verdict.PASS)
+        return self._call(route, principal)
+
+    def _to_us(self, head: RequestHead) -> Decision:
+        page = self.pages.answer(head.method, head.path.partition("?")[0])
+        if page is not None:
+            return Decision(Verdict.ANSWER, page)
+        check_browser(head)
+        path = normalise(head.path)
+        if path is None:
+            raise ClientFault(
+                "The path has '..', '//', an encoded slash or another form that could be read in two "
+                "ways. Send it plain, for example /v1/chat/completions.",
+                code="ambiguous_path",
+            )
+        route = find(head.method, head.host, path, forward=False)
+        if route is None:
+            raise self._no_route(head.method, path)
+        principal = head.principal or authenticate(self.book().auth, head, proxy=False)
+        return self._call(route, principal)
+
+    def _call(self, route: Route, principal: Principal) -> Decision:
+        limits = self.limits
+        bound, field = (
+            (limits.json_bytes, "json_bytes")
+            if route.json
+            else (limits.upload_bytes, "upload_bytes")
+        )
+        fault = ClientFault(
+            f"The body is larger than {bound} bytes (rules.yaml: limits.{field}).",
+            status=413,
+            code="body_too_large",
+            kind=Kind.TOO_LARGE,
+        )
+        return Decision(
+            Verdict.CALL,
+            route=route,
+            principal=principal,
+            body_limit=bound,
+            too_large=self.dialects[route.dialect].error(fault, ""),
+            spool=not route.json,
+        )
+
+    def _no_route(self, method: str, path: str) -> ClientFault:
+        nearest = known(path)
+        if nearest == path:
+            return ClientFault(
+                f"{path} takes POST, not {method}.", status=405, code="method_not_allowed"
+            )
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        return ClientFault(
+            f"There is no {path[:200]!r} here.{hint}",
+            status=404,
+            code="unknown_path",
+            kind=Kind.NOT_FOUND,
+        )
+
+    @staticmethod
+    def _upgrades(head: RequestHead) -> bool:
+        return any("websocket" in value.lower() for value in head.all("upgrade"))
+
+
+def check_head(head: RequestHead, pseudonym: str) -> None:
+    """Refuse what no honest client sends: other methods, control characters in values, two
+    credentials, our own mark in `Via`. Raises ClientFault.
+    """
+    if head.method not in METHODS and head.method != "CONNECT":
+        raise ClientFault(
+            "The request's method is not one that HTTP APIs use.", status=405, code="bad_method"
+        )
+    credentials = 0
+    for name, value in head.headers:
+        if not _VALUE.fullmatch(value):
+            raise ClientFault(
+                f"Header {name[:64]!r} has a control character in its value.", code="bad_header"
+            )
+        if name in CREDENTIALS:
+            credentials += 1
+        elif name == "via" and pseudonym in value:
+            raise ClientFault(
+                "This request has passed through this sidecar before: a provider's URL leads back "
+                "here. Check `url` of the providers in rules.yaml.",
+                status=508,
+                code="loop_detected",
+            )
+    if credentials > 1:
+        raise ClientFault(
+            "The request carries more than one credential (authorization, x-api-key, api-key, "
+            "x-goog-api-key). Send one.",
+            code="several_credentials",
+        )
+
+
+def check_browser(head: RequestHead) -> None:
+    """A page of another site must not spend an operator's money through the loopback port."""
+    for origin in head.all("origin"):
+        if not _LOCAL_ORIGIN.fullmatch(origin):
+            raise ClientFault(
+                "Requests from web pages of other origins are refused.",
+                status=403,
+                code="foreign_origin",
+                kind=Kind.PERMISSION,
+            )
+    if "cross-site" in head.all("sec-fetch-site"):
+        raise ClientFault(
+            "Requests from web pages of other sites are refused.",
+            status=403,
+            code="foreign_origin",
+            kind=Kind.PERMISSION,
+        )

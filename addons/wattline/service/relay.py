@@ -1,0 +1,141 @@
+"""One streamed answer between an upstream and its client: start-up hold, pieces, held tail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from wattline.dialects.base import Dialect, Energy, StreamReader
+from wattline.engine.failover import StartupHold
+from wattline.engine.meter import Meter
+from wattline.upstream.base import Broken, Incoming
+from wattline.wire.call import Call
+from wattline.wire.piece import Mark, Piece
+from wattline.wire.sse import EventTooLarge
+from wattline.wire.usage import Usage
+
+DRAIN_SECONDS = 0.05
+"""After the end marker: how long to wait for the upstream's own end, so that its connection can be
+used again. The ledger's commit runs meanwhile."""
+
+
+class InBand(Exception):
+    """The upstream reported an error inside its 200. `word` says which."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+class StreamRelay:
+    """Reads pieces, lets the meter see each, and holds back what the rules hold back: start-up events
+    until the first output, and the usage and the end marker until the ledger has committed.
+    """
+
+    def __init__(self, dialect: Dialect, call: Call, incoming: Incoming, meter: Meter) -> None:
+        self.dialect = dialect
+        self.call = call
+        self.meter = meter
+        self.ended = False
+        """The answer came to its own end."""
+        self._reader: StreamReader = dialect.reader(call)
+        self._data = aiter(incoming.pieces())
+        self._finished = False
+        self._held: list[bytes] = []
+        self._usage: Piece | None = None
+        self._like: Piece | None = None
+        self._end: list[bytes] = []
+
+    async def start(self, seconds: float) -> None:
+        """Read until the first output, or until the hold's bounds are reached.
+
+        Raises Broken (`first_byte_timeout`, `cut`, `bad_answer` or the upstream's own), InBand.
+        """
+        hold = StartupHold()
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._open(await self._next(), hold):
+                    pass
+        except TimeoutError as error:
+            raise Broken("first_byte_timeout", "no output in time", sent=True) from error
+        except StopAsyncIteration as error:
+            if not self._finished and not self.ended:
+                raise Broken("cut", "the stream ended before any output", sent=True) from error
+
+    def _open(self, pieces: Sequence[Piece], hold: StartupHold) -> bool:
+        release = False
+        for piece in pieces:
+            if piece.mark is Mark.ERROR:
+                raise InBand(piece.error or "server_error")
+            self._keep(piece, self._held)
+            release = hold.add(piece) or release
+        return release or self.ended
+
+    async def _next(self) -> Sequence[Piece]:
+        try:
+            return self._reader.feed(await anext(self._data))
+        except EventTooLarge as error:
+            raise Broken("bad_answer", "one event is too large", sent=True) from error
+
+    def _keep(self, piece: Piece, passing: list[bytes]) -> None:
+        """Meter a piece and put it where it belongs."""
+        self.meter.see(piece)
+        self._finished = self._finished or piece.finish
+        if piece.mark is Mark.END:
+            self.ended = True
+            if piece.finish:  # a last event that carries the usage, not a bare marker
+                self._usage = piece
+            else:
+                self._end.append(piece.raw)
+        elif piece.mark is Mark.USAGE:
+            self._usage = piece
+        elif not self.ended:
+            passing.append(piece.raw)
+            self._like = self._like or piece
+            if piece.usage is not None:
+                self._usage = piece
+
+    async def body(self) -> AsyncGenerator[bytes]:
+        """The held start and all that follows, but for the tail.
+
+        Raises Broken when the upstream breaks off, InBand for an error event.
+        """
+        if self._held:
+            yield b"".join(self._held)
+            self._held.clear()
+        while not self.ended:
+            passing: list[bytes] = []
+            try:
+                pieces = await self._next()
+            except StopAsyncIteration:
+                break
+            for piece in pieces:
+                if piece.mark is Mark.ERROR:
+                    raise InBand(piece.error or "server_error")
+                self._keep(piece, passing)
+            if passing:
+                yield b"".join(passing)
+        if not self.ended and not self._finished:
+            raise Broken("cut", "the stream ended without its end", sent=True)
+        self.ended = True
+
+    async def drain(self) -> None:
+        """After the end marker: read what little the upstream still sends."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while True:
+                    await anext(self._data)
+        except (StopAsyncIteration, TimeoutError, Broken):
+            return
+
+    def tail(self, usage: Usage, energy: Energy | None) -> bytes:
+        """The usage event with its energy, and the end marker as the upstream sent it. Without an
+        energy (a call that is only passed on) all of it as it came.
+        """
+        if energy is not None:
+            event = self.dialect.write_usage(self.call, self._usage, usage, energy, self._like)
+        elif self._usage is not None and self._usage.mark is not Mark.OUTPUT:
+            event = self._usage.raw
+        else:
+            event = b""
+        return event + b"".join(self._end)

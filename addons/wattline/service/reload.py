@@ -1,0 +1,86 @@
+"""The rules in force: read again when the file changed, kept when the new ones are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from wattline.rules.book import Book
+from wattline.rules.load import MAX_BYTES, RulesError, load
+
+log = logging.getLogger(__name__)
+
+RELOAD_SECONDS = 10.0
+"""A file that takes longer to load is refused."""
+
+type Stamp = tuple[int, int, int]
+"""Inode, size and modification time: what tells one version of a file from another."""
+
+
+class Books:
+    """Holds the current Book. `fresh()` costs one `stat` when nothing changed, so a saved edit takes
+    effect on the very next call; calls under way keep the Book that they began with.
+    """
+
+    def __init__(
+        self, path: Path, env: Mapping[str, str], own: tuple[str, int] | None, book: Book
+    ) -> None:
+        self.path = path
+        self.env = env
+        self.own = own
+        self.current = book
+        self.error: str | None = None
+        """Why the file as it is now is not in force; None when it is."""
+        self._stamp = stamp(path)
+        self._reading: asyncio.Lock = asyncio.Lock()
+
+    async def fresh(self) -> Book:
+        """The Book for a new call."""
+        if stamp(self.path) != self._stamp:
+            async with self._reading:
+                await self._reload()
+        return self.current
+
+    async def watch(self, seconds: float = 1.0) -> None:
+        """Look at the file now and then, so that a mistake is reported without traffic too."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self.fresh()
+
+    async def _reload(self) -> None:
+        now = stamp(self.path)
+        if now == self._stamp:
+            return
+        self._stamp = now
+        try:
+            async with asyncio.timeout(RELOAD_SECONDS):
+                book = await asyncio.to_thread(read_book, self.path, self.env, self.own)
+        except (RulesError, OSError, TimeoutError) as error:
+            self.error = str(error) or type(error).__name__
+            log.error("rules not reloaded, the old ones stay in force:\n%s", self.error)  # noqa: TRY400
+            return
+        self.error = None
+        if book.version != self.current.version:
+            log.info("rules reloaded: %s, now version %s", self.path.name, book.version)
+        self.current = book
+
+
+def read_book(path: Path, env: Mapping[str, str], own: tuple[str, int] | None) -> Book:
+    """Load a rules file; `own` is where we listen when the file does not say. Raises RulesError,
+    OSError.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    return load(raw, env=env, name=path.name, own=own)
+
+
+def stamp(path: Path) -> Stamp | None:
+    """The version of a file; None when there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (half the cost of Path.stat, once per call)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

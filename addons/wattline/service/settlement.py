@@ -1,0 +1,121 @@
+"""The end of an attempt, exactly once: ledger, windows, rests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from wattline.base.clock import Clock
+from wattline.dialects.base import Energy
+from wattline.engine.energy import energy as energy_of
+from wattline.engine.failover import Verdict
+from wattline.engine.rest import Resting
+from wattline.engine.summary import LIMITED, Failure
+from wattline.engine.windows import Windows
+from wattline.rules.book import Book, Target
+from wattline.service.exchange import Attempt, Exchange
+from wattline.store.base import Ledger, LedgerDown, Settled, State
+from wattline.wire.usage import Usage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Closes attempts. Every way out of an attempt comes here, and only the first counts."""
+
+    ledger: Ledger
+    windows: Windows
+    resting: Resting
+    clock: Clock
+
+    def failed(self, exchange: Exchange, attempt: Attempt, verdict: Verdict) -> Failure:
+        """The upstream failed before any output: nothing is owed and its slot is given back."""
+        now = self.clock.monotonic()
+        self.windows.release(attempt.ticket, now)
+        self._rest(exchange, attempt.target, verdict, now)
+        self._queue(attempt, State.FAILED, None, None, verdict.code, ())
+        failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
+        exchange.failures.append(failure)
+        log.info(
+            "%s attempt %d: %s failed: %s",
+            exchange.call.id,
+            attempt.number,
+            attempt.target,
+            verdict.code,
+        )
+        return failure
+
+    def over(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        state: State,
+        usage: Usage,
+        flags: tuple[str, ...] = (),
+        error: str | None = None,
+    ) -> Awaitable[bool]:
+        """The attempt used tokens: they are owed, whether the client saw the end or not."""
+        self.windows.settle(attempt.ticket, usage.total, self.clock.monotonic())
+        energy = price(usage, attempt.target, exchange.book)
+        exchange.usage, exchange.energy = usage, energy
+        return self._queue(attempt, state, usage, energy.micro, error, flags)
+
+    async def committed(self, exchange: Exchange, settled: Awaitable[bool]) -> None:
+        """Wait until a settlement is durable. A ledger that went down meanwhile keeps it in memory
+        and writes it first when it is back; the client has its answer and gets its end.
+        """
+        try:
+            await settled
+        except LedgerDown as error:
+            log.error("%s settled in memory only: %s", exchange.call.id, error)  # noqa: TRY400
+
+    def _queue(
+        self,
+        attempt: Attempt,
+        state: State,
+        usage: Usage | None,
+        micro: int | None,
+        error: str | None,
+        flags: tuple[str, ...],
+    ) -> Awaitable[bool]:
+        attempt.settled = True
+        now = self.clock.monotonic()
+        first = attempt.first_byte
+        return self.ledger.settle(
+            Settled(
+                attempt=attempt.id,
+                at=int(self.clock.wall() * 1000),
+                state=state,
+                status=attempt.status,
+                usage=usage,
+                energy=micro,
+                error=error,
+                flags=flags,
+                first_byte_ms=None if first is None else int((first - attempt.began) * 1000),
+                total_ms=int((now - attempt.began) * 1000),
+            )
+        )
+
+    def _rest(self, exchange: Exchange, target: Target, verdict: Verdict, now: float) -> None:
+        if verdict.rest_credential:
+            self.resting.rest(target.provider.name, now + CREDENTIAL_REST, "its key was refused")
+        elif verdict.retry_after:
+            seconds = min(verdict.retry_after, exchange.book.limits.retry_after_cap)
+            self.resting.rest(
+                target.provider.name,
+                now + seconds,
+                "it asked to wait",
+                limited=verdict.code in LIMITED,
+            )
+
+
+CREDENTIAL_REST = 300.0
+"""Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
+
+
+def price(usage: Usage, target: Target, book: Book) -> Energy:
+    """What an answer costs at the rate of the model that gave it."""
+    rate = target.rate if target.rate is not None else book.default_rate
+    return Energy(energy_of(usage.total, rate, book.margin))

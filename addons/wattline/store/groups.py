@@ -1,0 +1,166 @@
+"""Natural group commit, and what happens to rows while nothing can be written.
+
+Rules of this file:
+* What arrives while a commit runs goes into the next one. No timer, no sleep on that way.
+* A caller hears of success only after the commit, of failure only when its row was not written.
+* While the file can't be written, opens and credits are refused at once. Settlements wait in a bounded
+  journal in memory: not acknowledged, and written first, in their order, when a probe goes through.
+  A probe is the next use after a pause that doubles, or the keeper's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from wattline.base.clock import Clock
+from wattline.store.base import LedgerDown
+from wattline.store.outage import Outage, explain, is_final
+from wattline.store.rows import Value
+from wattline.store.writer import SETTLE, CrashAt, Job, Writer
+
+GROUP = 1_000
+"""Most rows in one transaction, the journal's not counted."""
+QUEUE = 10_000
+"""Most rows that wait for a commit; settlements may go beyond it, since each had an open."""
+
+logger = logging.getLogger("wattline.store")
+
+
+class Groups:
+    """The queue before the writer. `free` holds the limited principals' balances."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        writer: Writer,
+        free: dict[str, int],
+        *,
+        journal_limit: int,
+        crash_at: CrashAt,
+    ) -> None:
+        self.free = free
+        self.rows = 0
+        """Rows written so far."""
+        self.stirred = asyncio.Event()
+        """Something was written or an outage began: the keeper has work."""
+        self._path, self._clock, self._writer, self._crash_at = path, clock, writer, crash_at
+        self._journal_limit = journal_limit
+        self._journal: dict[Value, Job] = {}
+        self._pending: list[Job] = []
+        self._outage = Outage()
+        self._wake = asyncio.Event()
+        self._probe = self._closed = False
+
+    @property
+    def down(self) -> str | None:
+        """Why nothing can be written."""
+        return f"ledger {self._path}: it is closed" if self._closed else self._outage.reason
+
+    @property
+    def lasting(self) -> bool:
+        """The outage ends only with a restart."""
+        return self._outage.final
+
+    def submit(self, job: Job) -> None:
+        """Queue a job, or fail it at once. All that becomes of it is told by its future."""
+        if self._closed or not self._outage.may_write(self._clock.monotonic()):
+            self._refuse(job, self.down)
+        elif len(self._pending) >= QUEUE and job.sql is not SETTLE:
+            self._refuse(job, f"ledger {self._path}: {QUEUE} rows wait: its disk is too slow")
+        else:
+            self._pending.append(job)
+            self._wake.set()
+
+    def probe(self) -> None:
+        """See whether writing works again, if it is time to."""
+        if self._outage.may_write(self._clock.monotonic()):
+            self._probe = True
+            self._wake.set()
+
+    def fail(self, reason: str, *, final: bool) -> None:
+        """Nothing can be written from now on."""
+        if self._outage.begin(reason, self._clock.monotonic(), final=final):
+            logger.error("%s", reason)
+        self.stirred.set()
+
+    async def run(self) -> None:
+        """Write groups until closed and empty."""
+        while not self._closed or self._pending:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending or self._probe:
+                self._probe = False
+                group, self._pending = self._pending[:GROUP], self._pending[GROUP:]
+                if self._outage.may_write(self._clock.monotonic()):
+                    await self._write(group)
+                else:
+                    self._refuse_all(group)
+        if self._journal and not self._outage.final:
+            await self._write([])
+        if self._journal:
+            logger.error(
+                "%s settlements could not be written; the next start closes their attempts with an "
+                "estimate",
+                len(self._journal),
+            )
+
+    def close(self) -> None:
+        """Refuse what comes from now on; `run` ends when the rest is written."""
+        self._closed = True
+        self._wake.set()
+
+    async def _write(self, group: Sequence[Job]) -> None:
+        kept = list(self._journal.values())
+        try:
+            committed = await self._writer.write_group([*kept, *group])
+        except Exception as error:  # noqa: BLE001 - whatever it was, the group was not written
+            self.fail(explain(error, self._path), final=is_final(error))
+            self._refuse_all(group)
+            return
+        self._crash_at("before_ack")
+        self._report_return(len(kept))
+        for job in kept:
+            del self._journal[job.values[-1]]
+        self.free.update(committed.free)
+        self.rows += len(committed.outcomes)
+        self.stirred.set()
+        for job, outcome in zip([*kept, *group], committed.outcomes, strict=True):
+            _tell(job.done, outcome)
+
+    def _report_return(self, kept: int) -> None:
+        if self._outage.end():
+            seconds = self._clock.monotonic() - self._outage.since
+            logger.warning(
+                "ledger %s: writes again after %.1f s; %s kept settlements written",
+                self._path, seconds, kept,
+            )  # fmt: skip
+
+    def _refuse_all(self, group: Sequence[Job]) -> None:
+        for job in group:
+            self._refuse(job, self._outage.reason)
+
+    def _refuse(self, job: Job, reason: str | None) -> None:
+        kept = job.sql is SETTLE and not self._closed and self._keep(job)
+        ending = "; the settlement is kept in memory until it can be written" if kept else ""
+        _tell(job.done, LedgerDown(f"{reason}{ending}"))
+
+    def _keep(self, job: Job) -> bool:
+        attempt = job.values[-1]
+        if attempt not in self._journal and len(self._journal) < self._journal_limit:
+            self._journal[attempt] = job
+        return attempt in self._journal
+
+
+def _tell(done: asyncio.Future[bool], outcome: bool | Exception) -> None:  # noqa: FBT001 - a result
+    if done.done():
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+        # A settlement need not be awaited; asyncio would log its error as never retrieved.
+        done.exception()
+    else:
+        done.set_result(outcome)

@@ -1,0 +1,157 @@
+"""Questions to a ledger's file, also while a wattline writes it. Each opens its own read-only connection.
+
+Plain blocking sqlite3: for the command line and for start-up. In the event loop use a thread.
+Times are milliseconds since 1970 UTC; `since` is included, `until` is not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from wattline.store.base import LedgerDown, State
+from wattline.store.migrations import ForeignSchema, check_schema
+from wattline.store.outage import explain
+from wattline.store.rows import MAX_TIME
+
+type By = Literal["model", "provider", "principal", "day", "rule"]
+
+_LABELS: dict[By, str] = {
+    "model": "model",
+    "provider": "provider",
+    "principal": "principal",
+    "day": "date(at / 1000, 'unixepoch')",
+    "rule": "rule",
+}
+_USAGE = """
+SELECT {label}, count(DISTINCT call), count(*), count(*) FILTER (WHERE state = 'failed'),
+    coalesce(sum(prompt), 0), coalesce(sum(completion), 0), coalesce(sum(energy), 0),
+    coalesce(sum(prompt + completion) FILTER (WHERE source = 'estimated'), 0)
+FROM attempts WHERE at >= ? AND at < ? GROUP BY 1 ORDER BY 7 DESC, 1"""
+_RECENT = """
+SELECT seq, attempt, call, number, at, principal, provider, model, requested, rule, state, status,
+    prompt, completion, source, energy, error, first_byte_ms, total_ms
+FROM attempts ORDER BY seq DESC LIMIT ?"""
+_SEED = """
+SELECT provider, principal, at, coalesce(prompt + completion, estimate), state
+FROM attempts WHERE at >= ? ORDER BY at, seq"""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What one model, provider, principal, day (UTC) or rule used."""
+
+    label: str
+    calls: int
+    """Calls with at least one attempt under this label."""
+    attempts: int
+    failed: int
+    prompt: int
+    completion: int
+    energy_micro: int
+    estimated: float
+    """Share of the tokens that nobody counted, 0 to 1."""
+
+
+class Recent(NamedTuple):
+    """An attempt, as a list of the latest ones shows it."""
+
+    seq: int
+    attempt: str
+    call: str
+    number: int
+    at: int
+    principal: str
+    provider: str
+    model: str
+    requested: str
+    rule: str
+    state: State
+    status: int | None
+    prompt: int | None
+    completion: int | None
+    source: str | None
+    energy: int | None
+    error: str | None
+    first_byte_ms: int | None
+    total_ms: int | None
+
+
+class Seed(NamedTuple):
+    """One attempt as rate windows count it; `tokens` is the estimate while none are known."""
+
+    provider: str
+    principal: str
+    at: int
+    tokens: int
+    state: State
+
+
+def usage(path: Path, by: By, since: int = 0, until: int = MAX_TIME) -> list[UsageRow]:
+    """Totals by label, the costliest first. Raises LedgerDown."""
+    with reading(path) as connection:
+        rows = connection.execute(_USAGE.format(label=_LABELS[by]), (since, until)).fetchall()
+    return [UsageRow(*(*row[:7], _share(row[7], row[4] + row[5]))) for row in rows]
+
+
+def recent(path: Path, limit: int = 20) -> list[Recent]:
+    """The latest attempts, newest first. Raises LedgerDown."""
+    with reading(path) as connection:
+        rows = connection.execute(_RECENT, (max(0, limit),)).fetchall()
+    return [Recent(*row)._replace(state=State(row[10])) for row in rows]
+
+
+def attempt_counts(path: Path) -> dict[State, int]:
+    """How many attempts stand in each state; states without any are there with 0. Raises LedgerDown."""
+    with reading(path) as connection:
+        found = dict(
+            connection.execute("SELECT state, count(*) FROM attempts GROUP BY 1").fetchall()
+        )
+    return {state: found.get(state.value, 0) for state in State}
+
+
+def window_seed(path: Path, since: int) -> list[Seed]:
+    """Attempts from `since` on, oldest first, to rebuild rate windows after a restart.
+
+    Raises LedgerDown.
+    """
+    with reading(path) as connection:
+        rows = connection.execute(_SEED, (since,)).fetchall()
+    return [Seed(*row)._replace(state=State(row[4])) for row in rows]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection in one read transaction: all its answers are of the same moment.
+
+    Raises LedgerDown when there is no such file, or none of ours.
+    """
+    if not path.exists():
+        raise LedgerDown(f"ledger {path}: there is no such file; it is made by the first start")
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
+        )
+        # Only the writer moves the WAL, and a reader must not do it by leaving.
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)  # noqa: FBT003 - C's API
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("BEGIN")
+        if check_schema(connection) == 0:
+            raise ForeignSchema("it is blank; it is filled by the first start")
+        yield connection
+    except ForeignSchema as error:
+        raise LedgerDown(f"ledger {path}: {error}") from error
+    except sqlite3.Error as error:
+        raise LedgerDown(explain(error, path)) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else 0.0

@@ -1,0 +1,178 @@
+"""The ledger in one SQLite file: the verbs, and putting its parts together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Self
+
+from wattline.base.clock import Clock
+from wattline.base.tasks import spawn
+from wattline.store.base import BadRow, LedgerDown, Opened, Settled, State
+from wattline.store.folder import Lock, prepare
+from wattline.store.groups import Groups
+from wattline.store.keeper import Keeper
+from wattline.store.outage import explain
+from wattline.store.rows import Values, credit_values, opened_values, settled_values
+from wattline.store.start import Started, Sync
+from wattline.store.writer import CREDIT, OPEN, SETTLE, CrashAt, Job, Writer, no_crash
+
+NOT_SENT = "not_sent"
+"""Error and flag of an attempt whose caller left before it was sent."""
+
+logger = logging.getLogger("wattline.store")
+
+
+class SqliteLedger:
+    """A `Ledger`. Made by `open_at`, in the event loop that uses it."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        writer: Writer,
+        lock: Lock,
+        groups: Groups,
+        keeper: Keeper,
+        recovered: int,
+    ) -> None:
+        self.recovered = recovered
+        """Attempts that the last process left open and this start closed with an estimate."""
+        self._path, self._clock = path, clock
+        self._writer, self._lock, self._groups = writer, lock, groups
+        self._loop = asyncio.get_running_loop()
+        self._writing = spawn(groups.run(), name="ledger groups")
+        self._keeping = spawn(keeper.run(), name="ledger keeper")
+        self._closing = False
+
+    @classmethod
+    async def open_at(
+        cls,
+        path: Path,
+        clock: Clock,
+        sync: Sync = "normal",
+        *,
+        busy_ms: int = 2_000,
+        sync_every: float = 0.5,
+        journal_limit: int = 10_000,
+        crash_at: CrashAt = no_crash,
+    ) -> Self:
+        """Open the ledger, or make it, with its folder.
+
+        `sync` "normal": a commit survives the process, and within a second a power cut; "full": each
+        group commit is synced before it is acknowledged. `busy_ms`: how long a group waits for
+        another program's lock. `sync_every` in seconds. `journal_limit`: settlements kept in memory
+        in an outage. `crash_at` is for tests.
+
+        Raises LedgerDown: used by another process, damaged, another program's, newer, not writable.
+        """
+        path = _absolute(path)
+        lock = _take_lock(path)
+        writer = Writer(path, sync, busy_ms, crash_at)
+        try:
+            started = await _start(writer, path, clock)
+        except BaseException:
+            lock.release()
+            raise
+        groups = Groups(
+            path, clock, writer, started.free, journal_limit=journal_limit, crash_at=crash_at
+        )
+        keeper = Keeper(writer, groups, sync_every)
+        return cls(
+            path,
+            clock,
+            writer=writer,
+            lock=lock,
+            groups=groups,
+            keeper=keeper,
+            recovered=started.recovered,
+        )
+
+    async def open(self, row: Opened) -> None:
+        """See `Ledger.open`. A caller that is cancelled meanwhile leaves no hold behind."""
+        done = self._submit(OPEN, opened_values(row))
+        try:
+            await done
+        except asyncio.CancelledError:
+            at = int(self._clock.wall() * 1000)
+            self.settle(
+                Settled(row.attempt, at, State.ABORTED, None, None, None, NOT_SENT, (NOT_SENT,))
+            )
+            raise
+
+    def settle(self, row: Settled) -> Awaitable[bool]:
+        """See `Ledger.settle`. Queued at once, awaited or not."""
+        try:
+            values = settled_values(row)
+        except BadRow as error:
+            logger.error("%s; its hold stays until the next start", error)  # noqa: TRY400 - no bug of ours
+            refused = self._loop.create_future()
+            refused.set_exception(error)
+            refused.exception()
+            return refused
+        return self._submit(SETTLE, (*values, row.attempt))
+
+    async def credit(self, principal: str, micro: int, reason: str) -> None:
+        """See `Ledger.credit`."""
+        at = int(self._clock.wall() * 1000)
+        await self._submit(CREDIT, credit_values(principal, micro, reason, at))
+
+    def balance(self, principal: str) -> int | None:
+        """See `Ledger.balance`."""
+        return self._groups.free.get(principal)
+
+    @property
+    def down(self) -> str | None:
+        """See `Ledger.down`."""
+        return self._groups.down
+
+    async def close(self) -> None:
+        """See `Ledger.close`. A second call does nothing."""
+        if self._closing:
+            return
+        self._closing = True
+        self._groups.close()
+        await self._writing
+        self._keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keeping
+        try:
+            await self._writer.close()
+        except (sqlite3.Error, OSError) as error:
+            logger.warning("closing: %s", explain(error, self._path))
+        finally:
+            self._lock.release()
+
+    def _submit(self, sql: str, values: Values) -> asyncio.Future[bool]:
+        done: asyncio.Future[bool] = self._loop.create_future()
+        self._groups.submit(Job(sql, values, done))
+        return done
+
+
+def _absolute(path: Path) -> Path:
+    # The process may change its folder; the ledger stays where it is.
+    return path.absolute()
+
+
+def _take_lock(path: Path) -> Lock:
+    try:
+        prepare(path.parent)
+        return Lock(path.with_suffix(".lock"))
+    except OSError as error:
+        raise LedgerDown(explain(error, path)) from error
+
+
+async def _start(writer: Writer, path: Path, clock: Clock) -> Started:
+    await writer
+    try:
+        return await writer.recover(int(clock.wall() * 1000))
+    except BaseException as error:
+        await writer.abandon()
+        if isinstance(error, (sqlite3.Error, OSError)):
+            raise LedgerDown(explain(error, path)) from error
+        raise

@@ -1,0 +1,39 @@
+"""The rules.yaml that wattline is measured with: a provider at the mock, windows, energy, rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from calls import MODEL
+
+_PLENTY = 100_000_000
+"""Calls and tokens that a window allows: counted on each call, never reached."""
+_CONNECTIONS = 8_192
+
+
+def rules_text(upstream_port: int, rules: int) -> str:
+    """A rules.yaml with that many rules, at least 1: half for one exact model each, half for globs.
+
+    The last is the catch-all that takes the benchmark's calls, so that all others are in its way.
+    """
+    return yaml.safe_dump(
+        {
+            "limits": {"connections_per_address": _CONNECTIONS},
+            "windows": {
+                "minute": {"per": "60s", "calls": _PLENTY, "tokens": _PLENTY, "scope": "provider"}
+            },
+            "providers": {
+                "mock": {"url": f"http://127.0.0.1:{upstream_port}/v1", "window": "minute"}
+            },
+            "models": {MODEL: {"provider": "mock", "rate": 1.2}},
+            "rules": [*map(_rule, range(rules - 1)), {"name": "all", "try": "model"}],
+        },
+        sort_keys=False,
+    )
+
+
+def _rule(place: int) -> dict[str, Any]:
+    names = (f"exact-{place:04}", f"family-{place:04}-*", f"exact-{place:04}", f"*-end-{place:04}")
+    return {"name": f"rule-{place:04}", "when": {"model": names[place % 4]}, "try": [MODEL]}

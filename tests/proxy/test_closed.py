@@ -1,0 +1,69 @@
+"""An exception in any hook of ours: the client gets an error, the upstream not one byte."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from kit.clients import CONNECT_H1, REVERSE, call
+from kit.sidecars import running
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def explode(*_: object, **__: object):
+    raise RuntimeError("injected")
+
+
+SEAMS = [
+    ("reception", "receive", REVERSE),
+    ("reception", "receive", CONNECT_H1),
+    ("reception", "connect", CONNECT_H1),
+    ("answers.opening", "open", REVERSE),
+    ("answers.opening.books", "fresh", REVERSE),
+    ("answers.ledger", "open", REVERSE),
+    ("answers.windows", "take", REVERSE),
+    ("answers", "_begin", REVERSE),
+    ("answers", "_row", CONNECT_H1),
+    ("layers", "handlers", REVERSE),
+    ("layers", "stock", REVERSE),
+    ("layers", "stock", CONNECT_H1),
+]
+
+
+@pytest.mark.parametrize(("path", "name", "way"), SEAMS, ids=lambda v: str(v))
+async def test_an_exception_in_our_code_sends_nothing(
+    tmp_path, caplog, path, name, way, monkeypatch
+):
+    """The top rule: fail closed."""
+    caplog.set_level(logging.CRITICAL)
+    async with running(tmp_path, 1, check=False) as sidecar:
+        target: object = sidecar.sidecar
+        for part in path.split("."):
+            target = getattr(target, part)
+        monkeypatch.setattr(type(target), name, explode, raising=False)
+        if name in vars(target) if hasattr(target, "__dict__") else False:
+            monkeypatch.setattr(target, name, explode)
+        try:
+            async with asyncio.timeout(10):
+                reply = await call(sidecar.address, way, sidecar.ca, CHAT)
+            assert reply.status in {0, 500}
+        except (ConnectionError, OSError, asyncio.IncompleteReadError):
+            pass
+        assert not sidecar.upstreams[0].journal.requests
+        monkeypatch.undo()
+
+
+async def test_a_flow_without_a_mark_is_not_forwarded(tmp_path, monkeypatch):
+    """If the gate never ran, the stream itself refuses."""
+    async with running(tmp_path, 1) as sidecar:
+        table = sidecar.sidecar.master.flat.handlers
+        monkeypatch.setattr(
+            sidecar.sidecar.master.flat,
+            "handlers",
+            lambda hook: ((), True) if hook == "requestheaders" else table(hook),
+        )
+        reply = await sidecar.call(CHAT)
+        assert reply.status == 500
+        assert not sidecar.upstreams[0].journal.requests

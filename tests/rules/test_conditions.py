@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wattline.rules.book import Scope, Window
+from wattline.rules.conditions import (
+    FLAGS,
+    READERS,
+    BalanceIs,
+    FilledOver,
+    Fixed,
+    FlagIs,
+    HeaderIs,
+    HealthIs,
+    HourWithin,
+    ModelKnown,
+    Tagged,
+    TextIs,
+    TokensWithin,
+    WeekdayIs,
+)
+from wattline.rules.globs import Patterns
+from wattline.wire.call import Call, Operation, Principal
+
+
+class Facts:
+    """Answers as told, and notes the keys that it was asked for."""
+
+    def __init__(self, fill: float = 0.0, balance: int | None = None, resting: str = "") -> None:
+        self._fill, self._balance, self._resting = fill, balance, resting
+        self.keys: list[str] = []
+
+    def fill(self, _window: Window, key: str, _now: float) -> float:
+        self.keys.append(key)
+        return self._fill
+
+    def balance(self, _principal: str) -> int | None:
+        return self._balance
+
+    def healthy(self, provider: str, _now: float) -> bool:
+        return provider != self._resting
+
+
+def call(**changes: object) -> Call:
+    fields: dict[str, object] = {
+        "id": "req_1",
+        "dialect": "openai",
+        "operation": Operation.CHAT,
+        "method": "POST",
+        "host": "API.openai.com",
+        "path": "/v1/chat/completions",
+        "model": "gpt-4o",
+        "stream": False,
+        "principal": Principal("alice", tier="bulk"),
+        "headers": {"x-team": "red"},
+        "tokens": 100,
+        "user": "u-1",
+        "tags": frozenset({"night", "eu"}),
+    }
+    return Call(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def holds(condition, a_call=None, facts=None, wall=0.0):
+    a_call, facts = a_call or call(), facts or Facts()
+    answer = condition.test(a_call, facts, 5.0, wall)
+    if not answer:
+        text = condition.why_not(a_call, facts, 5.0, wall)
+        assert text
+        assert "wanted" in text or "not known" in text or "configured" in text
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("field", "yes", "no"),
+    [
+        ("host", "api.openai.com", "api.groq.com"),
+        ("path", "/v1/chat/*", "/v1/embeddings"),
+        ("method", "POST", "post"),
+        ("operation", "chat", "speech"),
+        ("dialect", "open*", "anthropic"),
+        ("model", "gpt-??", "gpt-?"),
+        ("principal", "alice", "bob"),
+        ("user", "u-*", "v-*"),
+        ("tier", "bulk", "gold"),
+    ],
+)
+def test_texts_fit_patterns(field, yes, no):
+    assert holds(TextIs(field, Patterns.of([no, yes]), READERS[field]))
+    assert not holds(TextIs(field, Patterns.of([no]), READERS[field]))
+
+
+def test_a_text_that_is_not_known_fits_nothing():
+    nobody = call(principal=Principal("x"), user=None)
+    for field in ("user", "tier"):
+        assert not holds(TextIs(field, Patterns.of(["*"]), READERS[field]), nobody)
+
+
+def test_the_user_of_the_key_comes_before_the_one_that_the_call_claims():
+    known = call(principal=Principal("a", user="real"), user="claimed")
+    assert holds(TextIs("user", Patterns.of(["real"]), READERS["user"]), known)
+    assert not holds(TextIs("user", Patterns.of(["claimed"]), READERS["user"]), known)
+
+
+@pytest.mark.parametrize("field", FLAGS)
+def test_flags_are_asked_both_ways(field):
+    on = call(**{field: True})
+    assert holds(FlagIs(field, wanted=True, read=FLAGS[field]), on)
+    assert not holds(FlagIs(field, wanted=False, read=FLAGS[field]), on)
+    assert holds(FlagIs(field, wanted=False, read=FLAGS[field]))
+
+
+def test_tags_and_headers():
+    assert holds(Tagged(Patterns.of(["e?"])))
+    assert not holds(Tagged(Patterns.of(["day"])))
+    assert not holds(Tagged(Patterns.of(["*"])), call(tags=frozenset()))
+    assert holds(HeaderIs("x-team", Patterns.of(["red"])))
+    other = HeaderIs("x-team", Patterns.of(["blue"]))
+    assert not holds(other)
+    assert "red" not in other.why_not(call(), Facts(), 0, 0)
+    assert not holds(HeaderIs("x-none", Patterns.of(["*"])))
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "expected"),
+    [(100, 100, True), (101, None, False), (None, 99, False), (None, 100, True), (0, None, True)],
+)
+def test_token_bounds_are_included(least, most, expected):
+    assert holds(TokensWithin(least, most)) is expected
+
+
+def at(hour: int, day: int = 2) -> float:
+    return datetime(2026, 11, day, hour, 30, tzinfo=UTC).timestamp()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 23), st.integers(1, 24), st.integers(0, 23))
+def test_hours_are_those_that_counting_up_gives(start, end, hour):
+    if start == end:
+        return
+    counted = {h % 24 for h in range(start, end if end > start else end + 24)}
+    assert HourWithin(((start, end),), UTC).test(call(), Facts(), 0, at(hour)) == (hour in counted)
+
+
+def test_hours_and_days_are_those_of_the_zone():
+    zone = ZoneInfo("Europe/Berlin")
+    assert holds(HourWithin(((0, 1),), zone), wall=at(23))
+    assert not holds(HourWithin(((23, 24),), zone), wall=at(23))
+    assert holds(WeekdayIs(frozenset({1}), zone), wall=at(23))
+    assert holds(WeekdayIs(frozenset({0}), UTC), wall=at(23))
+    assert not holds(WeekdayIs(frozenset({6}), UTC), wall=at(23))
+
+
+@pytest.mark.parametrize("wall", [math.nan, math.inf, -math.inf, 1e300, -1e18])
+def test_a_clock_that_makes_no_sense_is_no_and_never_an_error(wall):
+    assert not holds(HourWithin(((0, 24),), UTC), wall=wall)
+    assert not holds(WeekdayIs(frozenset(range(7)), ZoneInfo("Asia/Tokyo")), wall=wall)
+
+
+@pytest.mark.parametrize(
+    ("scope", "key"), [(Scope.PROVIDER, "w"), (Scope.PRINCIPAL, "alice"), (Scope.GLOBAL, "all")]
+)
+def test_window_fill_is_asked_under_the_key_that_the_window_counts_under(scope, key):
+    facts = Facts(fill=0.8)
+    condition = FilledOver(Window("w", 60, calls=1, scope=scope), 0.8)
+    assert not condition.test(call(), facts, 0, 0)
+    assert "80%" in condition.why_not(call(), facts, 0, 0)
+    assert holds(condition, facts=Facts(fill=0.81))
+    assert set(facts.keys) == {key}
+
+
+def test_balances():
+    assert holds(BalanceIs(10, None), facts=Facts(balance=9))
+    assert not holds(BalanceIs(10, None), facts=Facts(balance=10))
+    assert holds(BalanceIs(None, 10), facts=Facts(balance=11))
+    assert not holds(BalanceIs(None, 10), facts=Facts(balance=10))
+    assert not holds(BalanceIs(0, None), facts=Facts(balance=0))
+    assert holds(BalanceIs(0, None), facts=Facts(balance=-1))
+    assert holds(BalanceIs(None, 10**12), facts=Facts(balance=None))
+    assert not holds(BalanceIs(10**12, None), facts=Facts(balance=None))
+
+
+def test_health_and_what_is_fixed():
+    assert holds(HealthIs("groq", healthy=True))
+    assert not holds(HealthIs("groq", healthy=False))
+    assert holds(HealthIs("groq", healthy=False), facts=Facts(resting="groq"))
+    assert not holds(HealthIs("groq", healthy=True), facts=Facts(resting="groq"))
+    assert holds(Fixed("unconfigured", wanted=True, found=True))
+    assert not holds(Fixed("unconfigured", wanted=True, found=False))
+
+
+def test_a_known_model_needs_a_key_of_ours_only_when_the_client_could_pass():
+    condition = ModelKnown(frozenset({"gpt-4o", "o1"}), frozenset({"o1"}))
+    assert holds(condition)
+    assert not holds(condition, call(forward=True))
+    assert holds(condition, call(forward=True, model="o1"))
+    assert not holds(condition, call(model="gpt-9"))
