@@ -116,7 +116,9 @@ _JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["role", "content", "type", "text", "name", "format"]), inner, max_size=4
+            st.sampled_from(["role", "content", "type", "text", "name", "format"]),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=10,

@@ -157,8 +157,10 @@ async def test_echo_headers_in_body_and_headers(chat, stream):
 
 async def test_stall_head_until_released(provider):
     async with await RawClient.connect(provider.url) as client:
-        client.send("POST", "/v1/embeddings", {"model": "m", "input": "x"}, {"x-demo-fault": "stall_head"})
-        await provider.journal.wait_for(lambda e: e.fault == "stall_head")
+        client.send(
+            "POST", "/v1/embeddings", {"model": "m", "input": "x"}, {"x-demo-fault": "stall_head"}
+        )
+        await provider.journal.wait_for(lambda e: e.stalled)
         provider.release()
         assert (await client.answer()).status == 200
     assert provider.journal.requests[0].ended is Ended.COMPLETE
@@ -180,7 +182,8 @@ async def test_stall_mid_goes_on_when_released(provider):
         body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}
         client.send("POST", "/v1/chat/completions", body, {"x-demo-fault": "stall_mid:2"})
         await client.head()
-        await provider.journal.wait_for(lambda e: e.events == 2)
+        entry = await provider.journal.wait_for(lambda e: e.stalled)
+        assert entry.events == 2
         seen = await client.chunk() + await client.chunk()
         assert seen.count(b"data: ") == 2
         provider.release()
@@ -193,9 +196,11 @@ async def test_stall_mid_goes_on_when_released(provider):
 async def test_a_released_stall_does_not_release_the_next(provider):
     provider.release()
     async with await RawClient.connect(provider.url) as client:
-        client.send("POST", "/v1/embeddings", {"model": "m", "input": "x"}, {"x-demo-fault": "stall_first"})
+        client.send(
+            "POST", "/v1/embeddings", {"model": "m", "input": "x"}, {"x-demo-fault": "stall_first"}
+        )
         await client.head()
-        assert provider.live == 1
+        await provider.journal.wait_for(lambda e: e.stalled)
 
 
 async def test_without_permission_the_header_means_nothing():

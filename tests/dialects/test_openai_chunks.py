@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -114,7 +115,7 @@ ODD = [
 def feed(stream: bytes, cuts: list[int] | None = None) -> list[Piece]:
     reader = DIALECT.reader(call())
     places = [0, *(cuts or []), len(stream)]
-    return [p for a, b in zip(places, places[1:], strict=False) for p in reader.feed(stream[a:b])]
+    return [p for a, b in pairwise(places) for p in reader.feed(stream[a:b])]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,9 @@ COUNTS: list[tuple[str, Usage | None, bool]] = [
 
 @pytest.mark.parametrize(("text", "usage", "bad"), COUNTS, ids=range(len(COUNTS)))
 def test_usage_is_believed_only_when_it_can_be_true(
-    text: str, usage: Usage | None, bad: bool
+    text: str,
+    usage: Usage | None,
+    bad: bool,  # noqa: FBT001  (a table)
 ) -> None:
     """T17: negative, huge, NaN, text; 0 stays 0."""
     for raw in (usage_chunk(text), chunk('{"content":"x"}', usage=f',"usage":{text}')):
@@ -314,9 +317,10 @@ def test_what_is_no_chunk_is_malformed_and_not_fatal(payload: bytes) -> None:
 def test_an_endless_event_is_refused() -> None:
     """T18."""
     reader = DIALECT.reader(call())
+    for _ in range(8):
+        reader.feed(b"x" * 1_048_576)
     with pytest.raises(EventTooLarge):
-        for _ in range(10):
-            reader.feed(b"x" * 1_000_000)
+        reader.feed(b"x")
 
 
 names = st.sampled_from(

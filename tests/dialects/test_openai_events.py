@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ TRANSCRIPT = [
 def feed(stream: bytes, cuts: list[int] | None = None) -> list[Piece]:
     reader = DIALECT.reader(RESPONSES)
     places = [0, *(cuts or []), len(stream)]
-    return [p for a, b in zip(places, places[1:], strict=False) for p in reader.feed(stream[a:b])]
+    return [p for a, b in pairwise(places) for p in reader.feed(stream[a:b])]
 
 
 def test_a_response_at_every_chunk_boundary() -> None:

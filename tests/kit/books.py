@@ -30,7 +30,7 @@ def check_books(running: Running) -> None:
     for record in seen:
         if record.attempt:
             row = ledger[record.attempt]
-            if row["state"] == "complete" and row["usage_source"] == "provider":
+            if row["state"] == "complete" and row["source"] == "provider":
                 counted = (record.prompt_tokens, record.completion_tokens)
                 assert (row["prompt"], row["completion"]) == counted
     for attempt, row in ledger.items():

@@ -103,8 +103,7 @@ class RawClient:
         wire = Wire()
         try:
             wire = await self.head()
-            async with asyncio.timeout(DEADLINE):
-                await self._body(wire)
+            await self._body(wire)
             wire.end = "clean"
         except asyncio.IncompleteReadError as error:
             if error.partial:
@@ -116,18 +115,20 @@ class RawClient:
 
     async def chunk(self) -> bytes:
         """One chunk of a chunked body; empty at its end."""
-        size = int((await self.reader.readuntil(b"\r\n")).strip(), 16)
-        data = await self.reader.readexactly(size + 2)
-        return data[:-2]
+        async with asyncio.timeout(DEADLINE):
+            size = int((await self.reader.readuntil(b"\r\n")).strip(), 16)
+            return (await self.reader.readexactly(size + 2))[:-2]
 
     async def _body(self, wire: Wire) -> None:
         if wire.header("transfer-encoding") == "chunked":
             while data := await self.chunk():
                 wire.chunks.append(data)
-        elif (length := wire.header("content-length")) is not None:
-            wire.chunks.append(await self.reader.readexactly(int(length)))
-        else:
-            wire.chunks.append(await self.reader.read())
+            return
+        async with asyncio.timeout(DEADLINE):
+            if (length := wire.header("content-length")) is not None:
+                wire.chunks.append(await self.reader.readexactly(int(length)))
+            else:
+                wire.chunks.append(await self.reader.read())
 
 
 async def ask(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from kit.clients import REVERSE, Reply, Way, call
-
 from wattline.app import Sidecar
 from wattline.base.settings import Settings
 from wattline.demo.knobs import Knobs

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 import pytest
+
 from kit.clients import CONNECT_H1, REVERSE, call
 from kit.sidecars import running
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
+
 from kit.books import check_books, rows
 from kit.clients import CONNECT_H2, WAYS, H2Client, Way, client
 from kit.sidecars import QUICK, running
@@ -54,7 +56,7 @@ async def test_a_client_that_leaves_cancels_its_upstream(tmp_path, way: Way, lea
     (row,) = rows(sidecar.state)
     assert row["state"] == "aborted"
     assert row["completion"] >= 1
-    assert row["usage_source"] == "estimated"
+    assert row["source"] == "estimated"
     check_books(sidecar)
 
 
@@ -116,7 +118,7 @@ async def test_a_waiting_call_gets_503_at_shutdown(tmp_path):
 
 async def test_streams_within_the_grace_end_well(tmp_path):
     """A stream that ends by itself in time is complete."""
-    slow = QUICK.with_changes(token_speed=100)
+    slow = replace(QUICK, token_speed=100)
     async with running(tmp_path, 1, knobs=slow) as sidecar:
         connection = await send(sidecar, CONNECT_H2, STREAM)
         pieces = connection.pieces()

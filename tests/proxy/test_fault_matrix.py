@@ -6,10 +6,13 @@ row that owes nothing and one complete row with the tokens that the second upstr
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+
 from kit.books import check_books, rows
 from kit.clients import WAYS, Way
-from kit.sidecars import running
+from kit.sidecars import QUICK, running
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -48,7 +51,10 @@ async def test_a_failed_upstream_is_followed_by_the_next(tmp_path, fault, stream
     """A-053, A-070, C-104: any failure before the first output moves on to the next target."""
     times = "{connect: 0.4, first_byte: 0.4, idle: 0.4, total: 5}"
     async with running(tmp_path, timeouts=times) as sidecar:
-        sidecar.upstreams[0].script([fault])
+        if fault == "refuse":
+            await sidecar.upstreams[0].refuse()
+        else:
+            sidecar.upstreams[0].script([fault])
         reply = await sidecar.call({**CHAT, "stream": stream}, way)
         assert (reply.status, reply.clean) == (200, True), reply.body
         assert reply.headers["x-wattline-provider"] == "p1"
@@ -62,7 +68,7 @@ async def test_a_failed_upstream_is_followed_by_the_next(tmp_path, fault, stream
     failed, complete = rows(sidecar.state)
     assert (failed["state"], failed["energy"]) == ("failed", None)
     assert CODES[fault] is None or failed["error"] == CODES[fault]
-    assert (complete["state"], complete["usage_source"]) == ("complete", "provider")
+    assert (complete["state"], complete["source"]) == ("complete", "provider")
     check_books(sidecar)
 
 
@@ -113,7 +119,8 @@ async def test_the_clients_own_mistake_is_passed_through(tmp_path, fault, way: W
 async def test_a_break_after_output_is_told_and_metered(tmp_path, fault, way: Way):
     """A cut stream never gets a clean end: an error event, then the connection or stream breaks."""
     times = "{connect: 1, first_byte: 1, idle: 0.4, total: 5}"
-    async with running(tmp_path, timeouts=times) as sidecar:
+    paced = replace(QUICK, token_speed=100)
+    async with running(tmp_path, timeouts=times, knobs=paced) as sidecar:
         sidecar.upstreams[0].script([fault])
         reply = await sidecar.call({**CHAT, "stream": True}, way)
         assert reply.status == 200
@@ -129,7 +136,15 @@ async def test_a_break_after_output_is_told_and_metered(tmp_path, fault, way: Wa
 
 @pytest.mark.parametrize(
     "fault",
-    ["malformed", "one_byte", "split_utf8", "crlf", "many_pings", "events_after_done", "slow_drip"],
+    [
+        "malformed",
+        "one_byte",
+        "split_utf8",
+        "crlf",
+        "many_pings",
+        "events_after_done",
+        "slow_drip:0.01",
+    ],
 )
 async def test_odd_but_whole_streams_are_passed(tmp_path, fault):
     """A strange stream that ends as it should is no failure."""
@@ -171,7 +186,7 @@ async def test_usage_that_can_not_be_true_is_estimated_and_flagged(
     row = rows(sidecar.state)[-1]
     assert row["state"] == "complete"
     if source:
-        assert row["usage_source"] == source
+        assert row["source"] == source
     if flag:
         assert flag in row["flags"]
     if fault == "usage_zero":

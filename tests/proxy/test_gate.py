@@ -7,6 +7,7 @@ import gzip
 import json
 
 import pytest
+
 from kit.books import check_books
 from kit.clients import CONNECT_H2, WAYS
 from kit.sidecars import running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+
 from kit.books import check_books
 from kit.clients import CONNECT_H2, REVERSE, Way
 from kit.sidecars import running

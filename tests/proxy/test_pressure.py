@@ -6,9 +6,11 @@ import asyncio
 import gc
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from kit.clients import CONNECT_H1, CONNECT_H2, REVERSE, H2Client, client
 from kit.sidecars import QUICK, running
 
@@ -55,7 +57,7 @@ async def test_a_slow_reader_of_50_mb_holds_little_memory(tmp_path, way):
 
 async def test_a_neighbour_of_a_slow_h2_stream_is_not_held(tmp_path):
     """One connection, two streams: the slow one waits for its window, the other flows."""
-    quick = QUICK.with_changes(token_speed=200)
+    quick = replace(QUICK, token_speed=200)
     async with running(tmp_path, 1, knobs=quick, timeouts="{idle: 30, total: 60}") as sidecar:
         sidecar.upstreams[0].script([f"big:{BIG}", "ok"])
         connection = await client(sidecar.address, CONNECT_H2, sidecar.ca)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-import httpx
+import httpx2 as httpx
 import openai
 import pytest
+
 from kit.books import check_books, rows
 from kit.sidecars import running
 
@@ -151,9 +152,7 @@ async def test_the_sync_client(tmp_path, way):
         http = httpx.Client(**http_options(sidecar, way))
         with openai.OpenAI(**through(sidecar, way), http_client=http) as client:
             plain = client.chat.completions.create(model="m", messages=MESSAGES)
-            parts = list(
-                client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
-            )
+            parts = list(client.chat.completions.create(model="m", messages=MESSAGES, stream=True))
             assert parts[-1].usage.energy > 0
             return plain.usage.energy
 

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 
 import pytest
+
 from kit.certs import server_context
 from kit.clients import Way, dial
 from kit.sidecars import running

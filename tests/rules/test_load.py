@@ -95,7 +95,7 @@ def test_a_listener_for_others_needs_keys():
         ("auth: {mode: keys, keys: {a: '${NONE}'}}", "none of these keys is set"),
         ("auth: {mode: keys, keys: {a: '${WEAK}'}}", "WEAK holds a well-known value"),
         ("auth: {mode: keys, keys: {a: '${A}', b: '${A}'}}", "b and a have the same key"),
-        ("auth: {mode: keys, keys: {a: sk-secret-literal}}", "auth.keys.a.key: a secret is never"),
+        ("auth: {mode: keys, keys: {a: sk-secret-literal}}", "auth.keys.a: a secret is never"),
         ("auth: {mode: keys, keys: {a: {key: sk-secret-literal}}}", "auth.keys.a.key: a secret"),
         ("auth: {mode: keys, keys: {a: '${A:-sk-secret-literal}'}}", "a secret has no default"),
     ],

@@ -86,3 +86,5 @@ def test_a_final_outage_is_never_probed():
     outage.begin("damaged", 0.0, final=True)
     outage.begin("full", 1.0)
     assert not outage.may_write(10**9)
+    assert not outage.end()
+    assert outage.reason == "full"

@@ -891,7 +891,6 @@ async def test_backpressure_reaches_the_upstream(serve, upstream, to) -> None:
     async def flood(peer: f.Peer) -> None:
         nonlocal sent
         await peer.request()
-        peer._writer.transport.set_write_buffer_limits(high=0)
         await peer.send(f.STREAM_HEAD)
         piece = f.chunk(bytes(65_536))
         for _ in range(800):

@@ -132,5 +132,13 @@ class OurFault(Fault):
         code: str = "internal_error",
         kind: Kind = Kind.INTERNAL,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
     ) -> None:
-        super().__init__(message, status=status, code=code, kind=kind, retry_after=retry_after)
+        super().__init__(
+            message,
+            status=status,
+            code=code,
+            kind=kind,
+            retry_after=retry_after,
+            should_retry=should_retry,
+        )

@@ -63,6 +63,8 @@ class Entry:
     """Server-sent events handed to the connection so far."""
     body_bytes: int = 0
     """Bytes of the answer's body, before chunked framing."""
+    stalled: bool = False
+    """It waits for `DemoProvider.release` now."""
     ended: Ended | None = None
     ended_at: float | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -170,7 +172,7 @@ class Journal:
         self._sync.submit(os.fsync, self._file)
 
 
-_FIELDS = tuple(name for name in Entry.__slots__ if name not in ("headers", "body"))
+_FIELDS = tuple(name for name in Entry.__slots__ if name not in ("stalled", "headers", "body"))
 
 
 def _line(entry: Entry, event: str) -> bytes:

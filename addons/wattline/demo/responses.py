@@ -240,7 +240,7 @@ class _Answer:
             "content": content,
         }
 
-    def _event(self, name: str, kind: Kind, tokens: int = 0, **data: Any) -> Event:
+    def _event(self, name: str, kind: Kind, /, tokens: int = 0, **data: Any) -> Event:
         numbered = {"type": name, "sequence_number": next(self._sequence), **data}
         return Event(numbered, kind, name=name, tokens=tokens)
 

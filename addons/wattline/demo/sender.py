@@ -185,7 +185,7 @@ class Sender:
             case None:
                 return
             case Break.STALL:
-                await self._gate.wait()
+                await self._stall()
                 return
             case Break.END:
                 await self._response.write_eof()
@@ -194,6 +194,12 @@ class Sender:
                 self._end(Ended.FAULT)
                 close(self._request.transport, reset=what is Break.RESET)
         raise _Over
+
+    async def _stall(self) -> None:
+        self._entry.stalled = True
+        self._journal.changed()
+        await self._gate.wait()
+        self._entry.stalled = False
 
     def _end(self, ended: Ended) -> None:
         self._journal.end(self._entry, ended, self._pace.clock.monotonic())

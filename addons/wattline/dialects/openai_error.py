@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.errors import Fault, Kind
+from wattline.base.errors import Fault, Kind, Whose
 from wattline.wire.call import Operation
 from wattline.wire.http import Whole
 from wattline.wire.sse import event
@@ -28,6 +28,8 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
     }
 )
 
+_SERVER_ERRORS = 500
+
 _CHUNKED = (Operation.CHAT, Operation.COMPLETION)
 
 
@@ -36,14 +38,19 @@ def error(fault: Fault, call_id: str) -> Whole:
     body = {"error": _object(fault), "message": fault.message, "status": "error"}
     headers = [
         ("content-type", "application/json"),
-        ("x-wattline-fault", fault.whose.value if hasattr(fault, "whose") else "ours"),
+        ("x-wattline-fault", _whose(fault).value),
     ]
     if call_id:
         headers.append(("x-request-id", call_id))
-    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:  # noqa: PLR2004  (HTTP's number)
+    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
         headers.append(("www-authenticate", "Bearer"))
     headers += _retry(fault)
     return Whole(fault.status, tuple(headers), json.dumps(body).encode())
+
+
+def _whose(fault: Fault) -> Whose:
+    by_status = Whose.CLIENT if fault.status < _SERVER_ERRORS else Whose.OURS
+    return getattr(fault, "whose", by_status)
 
 
 def _retry(fault: Fault) -> list[tuple[str, str]]:

@@ -127,7 +127,7 @@ def _members(operation: Operation, usage: Usage) -> dict[str, bytes | None]:
         return found
     return {
         "input_tokens": prompt,
-        "input_tokens_details": dumps({"cached_tokens": usage.cached}),
+        "input_tokens_details": dumps({"cached_tokens": usage.cached, "cache_write_tokens": 0}),
         "output_tokens": completion,
         "output_tokens_details": dumps({"reasoning_tokens": usage.reasoning}),
         "total_tokens": total,

@@ -68,12 +68,12 @@ class Verdict:
     is the client's. `retry_after` is seconds; `message` is ours and safe to show.
     """
 
+    next: bool
     code: str
-    message: str
-    next: bool = True
     retry_after: float | None = None
     rest_credential: bool = False
     """The provider refused its key: no later call should send it for a while."""
+    message: str = ""
 
 
 def judge_status(
@@ -94,27 +94,34 @@ def judge_status(
     code, message = f"http_{status}", f"{name} HTTP {status}"
     body = body_head[:_READ].lower()
     if status in _TOO_LONG and CONTEXT_LENGTH in on and _says_too_long(body):
-        return Verdict(CONTEXT_LENGTH, f"{name}: the prompt is too long for it")
+        message = f"{name}: the prompt is too long for it"
+        return Verdict(next=True, code=CONTEXT_LENGTH, message=message)
     wait = retry_after(headers, wall, cap)
     if status in _CREDENTIAL or (status == 429 and b"insufficient_quota" in body):
         refused = target.provider.credential is not None
-        return Verdict(code, message, retry_after=wait, rest_credential=refused)
+        return Verdict(
+            next=True, code=code, retry_after=wait, rest_credential=refused, message=message
+        )
     if _moves_on(status, body, target.model):
-        return Verdict(code, message, retry_after=wait)
-    return Verdict(code, message, next=False)
+        return Verdict(next=True, code=code, retry_after=wait, message=message)
+    return Verdict(next=False, code=code, message=message)
 
 
 def judge_broken(code: str) -> Verdict:
     """No answer, or one that broke off before its first output. Never raises."""
     safe = _safe(code)
-    return Verdict(safe, f"no answer ({safe})")
+    return Verdict(next=True, code=safe, message=f"no answer ({safe})")
 
 
 def judge_inband(word: str) -> Verdict:
     """An error that came with a 200, before any output. Never raises."""
     safe = _safe(word)
-    refused = safe in _CREDENTIAL_WORDS
-    return Verdict(f"inband_{safe}", f"an error inside a 200 ({safe})", rest_credential=refused)
+    return Verdict(
+        next=True,
+        code=f"inband_{safe}",
+        rest_credential=safe in _CREDENTIAL_WORDS,
+        message=f"an error inside a 200 ({safe})",
+    )
 
 
 class StartupHold:

@@ -91,6 +91,7 @@ def _unavailable(skipped: Sequence[Skip], waiting: Sequence[Skip]) -> Fault:
         code="no_provider",
         kind=Kind.UNAVAILABLE,
         retry_after=min(_waits((), waiting), default=None),
+        should_retry=None if waiting else False,
     )
 
 

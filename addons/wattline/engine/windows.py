@@ -14,13 +14,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wattline.engine.counter import Counter, Slot
 from wattline.rules.book import Window
 
 MAX_KEYS = 10_000
 """Keys kept for one window. Past it the key that took nothing for the longest time is forgotten."""
-MAX_SLOTS = 8_192
-"""Slots kept for one key. Past it settled neighbours are joined and leave together, at the later one's
-time: a window with a higher limit lets through a little less than it could, never more."""
 SWEPT = 16
 """Idle keys dropped in one call, at most."""
 
@@ -72,7 +70,7 @@ class Ticket:
 
     __slots__ = ("closed", "parts")
 
-    def __init__(self, parts: Sequence[tuple[_Counter, _Slot]]) -> None:
+    def __init__(self, parts: Sequence[tuple[Counter, Slot]]) -> None:
         self.parts = parts
         self.closed = False
 
@@ -85,7 +83,7 @@ class Windows:
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._counters: dict[tuple[str, float], OrderedDict[str, _Counter]] = {}
+        self._counters: dict[tuple[str, float], OrderedDict[str, Counter]] = {}
         # The windows in turn, so that those of an older rules file are swept too.
         self._rota: deque[tuple[str, float]] = deque()
 
@@ -150,11 +148,11 @@ class Windows:
             )
         self._kept(window, key).seed(at, calls, tokens)
 
-    def _find(self, window: Window, key: str) -> _Counter | None:
+    def _find(self, window: Window, key: str) -> Counter | None:
         keys = self._counters.get((window.name, window.per))
         return None if keys is None else keys.get(key)
 
-    def _kept(self, window: Window, key: str) -> _Counter:
+    def _kept(self, window: Window, key: str) -> Counter:
         """The counter, made if need be, marked as the one used last."""
         identity = (window.name, window.per)
         keys = self._counters.get(identity)
@@ -167,7 +165,7 @@ class Windows:
             return counter
         if len(keys) >= self._max_keys:
             keys.popitem(last=False)
-        counter = keys[key] = _Counter(window.per)
+        counter = keys[key] = Counter(window.per)
         return counter
 
     def _refusal(self, claims: Iterable[Claim], now: float) -> Refusal | None:
@@ -217,7 +215,7 @@ def _joined(claims: Sequence[Claim]) -> Sequence[Claim]:
     return [Claim(*place, calls[place], tokens[place]) for place in places]
 
 
-def _check(claim: Claim, counter: _Counter | None, now: float) -> Refusal | None:
+def _check(claim: Claim, counter: Counter | None, now: float) -> Refusal | None:
     window = claim.window
     used_calls, used_tokens = (counter.calls, counter.tokens) if counter is not None else (0, 0)
     # A call of unknown size needs at least one token of room: full is full.
@@ -234,126 +232,10 @@ def _check(claim: Claim, counter: _Counter | None, now: float) -> Refusal | None
 
 
 def _free_after(
-    counter: _Counter | None, limit: int, asked: int, now: float, *, tokens: bool
+    counter: Counter | None, limit: int, asked: int, now: float, *, tokens: bool
 ) -> float | None:
     """Seconds until `asked` more fit; None when they never do."""
     if asked > limit or counter is None:
         return None
     excess = (counter.tokens if tokens else counter.calls) + asked - limit
     return counter.freed_after(excess, now, tokens=tokens)
-
-
-class _Slot:
-    """What one call took, at one time."""
-
-    __slots__ = ("at", "calls", "live", "open", "tokens")
-
-    def __init__(self, at: float, calls: int, tokens: int, *, is_open: bool) -> None:
-        self.at = at
-        self.calls = calls
-        self.tokens = tokens
-        self.open = is_open
-        """Its ticket may still change it."""
-        self.live = True
-        """It is still counted."""
-
-
-class _Counter:
-    """The slots of one window and key in the order of time, and their sums."""
-
-    __slots__ = ("_compact_at", "_per", "_released", "calls", "slots", "tokens")
-
-    def __init__(self, per: float) -> None:
-        self.slots: deque[_Slot] = deque()
-        self.calls = 0
-        self.tokens = 0
-        self._per = per
-        self._released = 0
-        self._compact_at = MAX_SLOTS
-
-    def expire(self, now: float) -> None:
-        """Drop what is `per` seconds old."""
-        slots, per = self.slots, self._per
-        while slots and slots[0].at + per <= now:
-            slot = slots.popleft()
-            slot.live = False
-            self.calls -= slot.calls
-            self.tokens -= slot.tokens
-
-    def idle(self, now: float) -> bool:
-        """Nothing is counted any more."""
-        return not self.slots or self.slots[-1].at + self._per <= now
-
-    def add(self, now: float, calls: int, tokens: int) -> _Slot:
-        """Count one call that is on its way."""
-        at = max(now, self.slots[-1].at) if self.slots else now
-        slot = _Slot(at, calls, tokens, is_open=True)
-        self.slots.append(slot)
-        self.calls += calls
-        self.tokens += tokens
-        if len(self.slots) > self._compact_at:
-            self._compact()
-        return slot
-
-    def seed(self, at: float, calls: int, tokens: int) -> None:
-        """Count one call of the past, at its place in time."""
-        later = []
-        while self.slots and self.slots[-1].at > at:
-            later.append(self.slots.pop())
-        self.slots.append(_Slot(at, calls, tokens, is_open=False))
-        self.slots.extend(reversed(later))
-        self.calls += calls
-        self.tokens += tokens
-        if len(self.slots) > self._compact_at:
-            self._compact()
-
-    def settle(self, slot: _Slot, tokens: int) -> None:
-        slot.open = False
-        if slot.live:
-            self.tokens += tokens - slot.tokens
-            slot.tokens = tokens
-
-    def release(self, slot: _Slot) -> None:
-        slot.open = False
-        if not slot.live:
-            return
-        self.calls -= slot.calls
-        self.tokens -= slot.tokens
-        slot.calls = slot.tokens = 0
-        self._released += 1
-        if self._released * 2 > len(self.slots):
-            self._compact()
-
-    def freed_after(self, excess: int, now: float, *, tokens: bool) -> float:
-        """Seconds until so many calls or tokens have left. There must be as many."""
-        at = now
-        for slot in self.slots:
-            excess -= slot.tokens if tokens else slot.calls
-            at = slot.at
-            if excess <= 0:
-                break
-        return max(at + self._per - now, 0.0)
-
-    def _compact(self) -> None:
-        """Drop released slots; when too many are left, join settled neighbours two by two."""
-        self._released = 0
-        kept = deque(slot for slot in self.slots if slot.calls or slot.tokens or slot.open)
-        self.slots = _halved(kept) if len(kept) > MAX_SLOTS else kept
-        # Slots of calls on their way can't be joined: look again only when there are twice as many.
-        self._compact_at = max(MAX_SLOTS, 2 * len(self.slots))
-
-
-def _halved(slots: Iterable[_Slot]) -> deque[_Slot]:
-    """Each settled slot counted with the settled one after it."""
-    kept: deque[_Slot] = deque()
-    before: _Slot | None = None
-    for slot in slots:
-        if slot.open or before is None:
-            kept.append(slot)
-            before = None if slot.open else slot
-            continue
-        slot.calls += before.calls
-        slot.tokens += before.tokens
-        kept[-1] = slot
-        before = None
-    return kept

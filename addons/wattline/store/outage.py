@@ -79,6 +79,10 @@ class Outage:
         return self.reason is None or (not self.final and now >= self._next)
 
     def end(self) -> bool:
-        """A write went through. True when that is news."""
-        news, self.reason = self.reason is not None, None
-        return news
+        """A write went through. True when that ends an outage; a final one does not end: the group
+        was on its way when it began.
+        """
+        if self.reason is None or self.final:
+            return False
+        self.reason = None
+        return True

@@ -142,14 +142,19 @@ class Connections:
         self._connector._factory = _handlers(self._loop)  # noqa: SLF001  (see above)
 
     def target(self, origin: Origin) -> Target:
-        """Raises Broken (`unsendable`) for a host that is none."""
+        """Raises Broken (`unsendable`, `forbidden_address`) for a host that is none."""
         try:
             host = read_host(origin.host)
             url = URL.build(scheme=origin.scheme, host=origin.host, port=origin.port)
         except (BadHost, ValueError) as error:
             raise Broken("unsendable", f"{str(origin)[:200]!r} is no origin: {error}") from error
-        request = ClientRequest("POST", url, loop=self._loop, proxy=self._proxy)
         literal = None if isinstance(host, str) else host
+        if literal is not None and not _is_usual(origin.host):
+            raise Broken(
+                "forbidden_address",
+                f"the host of {origin} is an unusual spelling of {literal}; write it so",
+            )
+        request = ClientRequest("POST", url, loop=self._loop, proxy=self._proxy)
         fixed = f"host: {str(origin).split('://', 1)[1]}\r\n"
         if self._proxy is None or origin.scheme == "https":
             return Target(origin, request, literal, fixed, "")
@@ -182,6 +187,14 @@ class Connections:
     async def close(self) -> None:
         """Close every connection, those in use too. Idempotent."""
         await self._connector.close()
+
+
+def _is_usual(host: str) -> bool:
+    try:
+        read_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _handlers(loop: asyncio.AbstractEventLoop) -> functools.partial[Any]:

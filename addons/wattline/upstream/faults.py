@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 
 import aiohttp
-from aiohttp.client_exceptions import InvalidUrlClientError
 from aiohttp.http import HttpProcessingError
 from aiohttp.streams import EofStream
 
@@ -31,9 +30,6 @@ def connect_fault(error: Exception, origin: Origin, seconds: float) -> Broken:
     match error:
         case TimeoutError(errno=None):
             return Broken("connect_timeout", f"no connection to {origin} within {seconds:.3g} s")
-        case InvalidUrlClientError():
-            said = "is an unusual spelling of an address; write it as four decimal numbers"
-            return Broken("forbidden_address", f"the host of {origin} {said}")
         case aiohttp.ClientConnectorDNSError():
             return Broken("dns", f"the host of {origin} can't be resolved")
         case aiohttp.ClientConnectorCertificateError():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 from wattline.base.errors import ClientFault
 from wattline.wire.http import Request
@@ -39,12 +39,14 @@ class Field(NamedTuple):
 
 def read_form(request: Request) -> Mapping[str, str]:
     """The text fields of a request's upload, by name. Raises ClientFault 400 or 415."""
-    source = request.spool if request.spool is not None else io.BytesIO(request.body)
+    source: IO[bytes] = io.BytesIO(request.body)
+    if request.spool is not None:
+        source = request.spool
     fields = read_fields(source, request.header("content-type") or "")
     return {name: field.value for name, field in fields.items()}
 
 
-def read_fields(source: BinaryIO, content_type: str) -> dict[str, Field]:
+def read_fields(source: IO[bytes], content_type: str) -> dict[str, Field]:
     """The text fields (parts without a file name) of the form in `source`, which is left at its start.
 
     Raises ClientFault: 415 when it is no form, 400 when it is broken, cut, or names a field twice.
@@ -76,7 +78,7 @@ def _boundary(content_type: str) -> bytes:
 class _Window:
     """A moving view of a file, by absolute offsets, which never holds more than it was asked for."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: IO[bytes]) -> None:
         self.source = source
         # A line end before the first byte lets the first delimiter look like the others.
         self.view = bytearray(b"\r\n")

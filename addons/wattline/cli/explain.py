@@ -1,0 +1,66 @@
+"""`wattline explain`: the sidecar's own decision on a call that nobody makes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from wattline.base.settings import Settings
+from wattline.cli.book import read_rules
+from wattline.cli.past import remember
+from wattline.cli.question import Question, read_call
+from wattline.cli.usage import LEDGER
+from wattline.engine.explain import as_json as explanation_as_json
+from wattline.engine.explain import explain as explain_call
+from wattline.engine.explain import render
+from wattline.engine.rest import Resting
+from wattline.engine.view import View
+from wattline.engine.windows import Windows
+from wattline.rules.book import Book
+from wattline.store.base import LedgerDown
+from wattline.store.reading import reading
+
+
+def explain(question: Question, settings: Settings, *, as_json: bool = False) -> int:
+    """Print the plan and what led to it. Raises Failure, RulesError, OSError."""
+    book = read_rules(settings).book
+    call = read_call(question, book)
+    now, wall = time.monotonic(), time.time()
+    windows = Windows()
+    ledger = settings.state / LEDGER
+    source = _remembered(windows, book, ledger, now, wall)
+    view = View(windows, Resting(), lambda principal: _balance(ledger, principal))
+    found = explain_call(call, book, view, now, wall)
+    if as_json:
+        json.dump({**explanation_as_json(found), "windows_from": source}, sys.stdout, indent=2)
+        print()
+    else:
+        sys.stdout.write(render(found))
+        print(f"\nNot from a running sidecar: {source}; providers that rest are not known here.")
+    return 0
+
+
+def _remembered(windows: Windows, book: Book, ledger: Path, now: float, wall: float) -> str:
+    """Fill the windows; in words, from what."""
+    if not ledger.exists():
+        return "windows are empty, there is no ledger yet"
+    try:
+        count = remember(windows, book, ledger, now, wall)
+    except LedgerDown as error:
+        return f"windows are empty, the ledger can't be read ({error})"
+    return f"windows are filled with the last {count} attempts of the ledger"
+
+
+def _balance(ledger: Path, principal: str) -> int | None:
+    """Free micro-units of a limited principal."""
+    try:
+        with reading(ledger) as connection:
+            row = connection.execute(
+                "SELECT balance - held FROM accounts WHERE principal = ? AND limited = 1",
+                (principal,),
+            ).fetchone()
+    except LedgerDown:
+        return None
+    return None if row is None else int(row[0])

@@ -1,0 +1,144 @@
+"""Why a call goes where it goes: the plan of `decide`, with everything that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wattline.engine.decide import decide, inapplicable
+from wattline.engine.explain_json import as_json
+from wattline.engine.explain_text import render
+from wattline.engine.explanation import (
+    ConditionFound,
+    Explanation,
+    RuleFound,
+    TargetFound,
+    WindowFound,
+)
+from wattline.engine.near import near, quoted
+from wattline.engine.plan import Plan
+from wattline.engine.view import View
+from wattline.rules.book import (
+    Action,
+    Asked,
+    Book,
+    Condition,
+    Deny,
+    Listed,
+    Pass,
+    Rule,
+    Scope,
+    Tiered,
+    Weighted,
+)
+from wattline.rules.conditions import FLAGS, GLOBAL_KEY, READERS
+from wattline.wire.call import Call
+
+__all__ = ["Explanation", "as_json", "explain", "render"]
+
+
+def explain(
+    call: Call, book: Book, view: View, now: float, wall: float, draw: float = 0.0
+) -> Explanation:
+    """Decide, and look at each rule up to the one that decided. Arguments as for `decide`."""
+    plan = decide(call, book, view, now, wall, draw)
+    asked = len(book.rules) if plan.position is None else plan.position + 1
+    rules = tuple(
+        _rule(rule, position, plan, call, book, view, now, wall)
+        for position, rule in enumerate(book.rules[:asked])
+    )
+    return Explanation(
+        call=call,
+        rules=rules,
+        after=len(book.rules) - asked,
+        windows=tuple(_windows(plan, call, book, view, now)),
+        targets=tuple(_targets(plan)),
+        near=(plan.near or near(call.model, book.models)) if plan.unknown else (),
+        balance=view.balance(call.principal.id),
+        plan=plan,
+    )
+
+
+def _rule(
+    rule: Rule,
+    position: int,
+    plan: Plan,
+    call: Call,
+    book: Book,
+    view: View,
+    now: float,
+    wall: float,
+) -> RuleFound:
+    conditions = tuple(_condition(c, call, view, now, wall) for c in rule.conditions)
+    hold = all(condition.why_not is None for condition in conditions)
+    return RuleFound(
+        name=rule.name,
+        position=position,
+        line=rule.line,
+        action=describe(rule.action),
+        conditions=conditions,
+        obstacle=inapplicable(rule, call, book) if hold else None,
+        decides=position == plan.position,
+    )
+
+
+def _condition(
+    condition: Condition, call: Call, view: View, now: float, wall: float
+) -> ConditionFound:
+    held = condition.test(call, view, now, wall)
+    why_not = None if held else condition.why_not(call, view, now, wall)
+    return ConditionFound(condition.field, value_of(condition.field, call), why_not)
+
+
+def value_of(field: str, call: Call) -> str:
+    """What the call has where a condition looks; empty where that is private or not of the call."""
+    if field in FLAGS:
+        return "true" if FLAGS[field](call) else "false"
+    if field in READERS:
+        text = READERS[field](call)
+        return "not known" if text is None else quoted(str(text))
+    if field == "tag":
+        return ", ".join(quoted(tag) for tag in sorted(call.tags))
+    return f"about {call.tokens}" if field == "tokens" else ""
+
+
+def describe(action: Action) -> str:
+    """An action in the words of rules.yaml."""
+    match action:
+        case Asked():
+            return "try the chain of the called model"
+        case Listed(targets):
+            return f"try {', '.join(map(str, targets))}"
+        case Weighted(choices):
+            return f"try by weight {', '.join(f'{target}: {weight}' for target, weight in choices)}"
+        case Tiered(tier, providers):
+            return f"try tier {tier} of {', '.join(provider.name for provider in providers)}"
+        case Deny(_, status):
+            return f"deny with {status}"
+        case Pass():
+            return "pass it on"
+
+
+def _windows(plan: Plan, call: Call, book: Book, view: View, now: float) -> Iterable[WindowFound]:
+    """Those over the caller, then those of each provider that the plan names."""
+    keys = {Scope.PRINCIPAL: call.principal.id, Scope.GLOBAL: GLOBAL_KEY}
+    for window in book.windows:
+        key = keys.get(window.scope)
+        if key is not None:
+            yield WindowFound(window, key, view.fill(window, key, now))
+        elif window.scope is Scope.ADDRESS:
+            yield WindowFound(window, "", None)
+    named = [str(target) for target in plan.targets] + [skip.target for skip in plan.skipped]
+    seen = set()
+    for name in dict.fromkeys(target.partition("/")[0] for target in named):
+        provider = book.providers.get(name)
+        for window in provider.windows if provider is not None else ():
+            if window not in seen:
+                seen.add(window)
+                yield WindowFound(window, window.name, view.fill(window, window.name, now))
+
+
+def _targets(plan: Plan) -> Iterable[TargetFound]:
+    for target in plan.targets:
+        yield TargetFound(str(target), "ready", None, target.provider.demo)
+    for skip in plan.skipped:
+        yield TargetFound(skip.target, skip.code, skip.reason)

@@ -1,0 +1,64 @@
+"""What an explanation holds: every step of a decision as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattline.engine.plan import Plan
+from wattline.rules.book import Window
+from wattline.wire.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFound:
+    """One condition, what the call has there, and why it does not hold (None: it does)."""
+
+    field: str
+    value: str
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFound:
+    """One rule that was asked. `obstacle`: why it can't stand for the call though its conditions hold."""
+
+    name: str
+    position: int
+    line: int
+    action: str
+    conditions: tuple[ConditionFound, ...]
+    obstacle: str | None
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFound:
+    """One window that counts this call, and how full it is (None: not known without the address)."""
+
+    window: Window
+    key: str
+    fill: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFound:
+    """One target of the plan. `why_not` is None when it is tried."""
+
+    target: str
+    code: str
+    why_not: str | None
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`rules` ends with the one that decides, if one does; `after` is how many were not asked."""
+
+    call: Call
+    rules: tuple[RuleFound, ...]
+    after: int
+    windows: tuple[WindowFound, ...]
+    targets: tuple[TargetFound, ...]
+    near: tuple[str, ...]
+    balance: int | None
+    plan: Plan
