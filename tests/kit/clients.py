@@ -70,12 +70,16 @@ async def dial(
         return reader, writer
     target = f"{way.connect}:443"
     writer.write(f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n".encode())
-    head = await reader.readuntil(b"\r\n\r\n")
-    if b" 200 " not in head.split(b"\r\n", 1)[0]:
-        raise ConnectionError(head.decode())
-    context = ssl.create_default_context(cafile=str(ca))
-    context.set_alpn_protocols(["h2", "http/1.1"] if way.h2 else ["http/1.1"])
-    await writer.start_tls(context, server_hostname=way.connect)
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            raise ConnectionError(head.decode())
+        context = ssl.create_default_context(cafile=str(ca))
+        context.set_alpn_protocols(["h2", "http/1.1"] if way.h2 else ["http/1.1"])
+        await writer.start_tls(context, server_hostname=way.connect)
+    except BaseException:
+        writer.close()
+        raise
     return reader, writer
 
 

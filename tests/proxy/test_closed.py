@@ -33,7 +33,7 @@ SEAMS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "name", "way"), SEAMS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("path", "name", "way"), SEAMS, ids=str)
 async def test_an_exception_in_our_code_sends_nothing(
     tmp_path, caplog, path, name, way, monkeypatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 
@@ -16,8 +17,6 @@ STREAM = {"model": "m", "stream": True, "messages": [{"role": "user", "content":
 
 
 async def send(running, way, body):
-    import json
-
     connection = await client(running.address, way, running.ca)
     host = way.connect or "127.0.0.1"
     await connection.send(

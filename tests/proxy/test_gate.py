@@ -15,11 +15,11 @@ from kit.sidecars import running
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
-async def raw(address, data: bytes, *, timeout: float = 10) -> bytes:
+async def raw(address, data: bytes, *, seconds: float = 10) -> bytes:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(data)
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             return await reader.read(65536)
     finally:
         writer.close()
@@ -137,7 +137,7 @@ async def test_a_decompression_bomb_is_refused_and_holds_nobody(tmp_path):
     bomb = gzip.compress(b"\0" * (256 * 1024 * 1024), 9)
     async with running(tmp_path, 1) as sidecar:
         attack = asyncio.ensure_future(
-            raw(sidecar.address, post(bomb, "content-encoding: gzip\r\n"), timeout=60)
+            raw(sidecar.address, post(bomb, "content-encoding: gzip\r\n"), seconds=60)
         )
         for _ in range(5):
             async with asyncio.timeout(2):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 import pytest
 
-from kit.certs import server_context
+from kit.certs import authority
 from kit.clients import Way, dial
 from kit.sidecars import running
 
@@ -73,7 +72,8 @@ async def test_plain_requests_to_forbidden_hosts_reach_nobody(tmp_path):
 
 async def test_other_hosts_are_tunnelled_with_their_own_certificate(tmp_path):
     """A host that `intercept` does not list: the origin's certificate, byte for byte."""
-    context, ca = server_context("localhost")
+    signer = authority(tmp_path)
+    context = signer.server("localhost")
     echoed = b"\x00\x01\xff" * 1000
 
     async def echo(reader, writer):
@@ -88,8 +88,7 @@ async def test_other_hosts_are_tunnelled_with_their_own_certificate(tmp_path):
         reader, writer = await asyncio.open_connection(*sidecar.address)
         writer.write(f"CONNECT localhost:{port} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
-        trust = ssl.create_default_context(cafile=str(ca))
-        await writer.start_tls(trust, server_hostname="localhost")
+        await writer.start_tls(signer.client(), server_hostname="localhost")
         writer.write(echoed)
         async with asyncio.timeout(10):
             assert await reader.readexactly(len(echoed)) == echoed
@@ -101,5 +100,5 @@ async def test_intercepted_hosts_get_a_certificate_of_ours(tmp_path):
     async with running(tmp_path, 1) as sidecar:
         _, writer = await dial(sidecar.address, Way("api.openai.com"), sidecar.ca)
         issuer = dict(x[0] for x in writer.get_extra_info("peercert")["issuer"])
-        assert "mitmproxy" in issuer["commonName"]
+        assert issuer["commonName"] == "wattline CA"
         writer.close()

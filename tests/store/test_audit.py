@@ -68,12 +68,24 @@ async def test_an_honest_ledger_has_no_difference(path):
     [
         ("UPDATE attempts SET energy = 624 WHERE attempt = 'a'", "does not match attempt a (624"),
         ("UPDATE attempts SET energy = NULL WHERE attempt = 'a'", "does not match attempt a (None"),
-        ("UPDATE attempts SET energy = 5 WHERE attempt = 'free'", "attempt free cost 5 and has no debit"),
+        (
+            "UPDATE attempts SET energy = 5 WHERE attempt = 'free'",
+            "attempt free cost 5 and has no debit",
+        ),
         ("UPDATE attempts SET principal = 'bob' WHERE attempt = 'a'", "does not match attempt a"),
         ("UPDATE attempts SET principal = 'eve' WHERE attempt = 'failed'", "principal eve has"),
-        ("UPDATE attempts SET attempt = 'z' WHERE attempt = 'a'", "for attempt a, which does not exist"),
-        ("UPDATE attempts SET hold = 99 WHERE attempt = 'open'", "has 100 held, its open attempts hold 99"),
-        ("UPDATE attempts SET state = 'failed' WHERE attempt = 'a'", "attempt a failed, yet cost 625"),
+        (
+            "UPDATE attempts SET attempt = 'z' WHERE attempt = 'a'",
+            "for attempt a, which does not exist",
+        ),
+        (
+            "UPDATE attempts SET hold = 99 WHERE attempt = 'open'",
+            "has 100 held, its open attempts hold 99",
+        ),
+        (
+            "UPDATE attempts SET state = 'failed' WHERE attempt = 'a'",
+            "attempt a failed, yet cost 625",
+        ),
         (
             "UPDATE attempts SET state = 'sent', settled_at = NULL, energy = NULL, source = NULL,"
             " prompt = NULL, completion = NULL, cached = NULL, reasoning = NULL WHERE attempt = 'a'",
@@ -89,24 +101,42 @@ async def test_an_honest_ledger_has_no_difference(path):
         ),
         ("UPDATE attempts SET prompt = 2000000000 WHERE attempt = 'a'", "2000000000 tokens"),
         ("UPDATE attempts SET prompt = -1 WHERE attempt = 'a'", "impossible usage: -1"),
-        ("UPDATE attempts SET completion = NULL WHERE attempt = 'a'", "impossible usage: 400 + None"),
+        (
+            "UPDATE attempts SET completion = NULL WHERE attempt = 'a'",
+            "impossible usage: 400 + None",
+        ),
         ("UPDATE attempts SET source = 'guess' WHERE attempt = 'a'", "source guess"),
         ("UPDATE attempts SET energy = -625 WHERE attempt = 'a'", "impossible energy: -625"),
         ("UPDATE attempts SET state = 'lost' WHERE attempt = 'a'", "attempt a is lost"),
         ("UPDATE attempts SET settled_at = NULL WHERE attempt = 'a'", "end time None"),
-        ("UPDATE attempts SET energy = 1 WHERE attempt = 'open'", "open is sent, yet has an energy (1)"),
+        (
+            "UPDATE attempts SET energy = 1 WHERE attempt = 'open'",
+            "open is sent, yet has an energy (1)",
+        ),
         ("UPDATE attempts SET hold = -1 WHERE attempt = 'a'", "negative hold (-1)"),
         ("UPDATE attempts SET prompt = 1 WHERE attempt = 'crashed'", "1 tokens for 500"),
-        ("UPDATE attempts SET estimate_energy = 1 WHERE attempt = 'crashed'", "for an estimate of 1"),
+        (
+            "UPDATE attempts SET estimate_energy = 1 WHERE attempt = 'crashed'",
+            "for an estimate of 1",
+        ),
         ("DELETE FROM attempts WHERE attempt = 'a'", "for attempt a, which does not exist"),
         ("DELETE FROM attempts WHERE attempt = 'failed'", "some are missing"),
-        ("DELETE FROM attempts WHERE attempt = 'free'", "numbers were given up to 7, the last is 6"),
+        (
+            "DELETE FROM attempts WHERE attempt = 'free'",
+            "numbers were given up to 7, the last is 6",
+        ),
         ("UPDATE attempts SET seq = 70 WHERE attempt = 'free'", "attempt number 70 follows 6"),
-        ("UPDATE entries SET micro = 626 WHERE attempt = 'a'", "(626 of ann) does not match attempt a"),
+        (
+            "UPDATE entries SET micro = 626 WHERE attempt = 'a'",
+            "(626 of ann) does not match attempt a",
+        ),
         ("UPDATE entries SET micro = 9999 WHERE kind = 'credit'", "its entries sum up to 8124"),
         ("UPDATE entries SET principal = 'bob' WHERE attempt = 'a'", "does not match attempt a"),
         ("UPDATE entries SET principal = 'bob' WHERE kind = 'credit'", "account bob is limited: 0"),
-        ("UPDATE entries SET attempt = 'zz' WHERE attempt = 'a'", "attempt zz, which does not exist"),
+        (
+            "UPDATE entries SET attempt = 'zz' WHERE attempt = 'a'",
+            "attempt zz, which does not exist",
+        ),
         ("UPDATE entries SET kind = 'credit' WHERE attempt = 'a'", "is a credit with attempt a"),
         ("UPDATE entries SET kind = 'debit' WHERE kind = 'credit'", "is a debit with attempt None"),
         ("UPDATE entries SET seq = 60 WHERE seq = 5", "entry 60 follows 4"),
@@ -114,11 +144,20 @@ async def test_an_honest_ledger_has_no_difference(path):
         ("DELETE FROM entries WHERE seq = 5", "numbers were given up to 5, the last is 4"),
         ("DELETE FROM entries WHERE kind = 'credit'", "entries between them are missing"),
         ("UPDATE accounts SET balance = balance + 1 WHERE principal = 'ann'", "sum up to 8125"),
-        ("UPDATE accounts SET held = 0 WHERE principal = 'ann'", "has 0 held, its open attempts hold 100"),
+        (
+            "UPDATE accounts SET held = 0 WHERE principal = 'ann'",
+            "has 0 held, its open attempts hold 100",
+        ),
         ("UPDATE accounts SET limited = 0 WHERE principal = 'ann'", "account ann is limited: 0"),
         ("UPDATE accounts SET limited = 1 WHERE principal = 'bob'", "account bob is limited: 1"),
-        ("UPDATE accounts SET principal = 'eve' WHERE principal = 'bob'", "account eve has balance"),
-        ("DELETE FROM accounts WHERE principal = 'bob'", "bob has entries or attempts and no account"),
+        (
+            "UPDATE accounts SET principal = 'eve' WHERE principal = 'bob'",
+            "account eve has balance",
+        ),
+        (
+            "DELETE FROM accounts WHERE principal = 'bob'",
+            "bob has entries or attempts and no account",
+        ),
         ("INSERT INTO accounts (principal, balance) VALUES ('eve', 7)", "eve has balance 7"),
         (
             "INSERT INTO entries (at, kind, principal, micro, reason) VALUES (1,'credit','bob',5,'')",
@@ -169,9 +208,7 @@ async def test_a_changed_schema_is_found(path, statement, sentence):
 async def test_a_weakened_rule_is_found(path):
     connection = sqlite3.connect(path)
     connection.execute("DROP TRIGGER entries_fixed")
-    connection.execute(
-        "CREATE TRIGGER entries_fixed BEFORE UPDATE ON entries BEGIN SELECT 1; END"
-    )
+    connection.execute("CREATE TRIGGER entries_fixed BEFORE UPDATE ON entries BEGIN SELECT 1; END")
     connection.close()
     assert audit(path).differences == ("the schema's entries_fixed was changed",)
 
@@ -258,7 +295,9 @@ def test_start_and_audit_of_many_rows_are_quick(tmp_path):
     usage = Usage(1, 2, source=UsageSource.COUNTED)
     for number in range(20_000):
         name = f"a{number}"
-        connection.execute(OPEN, opened_values(opened(name, principal=f"p{number % 50}"))).fetchall()
+        connection.execute(
+            OPEN, opened_values(opened(name, principal=f"p{number % 50}"))
+        ).fetchall()
         connection.execute(SETTLE, (*settled_values(settled(name, usage=usage)), name)).fetchall()
     connection.execute("COMMIT")
     connection.close()

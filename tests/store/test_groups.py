@@ -188,7 +188,9 @@ def small_disk(tmp_path):
     folder.mkdir()
     mount = shutil.which("mount")
     done = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
     )
     if not done or done.returncode:
         pytest.skip("can't mount a small tmpfs here; test_a_full_file stands in")
@@ -277,11 +279,15 @@ async def test_an_outage_refuses_without_touching_the_file(ledger, clock):
         return await real(jobs)
 
     ledger._writer.write_group = count
-    done = await asyncio.gather(*(ledger.open(opened()) for _ in range(500)), return_exceptions=True)
+    done = await asyncio.gather(
+        *(ledger.open(opened()) for _ in range(500)), return_exceptions=True
+    )
     assert all(isinstance(each, LedgerDown) for each in done)
     assert tries == 1
     clock.advance(60)
-    done = await asyncio.gather(*(ledger.open(opened()) for _ in range(500)), return_exceptions=True)
+    done = await asyncio.gather(
+        *(ledger.open(opened()) for _ in range(500)), return_exceptions=True
+    )
     assert all(isinstance(each, LedgerDown) for each in done)
     assert tries == 2
 

@@ -99,7 +99,10 @@ async def test_the_second_settlement_changes_nothing(ledger):
     await ledger.credit("ann", 1_000, "gift")
     row = opened(principal="ann", hold=100)
     await ledger.open(row)
-    first, second = ledger.settle(settled(row.attempt)), ledger.settle(settled(row.attempt, energy=9))
+    first, second = (
+        ledger.settle(settled(row.attempt)),
+        ledger.settle(settled(row.attempt, energy=9)),
+    )
     assert (await first, await second) == (True, False)
     assert await ledger.settle(settled(row.attempt, state=State.ABORTED, energy=9)) is False
     assert ledger.balance("ann") == 375

@@ -136,9 +136,12 @@ def test_the_file_itself_refuses(books, statement):
 
 
 def test_an_attempt_can_not_begin_as_settled(books):
-    columns, values = ", ".join((*OPENED, *SETTLED)), (
-        *opened_values(opened("x")),
-        *settled_values(settled("x")),
+    columns, values = (
+        ", ".join((*OPENED, *SETTLED)),
+        (
+            *opened_values(opened("x")),
+            *settled_values(settled("x")),
+        ),
     )
     with pytest.raises(sqlite3.IntegrityError, match="begins as sent"):
         books.execute(

@@ -29,7 +29,9 @@ async def path(tmp_path):
         (opened("a", call="r1", provider="x", model="m1"), None),
         (opened("b", call="r1", number=2, provider="y", model="m1", at=AT + 1), Usage(10, 5)),
         (
-            opened("c", call="r2", provider="y", model="m2", at=AT + DAY, principal="ann", rule="big"),
+            opened(
+                "c", call="r2", provider="y", model="m2", at=AT + DAY, principal="ann", rule="big"
+            ),
             Usage(30, 5, source=UsageSource.ESTIMATED),
         ),
         (opened("d", call="r3", provider="y", model="m2", at=AT + DAY, estimate=77), None),
@@ -38,7 +40,9 @@ async def path(tmp_path):
         await ledger.open(row)
         if row.attempt == "a":
             await ledger.settle(
-                settled("a", state=State.FAILED, usage=None, energy=None, error="http_503", status=503)
+                settled(
+                    "a", state=State.FAILED, usage=None, energy=None, error="http_503", status=503
+                )
             )
         elif used:
             await ledger.settle(settled(row.attempt, usage=used, energy=used.total * 10))

@@ -17,7 +17,9 @@ from wattline.store.rows import (
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
 LEAF = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
-FEATURES = st.dictionaries(TEXT, st.recursive(LEAF, lambda inner: st.lists(inner) | inner, max_leaves=8))
+FEATURES = st.dictionaries(
+    TEXT, st.recursive(LEAF, lambda inner: st.lists(inner) | inner, max_leaves=8)
+)
 
 
 def column(values, name, names=OPENED):

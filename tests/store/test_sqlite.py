@@ -158,7 +158,9 @@ async def test_a_caller_that_leaves_during_open_leaves_no_hold(path):
     gate.go.set()
     await ledger.credit("ann", 0, "later")
     assert ledger.balance("ann") == 1_000
-    assert query(path, "SELECT state, energy, error FROM attempts") == [("aborted", None, "not_sent")]
+    assert query(path, "SELECT state, energy, error FROM attempts") == [
+        ("aborted", None, "not_sent")
+    ]
     assert await ledger.settle(settled("gone")) is False
     await ledger.close()
     assert audit(path).ok

@@ -176,8 +176,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show where a call would go and why, without making it."""
-    from wattline.cli.explain import Question
     from wattline.cli.explain import explain as explain_call
+    from wattline.cli.question import Question
 
     question = Question(
         body=body,

@@ -109,6 +109,7 @@ class Journal:
         self._count += 1
         entry = Entry(self._count, at, started, method, path)
         self._entries.append(entry)
+        self.changed()
         return entry
 
     def received(self, entry: Entry) -> None:

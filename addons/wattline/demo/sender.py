@@ -149,7 +149,8 @@ class Sender:
             self._count(event)
             if manner.after:
                 await self._stop(manner.after.get(entry.events))
-        await self._stop(max(manner.after.items(), default=(0, None))[1] if manner.after else None)
+        if late := [place for place in manner.after if place > entry.events]:
+            await self._stop(manner.after[min(late)])
         if squeeze is not None:
             await self._write(reply, squeeze.flush())
 

@@ -75,12 +75,14 @@ class Counter:
             self._compact()
 
     def settle(self, slot: Slot, tokens: int) -> None:
+        """Put the real count in the place of the reserved one."""
         slot.open = False
         if slot.live:
             self.tokens += tokens - slot.tokens
             slot.tokens = tokens
 
     def release(self, slot: Slot) -> None:
+        """Count it no more."""
         slot.open = False
         if not slot.live:
             return

@@ -26,7 +26,6 @@ _WANTED = {
     "string_type": "text",
     "bool_type": "true or false",
     "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
     "dict_type": "a mapping (`name: value` lines)",
@@ -43,6 +42,8 @@ def message(error: ErrorDetails, shape: type[BaseModel] | Any) -> str:
         return unknown("key", str(error["loc"][-1]), keys_at(shape, error["loc"][:-1]))
     if kind == "missing":
         return f"`{error['loc'][-1]}` is missing"
+    if kind == "int_from_float":
+        return "must be a whole number"
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, not {_found(error['input'])}{_hint(kind, error['input'])}"
     if kind == "literal_error":
@@ -85,9 +86,8 @@ def _hint(kind: str, value: object) -> str:
 
 
 def _choice(value: object, words: Sequence[str]) -> str:
+    words = ["true" if word == "True" else word for word in words]
     text = f"must be one of {', '.join(words)}" if len(words) > 1 else f"must be {words[0]}"
-    if isinstance(value, bool) and "none" in words:
-        return text
     if isinstance(value, str) and (meant := nearest(value, words)):
         return f"{text}. Did you mean {meant!r}?"
     return text

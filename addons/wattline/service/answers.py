@@ -402,7 +402,9 @@ def _scrub(data: bytes, target: Target) -> bytes:
 
 
 def _with(answer: Whole, headers: tuple[tuple[str, str], ...]) -> Whole:
-    return Whole(answer.status, (*answer.headers, *headers), answer.body)
+    ours = {name for name, _ in headers}
+    kept = (pair for pair in answer.headers if pair[0] not in ours)
+    return Whole(answer.status, (*kept, *headers), answer.body)
 
 
 def _uncancel() -> None:

@@ -91,7 +91,8 @@ class StreamRelay:
             self._usage = piece
         elif not self.ended:
             passing.append(piece.raw)
-            self._like = self._like or piece
+            if self._like is None and piece.model is not None:
+                self._like = piece
             if piece.usage is not None:
                 self._usage = piece
 

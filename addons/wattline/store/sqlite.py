@@ -168,8 +168,8 @@ def _take_lock(path: Path) -> Lock:
 
 
 async def _start(writer: Writer, path: Path, clock: Clock) -> Started:
-    await writer
     try:
+        await writer
         return await writer.recover(int(clock.wall() * 1000))
     except BaseException as error:
         await writer.abandon()

@@ -90,6 +90,7 @@ class Writer(aiosqlite.Connection):
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._wal_descriptor: int | None = None
+        self._stopped: asyncio.Future[None] | None = None
         self._identity: dict[Path, tuple[int, int] | None] = {}
         self._crash_at = crash_at
 
@@ -123,9 +124,18 @@ class Writer(aiosqlite.Connection):
         finally:
             await self.abandon()
 
+    def stop(self) -> asyncio.Future[None] | None:
+        """See aiosqlite: ask the thread to end."""
+        self._stopped = super().stop()
+        return self._stopped
+
     async def abandon(self) -> None:
-        """Close and leave the files as they are."""
+        """Close and leave the files as they are; also after a connect that failed."""
         await super().close()
+        # After a failed connect aiosqlite does not wait for its thread, which would then speak to an
+        # event loop that may be closed.
+        if self._stopped is not None:
+            await self._stopped
         if self._wal_descriptor is not None:
             os.close(self._wal_descriptor)
             self._wal_descriptor = None
