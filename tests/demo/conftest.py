@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit.raw_http import Wire, ask
 
+from kit.raw_http import Wire, ask
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-import pytest
-from kit.raw_http import RawClient, ask
+import gzip
 
+import pytest
+
+from kit.raw_http import RawClient, ask
 from wattline.demo import body as body_module
 
 CHAT, AUDIO = "/v1/chat/completions", "/v1/audio/transcriptions"
@@ -74,6 +76,22 @@ async def test_a_body_too_large_is_refused_by_its_length_or_as_it_comes(provider
         client.send("POST", CHAT, headers={"transfer-encoding": "chunked"})
         client.writer.write(b"7d0\r\n" + b"x" * 2000 + b"\r\n")
         assert (await client.answer()).status == 413
+
+
+async def test_a_broken_encoding_is_a_bad_request(provider):
+    headers = {"content-encoding": "gzip"}
+    assert (await ask(provider.url, CHAT, b"no gzip at all", headers=headers)).status == 400
+    async with await RawClient.connect(provider.url) as client:
+        client.send("POST", CHAT, headers={"transfer-encoding": "chunked"})
+        client.writer.write(b"zz\r\n")
+        assert (await client.answer()).status == 400
+
+
+async def test_a_compressed_body_is_bounded_by_what_it_unpacks_to(provider, monkeypatch):
+    monkeypatch.setattr(body_module, "MOST_BYTES", 100_000)
+    bomb = gzip.compress(b" " * 10_000_000)
+    wire = await ask(provider.url, CHAT, bomb, headers={"content-encoding": "gzip"})
+    assert wire.status == 413
 
 
 async def test_expect_100_continue_is_answered(provider):

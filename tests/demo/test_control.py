@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from kit.raw_http import ask
 
+from kit.raw_http import ask
 from wattline.demo.knobs import Knobs
 
 PATH = "/_demo/knobs"

@@ -8,9 +8,9 @@ import json
 import logging
 
 import pytest
+
 from kit.certs import authority
 from kit.raw_http import RawClient, ask
-
 from wattline.base.clock import ManualClock, SystemClock
 from wattline.demo.journal import Ended, Journal
 from wattline.demo.knobs import Knobs

@@ -7,9 +7,11 @@ import json
 import zlib
 
 import pytest
-from kit.raw_http import RawClient, ask
 
+from kit.raw_http import RawClient, ask
 from wattline.demo.journal import Ended
+from wattline.demo.knobs import Knobs
+from wattline.demo.provider import DemoProvider
 from wattline.demo.shapes import HTML, STATUSES, WIDE_TEXT
 
 
@@ -204,9 +206,6 @@ async def test_a_released_stall_does_not_release_the_next(provider):
 
 
 async def test_without_permission_the_header_means_nothing():
-    from wattline.demo.knobs import Knobs
-    from wattline.demo.provider import DemoProvider
-
     provider = DemoProvider(Knobs.instant())
     url = await provider.start()
     body = {"model": "m", "input": "x"}

@@ -102,6 +102,11 @@ async def test_usages_that_can_not_be_true(chat, stream, provider, fault, value)
     assert usage["input_tokens"] == value
 
 
+async def test_usage_of_embeddings(chat):
+    wire = await chat("usage_negative", path="/v1/embeddings", input="x" * 12)
+    assert wire.json()["usage"] == {"prompt_tokens": -4, "total_tokens": -4}
+
+
 async def test_usage_nan_is_the_bare_word(chat, stream):
     (usage,) = _usages(await stream("usage_nan"))
     assert math.isnan(usage["prompt_tokens"])

@@ -61,6 +61,6 @@ def query(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
 def dump(path: Path) -> tuple[tuple[Any, ...], ...]:
     """All rows of all tables: equal dumps are equal ledgers."""
     return tuple(
-        tuple(query(path, f"SELECT * FROM {table} ORDER BY 1"))
+        tuple(query(path, f"SELECT * FROM {table} ORDER BY 1"))  # noqa: S608 - the names below
         for table in ("attempts", "entries", "accounts")
     )

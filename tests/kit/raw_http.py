@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -34,9 +35,8 @@ class Wire:
         """The `data:` of each event: parsed, or the text itself where it is no JSON."""
         found = []
         for block in self.body.decode().split("\n\n"):
-            for line in block.splitlines():
-                if line.startswith("data: "):
-                    found.append(_parsed(line[6:]))
+            lines = [line for line in block.splitlines() if line.startswith("data: ")]
+            found += [_parsed(line[6:]) for line in lines]
         return found
 
 
@@ -65,10 +65,8 @@ class RawClient:
 
     async def __aexit__(self, *_: object) -> None:
         self.writer.close()
-        try:
+        with suppress(OSError):
             await self.writer.wait_closed()
-        except OSError:
-            pass
 
     def send(
         self,

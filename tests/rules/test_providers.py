@@ -156,5 +156,5 @@ def test_doubtful_providers_are_warned_of():
     text = "windows: {w: {calls: 1, per: 1}}\nproviders: {a: {url: 'http://a.test', key: '${K}'}, b: {url: 'http://localhost:1', key: '${K}'}}"
     assert load(text + REST, env={"K": "k"}).warnings == (
         "rules.yaml:1:11 windows.w: no provider has `window: w`",
-        "rules.yaml:2:21 providers.a.url: the key of a would travel unencrypted: use https",
+        "rules.yaml:2:22 providers.a.url: the key of a would travel unencrypted: use https",
     )

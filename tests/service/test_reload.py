@@ -41,7 +41,7 @@ def books(path):
 async def test_a_saved_edit_is_in_force_for_the_next_call(books, path):
     """Nothing to wait for: the next look at the rules sees the new file."""
     before = await books.fresh()
-    replace_text(path, GOOD.replace("one", "two"))
+    replace_text(path, GOOD.replace("name: one", "name: two"))
     after = await books.fresh()
     assert before.models["m"][0].model == "one"
     assert after.models["m"][0].model == "two"
@@ -71,7 +71,7 @@ async def test_a_half_written_file_never_breaks_a_call(books, path, cut):
 async def test_a_file_that_goes_away_changes_nothing(books, path):
     path.unlink()
     assert (await books.fresh()).models["m"]
-    path.write_text(GOOD.replace("one", "three"))
+    path.write_text(GOOD.replace("name: one", "name: three"))
     assert (await books.fresh()).models["m"][0].model == "three"
 
 
@@ -85,7 +85,7 @@ async def test_many_calls_at_once_read_the_file_once(books, path, monkeypatch):
         return read_book(*args)
 
     monkeypatch.setattr("wattline.service.reload.read_book", counting)
-    replace_text(path, GOOD.replace("one", "two"))
+    replace_text(path, GOOD.replace("name: one", "name: two"))
     found = await asyncio.gather(*(books.fresh() for _ in range(20)))
     assert {book.models["m"][0].model for book in found} == {"two"}
     assert reads == 1

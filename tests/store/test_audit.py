@@ -6,6 +6,7 @@ import sqlite3
 import time
 
 import pytest
+
 from kit.ledgers import dump, opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import LISTED, audit
@@ -87,8 +88,10 @@ async def test_an_honest_ledger_has_no_difference(path):
             "attempt a failed, yet cost 625",
         ),
         (
-            "UPDATE attempts SET state = 'sent', settled_at = NULL, energy = NULL, source = NULL,"
-            " prompt = NULL, completion = NULL, cached = NULL, reasoning = NULL WHERE attempt = 'a'",
+            (
+                "UPDATE attempts SET state = 'sent', settled_at = NULL, energy = NULL, source = NULL,"
+                " prompt = NULL, completion = NULL, cached = NULL, reasoning = NULL WHERE attempt = 'a'"
+            ),
             "does not match attempt a (None",
         ),
         (
@@ -164,8 +167,10 @@ async def test_an_honest_ledger_has_no_difference(path):
             "account bob has balance -625, its entries sum up to -620",
         ),
         (
-            "INSERT INTO entries (at, kind, principal, attempt, micro, reason)"
-            " VALUES (1, 'debit', 'ann', 'open', 5, '')",
+            (
+                "INSERT INTO entries (at, kind, principal, attempt, micro, reason)"
+                " VALUES (1, 'debit', 'ann', 'open', 5, '')"
+            ),
             "(5 of ann) does not match attempt open (None of ann)",
         ),
     ],
@@ -240,12 +245,8 @@ async def test_a_damaged_page_is_found(path):
     for page in range(1, pages):
         content[page * 4096 + 8 : page * 4096 + 40] = bytes(32)
     path.write_bytes(content)
-    try:
-        report = audit(path)
-    except LedgerDown as error:
-        assert "damaged" in str(error)
-    else:
-        assert any("file is damaged" in line for line in report.differences)
+    with pytest.raises(LedgerDown, match="damaged"):
+        raise LedgerDown("; ".join(audit(path).differences))
 
 
 def test_a_long_list_is_cut_and_counted(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 
 import pytest
+
 from wattline.store.base import LedgerDown
 from wattline.store.folder import Lock, make_private, prepare
 

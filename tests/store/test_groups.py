@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from kit.ledgers import opened, query, settled
 from wattline.base.clock import ManualClock
 from wattline.store import groups
@@ -63,12 +64,15 @@ class Fault:
 async def open_until_down(ledger):
     """Opens until the disk is full; the attempts that were admitted."""
     admitted = []
-    with pytest.raises(LedgerDown, match="disk is full"):
-        for _ in range(10_000):
-            row = opened(features={"fill": "x" * 500})
+    for _ in range(10_000):
+        row = opened(features={"fill": "x" * 500})
+        try:
             await ledger.open(row)
-            admitted.append(row.attempt)
-    return admitted
+        except LedgerDown as error:
+            assert "disk is full" in str(error)  # noqa: PT017 - which open it is is not known
+            return admitted
+        admitted.append(row.attempt)
+    pytest.fail("the disk never got full")
 
 
 async def outage_of(ledger, clock, begin, words, end):
@@ -110,7 +114,7 @@ async def outage_of(ledger, clock, begin, words, end):
 
 async def test_locked_by_another_process(ledger, clock):
     """31: a clear error while it lasts, and back by itself."""
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: ASYNC220 - a test has the loop for itself
         [sys.executable, "-c", LOCK, str(ledger._path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -214,7 +218,7 @@ async def test_a_really_full_disk(small_disk, clock):
     clock.advance(60)
     # The keeper's probe brings it back and books what waited, without any call.
     async with asyncio.timeout(30):
-        while ledger.down:
+        while ledger.down:  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.01)
     states = query(path, "SELECT state, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
     assert states == [("complete", 1), ("sent", len(admitted) - 1)]
@@ -329,9 +333,10 @@ async def test_a_damaged_page_while_running_is_final(ledger, clock):
     writer = ledger._writer
     # A new page cache, so that SQLite sees what is on the disk.
     await writer._hop(lambda: writer._conn.execute("PRAGMA shrink_memory").fetchall())
-    with pytest.raises(LedgerDown, match="damaged"):
-        for _ in range(50):
-            await ledger.open(opened())
+    opens = [ledger.open(opened(features={"x": "y" * 900})) for _ in range(50)]
+    results = await asyncio.gather(*opens, return_exceptions=True)
+    assert "damaged" in str(results[-1])
+    assert "damaged" in ledger.down
     clock.advance(10_000)
     with pytest.raises(LedgerDown, match="damaged"):
         await ledger.open(opened())

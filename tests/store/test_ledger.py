@@ -6,6 +6,7 @@ import asyncio
 from types import MappingProxyType
 
 import pytest
+
 from kit.ledgers import opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.base import BadRow, InsufficientBalance, LedgerDown, State

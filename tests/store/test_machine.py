@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from kit.ledgers import opened, query, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import audit

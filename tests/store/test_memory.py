@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kit.ledgers import opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.base import LedgerDown

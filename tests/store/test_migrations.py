@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+
 from kit.ledgers import opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import audit
@@ -121,8 +122,10 @@ def books():
         "UPDATE accounts SET held = -1",
         "UPDATE accounts SET balance = 1.5",
         "UPDATE accounts SET balance = balance + 9223372036854775807 + 9223372036854775807",
-        "INSERT INTO entries (at, kind, principal, attempt, micro, reason)"
-        " VALUES (1, 'debit', 'local', 'done', 625, 'again')",
+        (
+            "INSERT INTO entries (at, kind, principal, attempt, micro, reason)"
+            " VALUES (1, 'debit', 'local', 'done', 625, 'again')"
+        ),
         "INSERT INTO entries (at, kind, principal, micro, reason) VALUES (1, 'debit', 'local', 5, '')",
         "INSERT INTO entries (at, kind, principal, micro, reason) VALUES (1, 'gift', 'local', 5, '')",
     ],

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from wattline.store.outage import FIRST_WAIT, LONGEST_WAIT, Outage, explain, is_final
 
 PATH = Path("state/ledger.sqlite")
@@ -58,9 +59,7 @@ def test_probes_come_after_pauses_that_double_up_to_a_limit():
         wait = FIRST_WAIT
         while not outage.may_write(now + wait):
             assert not outage.may_write(now + wait - 0.001)
-            wait *= 2
-            if wait > LONGEST_WAIT:
-                wait = LONGEST_WAIT
+            wait = min(wait * 2, LONGEST_WAIT)
         waits.append(wait)
         now += wait
         assert not outage.begin("full", now)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+
 from kit.ledgers import AT, opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.base import LedgerDown, State
@@ -120,9 +121,9 @@ def test_windows_are_rebuilt_from_the_latest_attempts(path):
 def test_a_reader_can_not_write(path):
     with pytest.raises(LedgerDown, match="read-only"), reading(path) as connection:
         connection.execute("DELETE FROM accounts")
+    sly = "PRAGMA query_only = 0", "DELETE FROM accounts"
     with pytest.raises(LedgerDown, match="read-only"), reading(path) as connection:
-        connection.execute("PRAGMA query_only = 0")
-        connection.execute("DELETE FROM accounts")
+        list(map(connection.execute, sly))
 
 
 def test_a_reader_sees_one_moment(path):

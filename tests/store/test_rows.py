@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kit.ledgers import opened, settled
 from wattline.store.base import BadRow
 from wattline.store.rows import (
@@ -68,7 +70,6 @@ def test_flags_are_a_json_list():
 
 
 def test_an_error_never_repeats_a_long_value():
-    try:
+    with pytest.raises(BadRow) as caught:
         opened_values(opened(hold="secret " * 1_000))
-    except BadRow as error:
-        assert len(str(error)) < 120
+    assert len(str(caught.value)) < 120

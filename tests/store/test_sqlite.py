@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from kit.ledgers import dump, opened, query, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import audit
@@ -262,6 +263,6 @@ async def test_a_second_ledger_in_the_same_process_is_refused(path):
 async def test_sync_full_reaches_sqlite(path):
     for sync, level in (("normal", 1), ("full", 2)):
         ledger = await SqliteLedger.open_at(path, ManualClock(), sync)
-        read = ledger._writer._conn.execute
-        assert await ledger._writer._hop(lambda: read("PRAGMA synchronous").fetchone()) == (level,)
+        cursor = await ledger._writer.execute("PRAGMA synchronous")
+        assert await cursor.fetchone() == (level,)
         await ledger.close()

@@ -6,6 +6,7 @@ import sqlite3
 
 import aiosqlite
 import pytest
+
 from kit.ledgers import opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.sqlite import SqliteLedger

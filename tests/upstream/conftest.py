@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from kit.certs import Authority, authority
 from kit.faulty import Fault, Server, faulty
 from wattline.base.origin import AuthStyle, Credential, Origin

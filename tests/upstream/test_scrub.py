@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wattline.upstream.scrub import REDACTED, Scrubber, scrub
 
 KEY = b"sk-ant-0123456789"

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 
 from wattline.demo.check import Refused
 
@@ -16,6 +17,9 @@ MOST_FILE_BYTES = 25 * 1024 * 1024
 """OpenAI's limit for audio."""
 MOST_FIELD_BYTES = 64 * 1024
 MOST_PARTS = 100
+_BROKEN = (HttpProcessingError, web.RequestPayloadError)
+_BROKEN_FORM = (*_BROKEN, ValueError, AssertionError, RuntimeError, LookupError)
+"""aiohttp's form reader has no error of its own."""
 _NOT_JSON = "We could not parse the JSON body of your request. It must be a JSON object."
 
 
@@ -65,10 +69,13 @@ async def _go_on(request: web.BaseRequest) -> None:
 async def _read_bounded(request: web.BaseRequest) -> bytes:
     _check_length(request)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise _too_large(MOST_BYTES)
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise _too_large(MOST_BYTES)
+    except _BROKEN:
+        raise Refused("Could not read the body: its encoding is broken.") from None
     return bytes(body)
 
 
@@ -89,8 +96,7 @@ async def _read_form(request: web.BaseRequest) -> Body:
             else:
                 text = await _read_part(part, MOST_FIELD_BYTES)
                 values[part.name or ""] = text.decode("utf-8", "replace")
-    except (ValueError, AssertionError, RuntimeError, LookupError, web.HTTPException):
-        # aiohttp's reader has no error of its own for a broken form.
+    except _BROKEN_FORM:
         raise Refused("Could not parse multipart form.") from None
     raise Refused(f"A form can have at most {MOST_PARTS} parts.")
 

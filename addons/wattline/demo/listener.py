@@ -101,9 +101,9 @@ class Server(web.Server):
         super().connection_lost(handler, exc)
 
 
-def close(transport: asyncio.BaseTransport | None, *, reset: bool = False) -> None:
+def close(transport: asyncio.Transport | None, *, reset: bool = False) -> None:
     """Close a connection: with FIN after what is written, or at once with RST."""
-    if not isinstance(transport, asyncio.Transport):
+    if transport is None:
         return
     if reset:
         link: socket.socket = transport.get_extra_info("socket")

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from aiohttp import web
 
@@ -39,11 +40,12 @@ log = logging.getLogger("wattline.demo")
 
 type Endpoint = Callable[[Asked], Reply]
 
+EMBEDDINGS = "/v1/embeddings"
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": chat,
     "/v1/completions": completion,
     "/v1/responses": responses,
-    "/v1/embeddings": embeddings,
+    EMBEDDINGS: embeddings,
     "/v1/moderations": moderations,
     "/v1/audio/speech": audio.speech,
     "/v1/audio/transcriptions": audio.transcription,
@@ -191,12 +193,12 @@ class DemoProvider:
             body = await self._read(request, entry)
             faults = self._faults(request, entry)
             entry.fault = faults.spec if faults else None
-            reply = await self._reply(request, entry, body, moment, faults)
+            make = partial(self._make, request.method, entry, body, moment, faults)
+            # Thousands of vectors take seconds: the loop belongs to everyone.
+            slow = entry.path == EMBEDDINGS
+            return await asyncio.to_thread(_encoded, make) if slow else make()
         except Refused as refused:
             return _refusal(refused)
-        if faults is not None:
-            faults.apply(reply, moment)
-        return reply
 
     async def _read(self, request: web.BaseRequest, entry: Entry) -> Body:
         try:
@@ -222,37 +224,38 @@ class DemoProvider:
             return self._chance.faults(self.knobs)
         return planned
 
-    async def _reply(
-        self,
-        request: web.BaseRequest,
-        entry: Entry,
-        body: Body,
-        moment: Moment,
-        faults: Faults | None,
+    def _make(
+        self, method: str, entry: Entry, body: Body, moment: Moment, faults: Faults | None
     ) -> Reply:
-        if faults is not None and faults.replaces():
-            return Reply()
+        """The reply with its faults. Raises Refused."""
+        if faults is None:
+            return self._reply(method, entry, body, None)
+        reply = (
+            Reply() if faults.replaces() else self._reply(method, entry, body, faults.words(moment))
+        )
+        faults.apply(reply, moment)
+        return reply
+
+    def _reply(self, method: str, entry: Entry, body: Body, words: str | None) -> Reply:
         if entry.path == control.PATH:
-            return self._control(request, body)
+            return self._control(method, body)
         if (endpoint := ENDPOINTS.get(entry.path)) is None:
             return self._list_models(entry)
         _check_method(entry, ("POST",))
-        asked = Asked(
-            number=entry.number,
-            created=int(entry.at),
-            body=body.fields(),
-            file=body.file,
-            words=faults.words(moment) if faults else None,
+        return endpoint(
+            Asked(
+                number=entry.number,
+                created=int(entry.at),
+                body=body.fields(),
+                file=body.file,
+                words=words,
+            )
         )
-        if endpoint is embeddings:
-            # Thousands of vectors take seconds: the loop belongs to everyone.
-            return await asyncio.to_thread(_encoded, endpoint, asked)
-        return endpoint(asked)
 
-    def _control(self, request: web.BaseRequest, body: Body) -> Reply:
-        if request.method not in control.METHODS:
-            raise _not_allowed(request.method, control.PATH)
-        self.knobs = control.changed_knobs(request.method, body.raw, self.knobs)
+    def _control(self, method: str, body: Body) -> Reply:
+        if method not in control.METHODS:
+            raise _not_allowed(method, control.PATH)
+        self.knobs = control.changed_knobs(method, body.raw, self.knobs)
         return Reply(self.knobs.as_dict())
 
     def _list_models(self, entry: Entry) -> Reply:
@@ -265,9 +268,9 @@ class DemoProvider:
         return models.list_models(self._models, int(entry.at))
 
 
-def _encoded(endpoint: Endpoint, asked: Asked) -> Reply:
+def _encoded(make: Callable[[], Reply]) -> Reply:
     """The reply with its body as bytes, so that its JSON is made in the thread too."""
-    reply = endpoint(asked)
+    reply = make()
     reply.claims = reply.usage()
     reply.body = reply.payload()
     return reply

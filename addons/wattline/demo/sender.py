@@ -19,6 +19,8 @@ type Sleep = Callable[[float], Awaitable[object]]
 
 AHEAD = 0.001
 """Seconds that the output may be early: shorter sleeps cost more than they are worth."""
+YIELD_EVENTS = 32
+"""After so many events others get a turn: a write that the kernel takes at once never waits."""
 GZIP = 16 + zlib.MAX_WBITS
 TENTHS = 10
 
@@ -147,6 +149,8 @@ class Sender:
                 data = squeeze.compress(data) + squeeze.flush(zlib.Z_SYNC_FLUSH)
             await self._write(reply, data)
             self._count(event)
+            if not entry.events % YIELD_EVENTS:
+                await asyncio.sleep(0)
             if manner.after:
                 await self._stop(manner.after.get(entry.events))
         if late := [place for place in manner.after if place > entry.events]:

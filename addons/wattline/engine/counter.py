@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 
 MAX_SLOTS = 8_192
-"""Slots kept for one key. Past it settled neighbours are joined and leave together, at the later one's
-time: a window with a higher limit lets through a little less than it could, never more."""
+"""Slots kept for one key. Past it, settled slots within 1/4096 of the period are joined and leave
+together, when the last of them does: such a window lets through a little less than it could, never
+more."""
+GRANULES = MAX_SLOTS // 2
 
 
 class Slot:
@@ -104,25 +106,24 @@ class Counter:
         return max(at + self._per - now, 0.0)
 
     def _compact(self) -> None:
-        """Drop released slots; when too many are left, join settled neighbours two by two."""
+        """Drop released slots; when too many are left, join those that are close in time."""
         self._released = 0
         kept = deque(slot for slot in self.slots if slot.calls or slot.tokens or slot.open)
-        self.slots = _halved(kept) if len(kept) > MAX_SLOTS else kept
+        self.slots = _joined(kept, self._per / GRANULES) if len(kept) > MAX_SLOTS else kept
         # Slots of calls on their way can't be joined: look again only when there are twice as many.
         self._compact_at = max(MAX_SLOTS, 2 * len(self.slots))
 
 
-def _halved(slots: Iterable[Slot]) -> deque[Slot]:
-    """Each settled slot counted with the settled one after it."""
+def _joined(slots: Iterable[Slot], granule: float) -> deque[Slot]:
+    """Each settled slot takes in the settled one before it, if both are of one granule of time."""
     kept: deque[Slot] = deque()
-    before: Slot | None = None
     for slot in slots:
-        if slot.open or before is None:
+        before = kept[-1] if kept else slot
+        same = before.at // granule == slot.at // granule
+        if before is not slot and same and not before.open and not slot.open:
+            slot.calls += before.calls
+            slot.tokens += before.tokens
+            kept[-1] = slot
+        else:
             kept.append(slot)
-            before = None if slot.open else slot
-            continue
-        slot.calls += before.calls
-        slot.tokens += before.tokens
-        kept[-1] = slot
-        before = None
     return kept

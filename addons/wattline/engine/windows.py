@@ -87,7 +87,8 @@ class Windows:
         # The windows in turn, so that those of an older rules file are swept too.
         self._rota: deque[tuple[str, float]] = deque()
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """Keys that are kept, over all windows."""
         return sum(len(keys) for keys in self._counters.values())
 

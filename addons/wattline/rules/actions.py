@@ -53,13 +53,13 @@ class Scene:
     """What rules refer to."""
 
     report: Report
-    providers: Mapping[str, Provider]
-    windows: Mapping[str, Window]
+    providers: dict[str, Provider]
+    windows: dict[str, Window]
     window_names: frozenset[str]
     """All names, those of windows with a mistake too."""
     provider_names: frozenset[str]
     targets: Targets
-    models: Mapping[str, tuple[Target, ...]]
+    models: dict[str, tuple[Target, ...]]
     configured: bool
 
 

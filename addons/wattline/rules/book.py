@@ -81,6 +81,8 @@ class Provider:
     demo: bool = False
     retries: int = 0
     """Further tries of this provider in one call before the next target."""
+    rate: Fraction | None = None
+    """Tokens for one unit of energy, for its models that have no entry of their own."""
 
     def __repr__(self) -> str:
         state = "ready" if self.unavailable is None else f"unavailable: {self.unavailable}"

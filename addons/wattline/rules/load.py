@@ -74,9 +74,8 @@ def _listen(shape: ListenShape | None, own: tuple[str, int] | None) -> Listen:
     return Listen(shape.host, shape.port) if shape is not None else Listen()
 
 
-def _compile(sections: Sections, report: Report, listen: Listen, env: Mapping[str, str]) -> Book:
-    own = (listen.host, listen.port)
-    drawn = _Drawn(provider_environment(env, own))
+def _scene(sections: Sections, report: Report, own: tuple[str, int], drawn: _Drawn) -> Scene:
+    """Providers, windows and models, and all their names: what rules refer to."""
     source = Source(report, drawn, own, sections.windows, sections.names["windows"])
     providers = compile_providers(sections.providers, source)
     windows = _windows(sections, providers, report)
@@ -84,36 +83,38 @@ def _compile(sections: Sections, report: Report, listen: Listen, env: Mapping[st
         *(sections.names["models"] - set(sections.models)),
         *(sections.names["providers"] - set(sections.providers)),
     }
-    targets = find_targets(
-        sections.models, sections.providers, providers, frozenset(broken), report
-    )
-    models = compile_models(sections.models, targets)
-    configured = any(p.unavailable is None and not p.demo for p in providers.values())
-    scene = Scene(
+    targets = find_targets(sections.models, providers, frozenset(broken), report)
+    return Scene(
         report=report,
         providers=providers,
         windows=windows,
         window_names=sections.names["windows"] | set(windows),
         provider_names=sections.names["providers"],
         targets=targets,
-        models=models,
-        configured=configured,
+        models=compile_models(sections.models, targets),
+        configured=any(p.unavailable is None and not p.demo for p in providers.values()),
     )
+
+
+def _compile(sections: Sections, report: Report, listen: Listen, env: Mapping[str, str]) -> Book:
+    own = (listen.host, listen.port)
+    drawn = _Drawn(provider_environment(env, own))
+    scene = _scene(sections, report, own, drawn)
     rules = compile_rules(sections.rules, scene)
     energy: EnergyShape = sections.single.get("energy", EnergyShape())
     log: LogShape = sections.single.get("log", LogShape())
     auth = _auth(sections.single.get("auth", AuthShape()), drawn, report)
     _check_open(auth, listen, report)
     return Book(
-        version=_version(report, listen, drawn),
+        version=_version(report.tree.text, drawn),
         listen=listen,
         intercept=_intercept(sections.single.get("intercept", []), report),
         tunnel=_tunnel(sections.single.get("tunnel", TunnelShape())),
         auth=auth,
-        providers=MappingProxyType(providers),
-        models=MappingProxyType(models),
+        providers=MappingProxyType(scene.providers),
+        models=MappingProxyType(scene.models),
         rules=rules,
-        windows=tuple(w for w in windows.values() if w.scope is not Scope.PROVIDER),
+        windows=tuple(w for w in scene.windows.values() if w.scope is not Scope.PROVIDER),
         margin=energy.margin,
         limits=Limits(**sections.single.get("limits", LimitsShape()).model_dump()),
         ledger=_ledger(sections.single.get("ledger", LedgerShape())),
@@ -136,11 +137,10 @@ class _Drawn(dict[str, str]):
         return super().get(name, default)
 
 
-def _version(report: Report, listen: Listen, drawn: _Drawn) -> str:
-    """Equal for the same file, address and variables. The demo's port is ours and changes each time."""
-    parts = [report.tree.text, str(listen)]
-    parts += [f"{name}={drawn.get(name)}" for name in sorted(drawn.seen - {DEMO_URL})]
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+def _version(text: str, drawn: _Drawn) -> str:
+    """Equal for the same file and variables. The demo's port is ours and changes with each start."""
+    parts = [text, *(f"{name}={drawn.get(name)}" for name in sorted(drawn.seen - {DEMO_URL}))]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _windows(

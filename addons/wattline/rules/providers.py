@@ -80,6 +80,7 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         unavailable=_unavailable(name, shape, reached, unset, source.env),
         demo=shape.demo,
         retries=shape.retries,
+        rate=shape.rate,
     )
 
 

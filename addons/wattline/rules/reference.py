@@ -51,7 +51,7 @@ EXAMPLES: dict[str, str] = {
         "  gpt-4o:\n"
         "    provider: openai\n"
         "    rate: 1.2\n"
-        "    chain: [gpt-4o, deepseek-chat, groq/llama-3.3-70b-versatile]\n"
+        "    chain: [gpt-4o, deepseek/deepseek-chat, groq/llama-3.3-70b-versatile]\n"
         "    aliases: [best]"
     ),
     "rules": (

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 from wattline.rules.book import AS_ASKED, Provider, Target
 from wattline.rules.problems import unknown
-from wattline.rules.provider_schema import ModelShape, ProviderShape
+from wattline.rules.provider_schema import ModelShape
 from wattline.rules.providers import compile_timeouts
 from wattline.rules.report import Report
 from wattline.rules.tree import Path
@@ -24,7 +23,6 @@ class Targets:
     report: Report
     providers: Mapping[str, Provider]
     broken: frozenset[str] = frozenset()
-    rates: Mapping[str, Fraction | None] = field(default_factory=dict)
     own: dict[str, Target] = field(default_factory=dict)
     """Entry or alias to its own single target."""
     priced: dict[str, Target] = field(default_factory=dict)
@@ -55,7 +53,7 @@ class Targets:
     def _bare(self, name: str) -> Target | None:
         if name not in self.providers:
             return None
-        return Target(self.providers[name], AS_ASKED, name, self.rates.get(name))
+        return Target(self.providers[name], AS_ASKED, name, self.providers[name].rate)
 
     def _single(self, name: str, path: Path) -> Target | None:
         places = self.listed.get(name, ())
@@ -70,7 +68,7 @@ class Targets:
 
     def at(self, provider: Provider, model: str, entry: str) -> Target:
         """A provider's model, with what an entry says about the same one."""
-        target = Target(provider, model, entry, self.rates.get(provider.name))
+        target = Target(provider, model, entry, provider.rate)
         if (known := self.priced.get(str(target))) is not None:
             return replace(target, rate=known.rate, timeouts=known.timeouts)
         return target
@@ -83,14 +81,12 @@ class Targets:
 
 def find_targets(
     models: Mapping[str, ModelShape],
-    shapes: Mapping[str, ProviderShape],
     providers: Mapping[str, Provider],
     broken: frozenset[str],
     report: Report,
 ) -> Targets:
     """All names, ready to be asked."""
-    rates = {name: shape.rate for name, shape in shapes.items()}
-    targets = Targets(report, providers, broken, rates)
+    targets = Targets(report, providers, broken)
     for name, shape in models.items():
         _add_entry(name, shape, targets)
     for name, shape in models.items():
@@ -133,7 +129,7 @@ def _add_entry(name: str, shape: ModelShape, targets: Targets) -> None:
     timeouts = None
     if shape.timeouts is not None:
         timeouts = compile_timeouts(shape.timeouts, provider.timeouts)
-    rate = shape.rate if shape.rate is not None else targets.rates.get(provider.name)
+    rate = shape.rate if shape.rate is not None else provider.rate
     target = Target(provider, shape.name or name, name, rate, timeouts)
     targets.own[name] = target
     targets.priced.setdefault(str(target), target)

@@ -42,7 +42,7 @@ def message(error: ErrorDetails, shape: type[BaseModel] | Any) -> str:
         return unknown("key", str(error["loc"][-1]), keys_at(shape, error["loc"][:-1]))
     if kind == "missing":
         return f"`{error['loc'][-1]}` is missing"
-    if kind == "int_from_float":
+    if kind == "int_type" and isinstance(error["input"], float):
         return "must be a whole number"
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, not {_found(error['input'])}{_hint(kind, error['input'])}"

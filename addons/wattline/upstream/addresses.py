@@ -1,7 +1,7 @@
 """Hosts and IP addresses: spellings, kinds, and names to addresses.
 
 Sources: RFC 6890 and the IANA special-purpose registries (through Python's `is_global`), RFC 4291
-(2000::/3 is all of global unicast), RFC 6052 and RFC 3056 (IPv6 addresses that carry an IPv4 one).
+(2000::/3 is all of global unicast), RFC 6052 (IPv6 addresses that carry an IPv4 one).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
+_DOCUMENTATION = IPv6Network("3fff::/20")
+"""RFC 9637; not yet in every supported Python's tables."""
 
 _METADATA = {
     ip_address("169.254.169.254"): "AWS, Azure, Google Cloud and others",
@@ -99,20 +101,23 @@ def why_not_public(address: Address) -> str | None:
     ):
         if kind:
             return name
-    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
-        return "a private or reserved address"
-    if not address.is_global or address.is_reserved:
+    if not address.is_global or address.is_reserved or _is_odd(address):
         return "a private or reserved address"
     return None
 
 
+def _is_odd(address: Address) -> bool:
+    """IPv6 that Python calls global and nobody routes."""
+    return isinstance(address, IPv6Address) and (
+        address not in _GLOBAL_UNICAST or address in _DOCUMENTATION or address.sixtofour is not None
+    )
+
+
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that a NAT64 or 6to4 gateway would connect to."""
-    if isinstance(address, IPv4Address):
-        return None
-    if address in _NAT64:
+    """The IPv4 address that a NAT64 gateway would connect to. 6to4 has none left (RFC 7526)."""
+    if isinstance(address, IPv6Address) and address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.sixtofour
+    return None
 
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:

@@ -110,8 +110,12 @@ def outgoing_headers(
 
 def passed_headers(headers: Headers, origin: Origin, *, pseudonym: str = "wattline") -> Pairs:
     """A client's own headers, its key included, for the host that it named: `origin` must be where
-    they go. Raises Broken (`unsendable`) when the client sent a key more than once.
+    they go. Raises Broken: `unsendable` when the client sent a key more than once, `credential_origin`
+    when its `Host` names another host than `origin`.
     """
+    for name, value in headers:
+        if name == "host" and not _names(value, origin):
+            raise Broken("credential_origin", f"the client's Host is not {origin}: not sent")
     dropped = _NEVER_PASSED.union(_named_by_connection(headers))
     kept = [
         (name, value)
@@ -121,6 +125,11 @@ def passed_headers(headers: Headers, origin: Origin, *, pseudonym: str = "wattli
     _check_keys_once(origin, kept)
     kept += ("via", f"1.1 {pseudonym}"), ("accept-encoding", "identity")
     return tuple(kept)
+
+
+def _names(host: str, origin: Origin) -> bool:
+    authority = str(origin).split("://", 1)[1]
+    return host.lower() in {authority, f"{authority}:{origin.port}"}
 
 
 def _named_by_connection(headers: Headers) -> Iterable[str]:

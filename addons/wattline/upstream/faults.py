@@ -20,7 +20,8 @@ class UnreadableBody(Exception):
     """The request's own body could not be read to its end."""
 
 
-CONNECT_ERRORS = (aiohttp.ClientError, OSError)
+CONNECT_ERRORS = (aiohttp.ClientError, OSError, ValueError)
+"""ValueError: a resolver's answer that is no address."""
 LOST = (aiohttp.ClientConnectionError, ConnectionError, EofStream)
 HEAD_ERRORS = (*LOST, OSError, HttpProcessingError, NotHttp, UnreadableBody)
 
@@ -30,7 +31,7 @@ def connect_fault(error: Exception, origin: Origin, seconds: float) -> Broken:
     match error:
         case TimeoutError(errno=None):
             return Broken("connect_timeout", f"no connection to {origin} within {seconds:.3g} s")
-        case aiohttp.ClientConnectorDNSError():
+        case aiohttp.ClientConnectorDNSError() | ValueError():
             return Broken("dns", f"the host of {origin} can't be resolved")
         case aiohttp.ClientConnectorCertificateError():
             reason = getattr(error.certificate_error, "verify_message", "") or "not valid"

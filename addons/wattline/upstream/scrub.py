@@ -36,7 +36,6 @@ class Scrubber:
         self._pattern = _pattern(self._secrets)
         self._inside = frozenset(b"".join(secret[:-1] for secret in self._secrets))
         """Bytes with which a beginning of a secret can end."""
-        self._longest = max(map(len, self._secrets), default=0)
         self._held = b""
 
     def feed(self, piece: bytes) -> bytes:
@@ -71,8 +70,13 @@ class Scrubber:
 
     def _tail(self, data: bytes, position: int) -> int:
         """Where, from `position`, the longest tail begins that begins a secret; len(data): nowhere."""
-        for start in range(max(position, len(data) - self._longest + 1), len(data)):
-            tail = data[start:]
-            if any(len(s) > len(tail) and s.startswith(tail) for s in self._secrets):
-                return start
-        return len(data)
+        begin = len(data)
+        for secret in self._secrets:
+            first = secret[:1]
+            start = data.find(first, max(position, len(data) - len(secret) + 1))
+            while 0 <= start < begin:
+                if secret.startswith(data[start:]):
+                    begin = start
+                else:
+                    start = data.find(first, start + 1)
+        return begin

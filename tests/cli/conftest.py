@@ -1,0 +1,82 @@
+"""The real command line in a process of its own, away from this machine's settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START")
+
+type Environment = Mapping[str, str]
+
+
+class Cli:
+    """Runs `python -m wattline` with a state folder of its own and the shipped rules."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "the state"
+        self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self.env |= {
+            "HOME": str(folder),
+            "WATTLINE_STATE": str(self.state),
+            "WATTLINE_RULES": str(ROOT / "rules.yaml"),
+            "PYTHONPATH": str(ROOT / "addons"),
+            "MOCK_BASE_DELAY": "0",
+            "MOCK_TOKEN_SPEED": "1000",
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "wattline", *arguments]
+
+    def __call__(
+        self,
+        *arguments: str,
+        env: Environment | None = None,
+        stdin: str | None = None,
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env={**self.env, **(env or {})},
+            cwd=self.folder,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
+        env = {**self.env, **more.pop("env", {})}
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=env,
+            cwd=self.folder,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **more,
+        )
+
+    def rules(self, text: str) -> Path:
+        path = self.folder / "my rules.yaml"
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+type Start = Callable[..., subprocess.Popen[str]]
