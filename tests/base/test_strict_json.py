@@ -83,7 +83,6 @@ BAD: list[tuple[bytes, str]] = [
     ('{"a":\uff11}'.encode(), "invalid_json"),
     (b'{"a":' + b"9" * 4301 + b"}", "invalid_json"),
     (b'{"a":-' + b"9" * 5000 + b"}", "invalid_json"),
-    (b'{"a":0.' + b"1" * 5000 + b"}", "invalid_json"),
     (b"[" * 100_000, "too_deep"),
     (b'{"a":' * 100_000, "too_deep"),
     (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
@@ -314,3 +313,31 @@ def test_members_of_odd_objects(raw: bytes, spans: list[tuple[str, bytes]]) -> N
 )
 def test_what_is_no_object_has_no_members(raw: bytes) -> None:
     assert members(raw) is None
+
+
+MEMBERS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", 'q"', "ü", "\\", "a:", '":']),
+        st.sampled_from(["1", '"x"', '"\\":"', '{"a":1}', '{"a":1,"a":2}', "[[]]", "null", '"c : d"']),
+        st.sampled_from([":", " :", "\t:", "\n:", ": "]),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=400)
+@given(MEMBERS)
+def test_the_quick_way_never_lets_a_second_key_through(pairs):
+    """What the quick way takes, the careful way takes too, with the same value."""
+    body = ",".join(f"{json.dumps(key)}{colon}{value}" for key, value, colon in pairs)
+    raw = f"{{{body}}}".encode()
+
+    def careful(found):
+        assert len({key for key, _ in found}) == len(found)
+        return dict(found)
+
+    try:
+        value = read_object(raw, max_depth=16)
+    except ClientFault:
+        return
+    assert json.loads(raw, object_pairs_hook=careful) == value

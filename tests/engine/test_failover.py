@@ -157,22 +157,16 @@ def test_an_error_inside_a_success():
 def test_total_and_never_says_what_the_upstream_said(status, body, headers, on):
     """A-157: an upstream's own words stay out."""
     verdict = judge_status(status, headers, body, TARGET, on, 0.0)
-    wait = "None" if verdict.retry_after is None else repr(verdict.retry_after)
-    allowed = Verdict(
-        verdict.next, verdict.code, verdict.retry_after, verdict.rest_credential, verdict.message
-    )
-    assert repr(verdict) == repr(allowed)
     assert verdict.code in {f"http_{status}", "context_length"}
     assert verdict.message in {f"groq HTTP {status}", "groq: the prompt is too long for it"}
-    assert wait
+    assert verdict.retry_after is None or 0.0 <= verdict.retry_after <= 60.0
 
 
 @given(st.text())
 def test_odd_codes_become_a_plain_word(text):
     """A-157: not even through a code."""
-    for verdict in (judge_broken(text), judge_inband(text)):
-        word = verdict.code.removeprefix("inband_")
-        assert word == text or word == "unknown"
+    for word in (judge_broken(text).code, judge_inband(text).code[len("inband_") :]):
+        assert word in (text, "unknown")
         assert word.isascii()
         assert len(word) <= 40
 

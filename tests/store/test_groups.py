@@ -98,7 +98,10 @@ async def outage_of(ledger, clock, begin, words, end):
     with pytest.raises(LedgerDown, match=words):
         await ledger.open(opened("too early"))
     clock.advance(60)
+    # The probe itself brings another end for a1: what was kept comes before it.
+    late = ledger.settle(settled("a1", energy=999))
     await ledger.open(opened("next"))
+    assert await late is False
     assert ledger.down is None
     assert ledger.balance("ann") == 9_897
     assert query(ledger._path, "SELECT attempt, micro FROM entries WHERE kind = 'debit'") == [

@@ -31,7 +31,7 @@ def connect_fault(error: Exception, origin: Origin, seconds: float) -> Broken:
     match error:
         case TimeoutError(errno=None):
             return Broken("connect_timeout", f"no connection to {origin} within {seconds:.3g} s")
-        case aiohttp.ClientConnectorDNSError() | ValueError():
+        case aiohttp.ClientConnectorDNSError():
             return Broken("dns", f"the host of {origin} can't be resolved")
         case aiohttp.ClientConnectorCertificateError():
             reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
@@ -40,6 +40,8 @@ def connect_fault(error: Exception, origin: Origin, seconds: float) -> Broken:
             return Broken("tls", f"no TLS connection to {origin}: the handshake failed")
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return Broken("unreachable", f"no connection to {origin} through the outbound proxy")
+        case ValueError():
+            return Broken("dns", f"the host of {origin} resolves to something that is no address")
         case OSError(errno=errno.ECONNREFUSED):
             return Broken("refused", f"{origin} refused the connection")
     return Broken("unreachable", f"no connection to {origin}{_system_reason(error)}")

@@ -1,0 +1,7 @@
+"""The door for plain mitmproxy: `mitmdump -s addons/sidecar.py`, or mitmweb for its view of flows."""
+
+from __future__ import annotations
+
+from wattline.app import sidecar_addons
+
+addons = sidecar_addons()
