@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib.resources
 import json
 import logging
@@ -281,6 +282,8 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     async with sidecar:
         _say_ready(sidecar)
+        gc.collect()
+        gc.freeze()  # what start-up made stays; no later collection needs to look at it
         await stop.wait()
         log.info("stopping: open calls get up to %g s", sidecar.books.current.limits.grace)
     return 0

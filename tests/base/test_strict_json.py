@@ -318,7 +318,9 @@ def test_what_is_no_object_has_no_members(raw: bytes) -> None:
 MEMBERS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", 'q"', "ü", "\\", "a:", '":']),
-        st.sampled_from(["1", '"x"', '"\\":"', '{"a":1}', '{"a":1,"a":2}', "[[]]", "null", '"c : d"']),
+        st.sampled_from(
+            ["1", '"x"', '"\\":"', '{"a":1}', '{"a":1,"a":2}', "[[]]", "null", '"c : d"']
+        ),
         st.sampled_from([":", " :", "\t:", "\n:", ": "]),
     ),
     max_size=5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -53,7 +54,7 @@ class TestAll:
             f"sys.argv = ['wattline', *{arguments!r}]\n"
             "with contextlib.suppress(SystemExit):\n"
             "    main()\n"
-            "heavy = {'mitmproxy', 'aiohttp', 'pydantic', 'yaml', 'rich', 'asyncio', 'sqlite3'}\n"
+            "heavy = {'mitmproxy', 'aiohttp', 'yaml', 'rich', 'asyncio', 'sqlite3'}\n"
             "print(sorted(heavy & set(sys.modules)))\n"
         )
         command = [*cli.command()[:1], "-c", program]
@@ -87,7 +88,7 @@ class TestAll:
         command = f"{' '.join(cli.command('check', '--json'))} | head -c 1"
 
         done = subprocess.run(
-            ["sh", "-c", command], env=cli.env, capture_output=True, text=True, check=False
+            ["/bin/sh", "-c", command], env=cli.env, capture_output=True, text=True, check=False
         )
 
         assert done.stderr == ""
@@ -161,7 +162,9 @@ class TestEnv:
         script = (
             f'{shown.stdout}\nprintf "%s\\n" "$HTTPS_PROXY" "$OPENAI_BASE_URL" "$SSL_CERT_FILE"'
         )
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        bash = shutil.which("bash")
+        assert bash is not None, "bash is needed for this test"
+        done = subprocess.run([bash, "-c", script], capture_output=True, text=True, check=True)
 
         proxy, url, bundle = done.stdout.splitlines()
         assert (proxy, url) == ("http://127.0.0.1:8088", "http://127.0.0.1:8088/v1")

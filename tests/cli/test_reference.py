@@ -13,6 +13,7 @@ import typer.main
 from wattline.cli.environment import BASE_URLS
 from wattline.cli.main import app
 from wattline.cli.reference import reference
+from wattline.rules.book import Limits, Timeouts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/cli.md")
@@ -95,7 +96,7 @@ def test_operations_has_the_messages_of_other_gateways() -> None:
 
     for words in (
         "Невалидный мастер токен",
-        "Не хватает баланса",
+        "Не хватает баланса",  # noqa: RUF001  (it is Russian)
         "300 MB",
         "all_providers_failed",
     ):
@@ -111,8 +112,6 @@ def test_the_licence_is_mit() -> None:
 
 def test_the_limits_table_has_the_defaults_in_force() -> None:
     """The figures in operations.md are those of the code."""
-    from wattline.rules.book import Limits, Timeouts
-
     page = (ROOT / "docs" / "operations.md").read_text()
     limits, times = Limits(), Timeouts()
     times_text = f"{times.connect:g}, {times.first_byte:g}, {times.idle:g}, {times.total:g} s"

@@ -31,7 +31,7 @@ def test_released_slots_are_dropped_before_they_outnumber_the_rest():
     for number in range(1_000):
         counter.release(counter.add(number / 100, 1, 0))
         assert len(counter.slots) <= 4
-    assert list(counter.slots)[0] is kept
+    assert next(iter(counter.slots)) is kept
     assert counter.calls == 1
 
 

@@ -7,6 +7,7 @@ from time import perf_counter_ns
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kit.decisions import (
     a_book,
     a_call,
@@ -17,7 +18,6 @@ from kit.decisions import (
     flag_is,
     text_is,
 )
-
 from wattline.engine.decide import DEMO, decide
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.rest import Resting
@@ -39,7 +39,9 @@ def names(plan: Plan) -> list[str]:
 
 def test_the_first_rule_whose_conditions_all_hold():
     book = a_book(
-        Rule("streams", (text_is("model", "m*"), flag_is("stream", True)), Deny("no streams")),
+        Rule(
+            "streams", (text_is("model", "m*"), flag_is("stream", wanted=True)), Deny("no streams")
+        ),
         Rule("named", (text_is("model", "m"),), Listed((a_target(OPENAI, "x"),))),
         TO_GROQ,
     )
@@ -93,7 +95,12 @@ def test_an_unknown_model_and_no_other_rule():
 def test_a_known_model_that_no_rule_takes():
     never = Rule("never", (text_is("model", "other"),), Asked())
     plan = plan_of(a_call("m"), a_book(never, models={"m": (a_target(GROQ),)}))
-    assert (plan.rule, plan.unknown, plan.near, plan.reasons) == (None, False, (), ("no rule applies",))
+    assert (plan.rule, plan.unknown, plan.near, plan.reasons) == (
+        None,
+        False,
+        (),
+        ("no rule applies",),
+    )
 
 
 def test_a_forward_call_without_a_rule_passes():
@@ -120,7 +127,10 @@ def test_deny():
 
 def test_each_target_once():
     chain = (a_target(GROQ), a_target(OPENAI), a_target(GROQ), a_target(GROQ, AS_ASKED))
-    assert names(plan_of(a_call("m"), a_book(Rule("r", (), Listed(chain))))) == ["groq/m", "openai/m"]
+    assert names(plan_of(a_call("m"), a_book(Rule("r", (), Listed(chain))))) == [
+        "groq/m",
+        "openai/m",
+    ]
     off = a_provider("off", unavailable="No API key for off: OFF_KEY is not set")
     plan = plan_of(a_call("m"), a_book(Rule("r", (), Listed((a_target(off), a_target(off))))))
     assert len(plan.skipped) == 1
@@ -166,7 +176,10 @@ def test_why_a_target_is_skipped():
 def test_what_never_passes_is_said_before_what_does():
     resting = Resting()
     resting.rest("p", 40.0, "x")
-    for changed, code in (({"dialect": "anthropic"}, "dialect"), ({"unavailable": "off"}, "unavailable")):
+    for changed, code in (
+        ({"dialect": "anthropic"}, "dialect"),
+        ({"unavailable": "off"}, "unavailable"),
+    ):
         target = a_target(a_provider("p", **changed))
         plan = plan_of(a_call(), a_book(Rule("r", (), Listed((target,)))), a_view(resting=resting))
         assert [skip.code for skip in plan.skipped] == [code]
@@ -246,7 +259,12 @@ ACTIONS = st.one_of(
     ),
 )
 CONDITIONS = st.sampled_from(
-    [text_is("model", "m"), text_is("model", "n*"), text_is("tier", "gold"), flag_is("stream", True)]
+    [
+        text_is("model", "m"),
+        text_is("model", "n*"),
+        text_is("tier", "gold"),
+        flag_is("stream", wanted=True),
+    ]
 )
 RULES = st.builds(Rule, st.text(max_size=5), st.lists(CONDITIONS, max_size=2).map(tuple), ACTIONS)
 BOOKS = st.builds(
@@ -302,7 +320,7 @@ def many_rules(count: int):
         for n in range(3)
     )
     rules = [
-        Rule(f"r{n}", (text_is("model", f"model-{n}"), flag_is("stream", False)), Deny("no"))
+        Rule(f"r{n}", (text_is("model", f"model-{n}"), flag_is("stream", wanted=False)), Deny("no"))
         for n in range(count - 1)
     ]
     return a_book(*rules, ASKED, models={"gpt-4o": chain})

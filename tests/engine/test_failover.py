@@ -6,8 +6,8 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.decisions import SECRET, a_provider, a_target
 
+from kit.decisions import SECRET, a_provider, a_target
 from wattline.engine.failover import (
     HOLD_BYTES,
     HOLD_EVENTS,
@@ -25,7 +25,9 @@ ON = frozenset({"context_length"})
 JSON = b'{"error": {"message": "no", "type": "x", "code": null}}'
 
 
-def judge(status: int, body: bytes = JSON, on=NOTHING, headers=(), target=TARGET, **more) -> Verdict:
+def judge(
+    status: int, body: bytes = JSON, on=NOTHING, headers=(), target=TARGET, **more
+) -> Verdict:
     return judge_status(status, headers, body, target, on, **more)
 
 
@@ -78,7 +80,10 @@ def test_a_used_up_quota_rests_like_a_refused_key():
         (b'{"error":{"message":"The model does not exist or no access","code":null}}', True),
         (b'{"error":{"code":"model_not_found","message":""}}', True),
         (b'{"error":"model \\"llama\\" not found, try pulling it first"}', True),
-        (b'{"type":"error","error":{"type":"not_found_error","message":"model: llama-3.3-70b"}}', True),
+        (
+            b'{"type":"error","error":{"type":"not_found_error","message":"model: llama-3.3-70b"}}',
+            True,
+        ),
         (b'{"error":{"message":"No endpoints found for LLAMA-3.3-70B."}}', True),
         (b'{"error":{"message":"Invalid URL (POST /v1/x)"}}', False),
         (b'{"error":{"message":"No thread found with id thread_1"}}', False),
@@ -129,8 +134,21 @@ def test_how_long_to_wait():
 
 @pytest.mark.parametrize(
     "code",
-    ["refused", "unreachable", "dns", "tls", "connect_timeout", "first_byte_timeout", "idle_timeout"]
-    + ["total_timeout", "reset", "cut", "bad_answer", "own_listener", "forbidden_address"],
+    [
+        "refused",
+        "unreachable",
+        "dns",
+        "tls",
+        "connect_timeout",
+        "first_byte_timeout",
+        "idle_timeout",
+        "total_timeout",
+        "reset",
+        "cut",
+        "bad_answer",
+        "own_listener",
+        "forbidden_address",
+    ],
 )
 def test_no_answer_moves_on(code):
     """A-053: whatever keeps an upstream from answering."""
@@ -151,7 +169,9 @@ def test_an_error_inside_a_success():
 @given(
     status=st.integers(-1, 1_000),
     body=st.binary(max_size=300) | st.sampled_from(TOO_LONG),
-    headers=st.lists(st.tuples(st.sampled_from(["retry-after", "location", "x"]), st.text(max_size=30))),
+    headers=st.lists(
+        st.tuples(st.sampled_from(["retry-after", "location", "x"]), st.text(max_size=30))
+    ),
     on=st.sampled_from([NOTHING, ON]),
 )
 def test_total_and_never_says_what_the_upstream_said(status, body, headers, on):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.decisions import a_call
 
+from kit.decisions import a_call
 from wattline.dialects.base import Answer
 from wattline.engine.meter import Meter, estimate_tokens
 from wattline.wire.piece import Mark, Piece

@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.decisions import a_book, a_call, a_provider, a_target
 
+from kit.decisions import a_book, a_call, a_provider, a_target
 from wattline.engine.plan import Skip
 from wattline.engine.targets import Choice, as_asked, choices, draw_order
 from wattline.rules.book import AS_ASKED, Asked, Listed, Provider, Tiered, Weighted
@@ -44,7 +44,12 @@ def test_the_called_model_at_a_named_provider():
 
 @pytest.mark.parametrize(
     ("entry_rate", "target_rate", "default", "rate"),
-    [("1.2", "3", "5", "1.2"), (None, "3", "5", "3"), (None, None, "5", "5"), (None, None, None, None)],
+    [
+        ("1.2", "3", "5", "1.2"),
+        (None, "3", "5", "3"),
+        (None, None, "5", "5"),
+        (None, None, None, None),
+    ],
 )
 def test_its_rate_is_that_of_the_models_entry(entry_rate, target_rate, default, rate):
     """A-091, decision 1: else the provider's own, else the default."""
@@ -147,7 +152,9 @@ def test_shares_are_as_the_weights():
 
 def test_weighted_choices_keep_their_weights():
     found = list(
-        choices(Weighted(((a_target(GROQ), 3), (a_target(OPENAI, AS_ASKED), 1))), a_call(), a_book())
+        choices(
+            Weighted(((a_target(GROQ), 3), (a_target(OPENAI, AS_ASKED), 1))), a_call(), a_book()
+        )
     )
     assert [(str(c.target), c.weight) for c in found if isinstance(c, Choice)] == [
         ("groq/m", 3),

@@ -3,14 +3,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.decisions import a_provider
 
+from kit.decisions import a_provider
 from wattline.engine.tiers import match
 from wattline.rules.book import TIERS, ProviderModel
 
 GROQ = a_provider(
     "groq",
-    models=[("versatile", "large", 131_072), ("instant", "fast", 131_072), ("gemma", "medium", 8_192)],
+    models=[
+        ("versatile", "large", 131_072),
+        ("instant", "fast", 131_072),
+        ("gemma", "medium", 8_192),
+    ],
 )
 CEREBRAS = a_provider("cerebras", models=[("llama", "large", 8_192), ("qwen", "reasoning", 8_192)])
 

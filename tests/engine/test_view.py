@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from kit.decisions import a_provider, a_view, a_window
-
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-from kit.decisions import a_window
 
+from kit.decisions import a_window
 from wattline.base.clock import ManualClock
 from wattline.engine.counter import MAX_SLOTS
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
@@ -76,7 +76,11 @@ def test_release_and_settle_count_once():
 def test_all_claims_or_none():
     """Decision 10: every window counts, and the one that lasts longest answers."""
     windows = Windows()
-    minute, hour, wide = a_window("minute", calls=1), a_window("hour", 3600.0, 1), a_window("x", calls=9)
+    minute, hour, wide = (
+        a_window("minute", calls=1),
+        a_window("hour", 3600.0, 1),
+        a_window("x", calls=9),
+    )
     taken(windows.take([Claim(minute, "a"), Claim(hour, "a")], 0.0))
     refusal = refused(windows.take([Claim(wide, "a"), Claim(minute, "a"), Claim(hour, "a")], 10.0))
     assert refusal.window is hour
@@ -122,7 +126,9 @@ def test_a_full_token_window_refuses_a_call_of_unknown_size():
     windows, window = Windows(), a_window(tokens=10)
     ticket = taken(windows.take([Claim(window, "k", tokens=0)], 0.0))
     windows.settle(ticket, 10, 1.0)
-    assert refused(windows.take([Claim(window, "k", tokens=0)], 2.0)).retry_after == pytest.approx(58)
+    assert refused(windows.take([Claim(window, "k", tokens=0)], 2.0)).retry_after == pytest.approx(
+        58
+    )
 
 
 def test_the_real_count_may_be_over_the_limit():
@@ -365,7 +371,12 @@ class SlidingWindows(RuleBasedStateMachine):
             self.entries = [e for e in self.entries if not any(e is mine for mine in ticket[1])]
         self.windows.release(ticket[0], self.clock.now)
 
-    @rule(index=st.integers(0, 3), ago=st.floats(0, 70), calls=st.integers(0, 2), tokens=st.integers(0, 9))
+    @rule(
+        index=st.integers(0, 3),
+        ago=st.floats(0, 70),
+        calls=st.integers(0, 2),
+        tokens=st.integers(0, 9),
+    )
     def seed(self, index: int, ago: float, calls: int, tokens: int):
         at = self.clock.now - ago
         self.windows.seed(self.kinds[index], "a", at, calls, tokens)

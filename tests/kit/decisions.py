@@ -56,7 +56,9 @@ def a_target(provider: Provider | str, model: str = "m", **changed: Any) -> Targ
     return Target(found, model, changed.pop("entry", model), **changed)
 
 
-def a_window(name: str = "w", per: float = 60.0, calls: int | None = None, **changed: Any) -> Window:
+def a_window(
+    name: str = "w", per: float = 60.0, calls: int | None = None, **changed: Any
+) -> Window:
     return Window(name, per, calls, **changed)
 
 
@@ -109,5 +111,5 @@ def text_is(field: str, *patterns: str) -> TextIs:
     return TextIs(field, Patterns.of(patterns), READERS[field])
 
 
-def flag_is(field: str, wanted: bool) -> FlagIs:
+def flag_is(field: str, *, wanted: bool) -> FlagIs:
     return FlagIs(field, wanted, FLAGS[field])

@@ -65,7 +65,6 @@ def _constant(literal: str) -> NoReturn:
 
 
 _LENIENT = msgspec.json.Decoder()
-_GAPS = (b" :", b"\t:", b"\n:", b"\r:")
 _DECODER = JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_constant)
 
 
@@ -95,10 +94,10 @@ def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
 
 
 def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
-    """The same value for half the time, or None when it takes a closer look.
+    """The same value for a part of the time, or None when it takes a closer look.
 
-    Without whitespace before a colon each member brings exactly one `":`, and a string can only bring
-    more. So when there are as many as the value has keys, no key was given twice.
+    Each member has a colon after a quote; a string can only bring more of them. So when there are as
+    many as the value has keys, no key was given twice.
     """
     if len(raw) > MAX_CONTAINERS:
         return None
@@ -106,11 +105,18 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
         value = _LENIENT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if type(value) is not dict or any(gap in raw for gap in _GAPS):
+    if type(value) is not dict:
         return None
-    if raw.count(b'":') != _keys(value, max_depth):
-        return None
-    return value
+    keys = _keys(value, max_depth)
+    if keys == raw.count(b":") or keys == _colons_after_quotes(raw):  # noqa: PLR1714  (in turn)
+        return value
+    return None
+
+
+def _colons_after_quotes(raw: bytes) -> int:
+    before = raw.split(b":")
+    before.pop()
+    return sum(part.rstrip(b" \t\n\r")[-1:] == b'"' for part in before)
 
 
 def _keys(value: dict[str, Any], max_depth: int) -> int | None:

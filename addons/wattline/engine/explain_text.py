@@ -85,7 +85,7 @@ def _plan(plan: Plan) -> Iterator[str]:
     elif plan.targets:
         yield f"plan      try {', then '.join(map(str, plan.targets))}"
     elif plan.rule is None:
-        yield "plan      nothing: no rule applies"
+        yield "plan      nothing to try"
     else:
         yield "plan      nothing: no target can be tried now"
     for reason in plan.reasons:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import override
 
 from wattline.engine.rest import Rest, Resting
 from wattline.engine.windows import Claim, Refusal, Windows, longer
@@ -21,14 +22,17 @@ class View(Facts):
         self._resting = resting
         self._balance = balance
 
+    @override
     def fill(self, window: Window, key: str, now: float) -> float:
         """How full a window is, 0.0 to 1.0."""
         return self._windows.fill(window, key, now)
 
+    @override
     def balance(self, principal: str) -> int | None:
         """Micro-units of energy left; None when the principal has no limit."""
         return self._balance(principal)
 
+    @override
     def healthy(self, provider: str, now: float) -> bool:
         """The provider is not resting."""
         return self._resting.resting(provider, now) is None

@@ -127,7 +127,7 @@ class Answers:
         except LedgerDown as error:
             if exchange.book.ledger.down != "allow":
                 raise OurFault(
-                    f"The ledger can't be written ({error}); calls are refused until it can.",
+                    "The ledger can't be written; calls are refused until it can. The log says why.",
                     status=503,
                     code="ledger_down",
                     kind=Kind.UNAVAILABLE,
@@ -203,8 +203,8 @@ class Answers:
 
     async def _attempt(self, exchange: Exchange, attempt: Attempt, meter: Meter) -> Items:
         timeouts = self._timeouts(exchange, attempt.target)
-        request = outgoing(exchange, attempt, self.pseudonym, mark=self.mark_attempts)
         try:
+            request = outgoing(exchange, attempt, self.pseudonym, mark=self.mark_attempts)
             incoming = await self.upstream.send(request, timeouts)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
