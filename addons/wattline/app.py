@@ -158,6 +158,7 @@ class Sidecar:
     def _put_together(self) -> None:
         books, clock = self.books, self.clock
         windows, resting = Windows(), Resting()
+        books.changed = resting.clear  # a refused key may be another one now
         self.windows = windows
         listeners = Listeners()
         self.listeners = listeners

@@ -118,7 +118,7 @@ def test_what_a_plan_can_say():
         (
             Rule("r", (text_is("model", "x"),), Asked()),
             False,
-            "plan      nothing to try\n  no rule applies",
+            "plan      nothing to try\n  model 'm' is unknown\n  no rule applies",
         ),
         (Rule("r", (), Listed((a_target(demo),))), False, "demo/m: ready (demo)"),
         (Rule("r", (), Listed((a_target(demo),))), False, "  demo: no provider key is set"),

@@ -36,10 +36,19 @@ from wattline.service.relay import InBand, StreamRelay
 from wattline.service.settlement import Settlement, price
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened, State
 from wattline.upstream.base import Broken, Incoming, Upstream
+from wattline.upstream.scrub import Scrubber, scrub
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 from wattline.wire.usage import Usage
 
 log = logging.getLogger(__name__)
+
+_SHUTTING_DOWN = OurFault(
+    "The sidecar is shutting down.",
+    status=503,
+    code="shutting_down",
+    kind=Kind.UNAVAILABLE,
+    retry_after=1,
+)
 
 ERROR_BODY = 65_536
 """Bytes of an upstream's error body that are read."""
@@ -87,7 +96,7 @@ class Answers:
                 attempt = await self._begin(exchange, target)
                 if attempt is None:
                     break
-                async with aclosing(self._settled(exchange, attempt)) as items:
+                async with aclosing(self._attempt(exchange, attempt)) as items:
                     async for item in items:
                         yield item
                 if exchange.delivered:
@@ -170,60 +179,68 @@ class Answers:
             features=_features(exchange),
         )
 
-    async def _settled(self, exchange: Exchange, attempt: Attempt) -> Items:
-        """One attempt, and whatever happens its settlement."""
+    async def _attempt(self, exchange: Exchange, attempt: Attempt) -> Items:
+        """One attempt, and whatever happens its settlement. Nothing comes of one that failed."""
         meter = Meter(exchange.call, exchange.call.tokens)
-        departure = exchange.request.departure
+        incoming: Incoming | None = None
         try:
-            async with aclosing(self._attempt(exchange, attempt, meter)) as items:
-                async for item in items:
-                    yield item
+            incoming = await self._send(exchange, attempt)
+            if incoming is None:
+                return
+            answer = await self._hear(exchange, attempt, incoming, meter)
+            if isinstance(answer, Whole):
+                yield answer
+            elif answer is not None:
+                async with aclosing(answer) as items:
+                    async for item in items:
+                        yield item
         except asyncio.CancelledError:
-            if departure.reason is not Ending.SHUTDOWN:
+            if exchange.request.departure.reason is not Ending.SHUTDOWN:
                 raise
             _uncancel()
-            fault = OurFault(
-                "The sidecar is shutting down.",
-                status=503,
-                code="shutting_down",
-                kind=Kind.UNAVAILABLE,
-                retry_after=1,
-            )
             if not exchange.delivered:
-                raise fault from None
-            yield _stream_error(exchange, fault)
+                raise _SHUTTING_DOWN from None
+            yield _stream_error(exchange, _SHUTTING_DOWN)
             raise Truncated from None
         finally:
+            if incoming is not None:
+                incoming.close()
             if not attempt.settled:
-                gone = departure.reason is Ending.CLIENT_GONE
-                state = State.ABORTED if gone else State.TRUNCATED
-                usage, flags = meter.usage(ended=False)
-                reason = departure.reason.value if departure.reason else "internal_error"
-                self.settlement.over(exchange, attempt, state, usage, flags, reason)
+                self._left_open(exchange, attempt, meter)
 
-    async def _attempt(self, exchange: Exchange, attempt: Attempt, meter: Meter) -> Items:
-        timeouts = self._timeouts(exchange, attempt.target)
+    def _left_open(self, exchange: Exchange, attempt: Attempt, meter: Meter) -> None:
+        """The attempt was ended from outside: by its client, by us stopping, or by a bug."""
+        reason = exchange.request.departure.reason
+        state = State.ABORTED if reason is Ending.CLIENT_GONE else State.TRUNCATED
+        usage, flags = meter.usage(ended=False)
+        word = reason.value if reason is not None else "internal_error"
+        self.settlement.over(exchange, attempt, state, usage, flags, word)
+
+    async def _send(self, exchange: Exchange, attempt: Attempt) -> Incoming | None:
+        """Up to the answer's head; None when there was none, settled then."""
         try:
             request = outgoing(exchange, attempt, self.pseudonym, mark=self.mark_attempts)
+            timeouts = self._timeouts(exchange, attempt.target)
             incoming = await self.upstream.send(request, timeouts)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
-            return
+            return None
         attempt.status, attempt.first_byte = incoming.status, self.clock.monotonic()
-        try:
-            if not 200 <= incoming.status < 300:
-                items = self._refused(exchange, attempt, incoming)
-            elif exchange.call.stream and _is_event_stream(incoming):
-                items = self._stream(exchange, attempt, incoming, meter, timeouts)
-            else:
-                items = self._whole(exchange, attempt, incoming, meter)
-            async with aclosing(items):
-                async for item in items:
-                    yield item
-        finally:
-            incoming.close()
+        return incoming
 
-    async def _refused(self, exchange: Exchange, attempt: Attempt, incoming: Incoming) -> Items:
+    async def _hear(
+        self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
+    ) -> Whole | Items | None:
+        """What the head promises: a whole answer, the items of a stream, or None and settled."""
+        if not 200 <= incoming.status < 300:
+            return await self._refused(exchange, attempt, incoming)
+        if exchange.call.stream and _is_event_stream(incoming):
+            return await self._opened(exchange, attempt, incoming, meter)
+        return await self._whole(exchange, attempt, incoming, meter)
+
+    async def _refused(
+        self, exchange: Exchange, attempt: Attempt, incoming: Incoming
+    ) -> Whole | None:
         """A status that is no success: on to the next target, or to the client as it is."""
         try:
             body, _ = await _read(incoming, ERROR_BODY)
@@ -239,52 +256,45 @@ class Answers:
             exchange.book.limits.retry_after_cap,
         )
         self.settlement.failed(exchange, attempt, verdict)
-        if verdict.next:
-            return
+        if verdict.next and not exchange.plan.passed:
+            return None
         exchange.delivered = True
-        yield Whole(
-            incoming.status,
-            answer_headers(exchange, attempt, incoming),
-            _scrub(body, attempt.target),
-        )
+        headers = answer_headers(exchange, attempt, incoming)
+        return Whole(incoming.status, headers, _scrub(body, attempt.target))
 
     async def _whole(
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
-    ) -> Items:
+    ) -> Whole | Items | None:
         """An answer that is not a stream: held whole, so that a broken one can fail over."""
-        limit = exchange.book.limits.answer_bytes
         try:
-            body, rest = await _read(incoming, limit)
+            body, rest = await _read(incoming, exchange.book.limits.answer_bytes)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
-            return
+            return None
         if rest:
-            async for item in self._large(exchange, attempt, incoming, meter, body):
-                yield item
-            return
+            return self._large(exchange, attempt, incoming, meter, body)
         answer = exchange.dialect.read_answer(exchange.call, body)
         if answer.error is not None:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
-            return
+            return None
         if not answer.sound or exchange.call.stream:
             self.settlement.failed(exchange, attempt, judge_broken("bad_answer"))
-            return
+            return None
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
         exchange.delivered = True
         energy = await self._commit(exchange, attempt, usage, flags)
-        headers = answer_headers(exchange, attempt, incoming)
         if not exchange.plan.passed:
             body = exchange.dialect.write_answer(exchange.call, body, usage, energy)
-        yield Whole(incoming.status, headers, _scrub(body, attempt.target))
+        headers = answer_headers(exchange, attempt, incoming)
+        return Whole(incoming.status, headers, _scrub(body, attempt.target))
 
     async def _commit(
         self, exchange: Exchange, attempt: Attempt, usage: Usage, flags: tuple[str, ...]
     ) -> Energy:
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         await self.settlement.committed(exchange, settled)
-        assert exchange.energy is not None  # noqa: S101  (over set it)
-        return exchange.energy
+        return price(usage, attempt.target, exchange.book)
 
     async def _large(
         self,
@@ -296,19 +306,35 @@ class Answers:
     ) -> Items:
         """Too large to hold: passed on as it comes, its last piece after the commit."""
         exchange.delivered = True
+        scrubber = Scrubber(_secrets(attempt.target))
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
-        last = first
+        last = scrubber.feed(first)
         try:
             async for data in incoming.pieces():
                 yield last
-                last = data
+                last = scrubber.feed(data)
         except Broken as broken:
             usage, flags = meter.usage(ended=False)
             self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, broken.code)
             raise Truncated from broken
         usage, flags = meter.usage(ended=True)
         await self._commit(exchange, attempt, usage, flags)
-        yield last
+        yield last + scrubber.end()
+
+    async def _opened(
+        self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
+    ) -> Items | None:
+        """A stream, once it has shown its first output."""
+        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter)
+        try:
+            await relay.start(self._timeouts(exchange, attempt.target).first_byte)
+        except Broken as broken:
+            self.settlement.failed(exchange, attempt, judge_broken(broken.code))
+            return None
+        except InBand as error:
+            self.settlement.failed(exchange, attempt, judge_inband(error.word))
+            return None
+        return self._stream(exchange, attempt, incoming, meter, relay)
 
     async def _stream(
         self,
@@ -316,17 +342,8 @@ class Answers:
         attempt: Attempt,
         incoming: Incoming,
         meter: Meter,
-        timeouts: Timeouts,
+        relay: StreamRelay,
     ) -> Items:
-        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter)
-        try:
-            await relay.start(timeouts.first_byte)
-        except Broken as broken:
-            self.settlement.failed(exchange, attempt, judge_broken(broken.code))
-            return
-        except InBand as error:
-            self.settlement.failed(exchange, attempt, judge_inband(error.word))
-            return
         exchange.delivered = True
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         try:
@@ -341,8 +358,7 @@ class Answers:
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         await relay.drain()
         await self.settlement.committed(exchange, settled)
-        energy = None if exchange.plan.passed else exchange.energy
-        yield relay.tail(usage, energy)
+        yield relay.tail(usage, None if exchange.plan.passed else exchange.energy)
 
     def _truncate(self, exchange: Exchange, attempt: Attempt, meter: Meter, code: str) -> bytes:
         """The upstream broke off after output: what was used is owed, and the client is told."""
@@ -392,13 +408,14 @@ async def _read(incoming: Incoming, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
+def _secrets(target: Target) -> tuple[bytes, ...]:
+    credential = target.provider.credential
+    return () if credential is None else (credential.secret.encode("latin-1", "replace"),)
+
+
 def _scrub(data: bytes, target: Target) -> bytes:
     """An upstream that echoes its own key must not hand it to the client."""
-    credential = target.provider.credential
-    if credential is None:
-        return data
-    secret = credential.secret.encode("latin-1", "replace")
-    return data.replace(secret, b"[redacted]") if secret in data else data
+    return scrub(data, _secrets(target))
 
 
 def _with(answer: Whole, headers: tuple[tuple[str, str], ...]) -> Whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wattline.rules.book import Book
@@ -26,12 +26,20 @@ class Books:
     """
 
     def __init__(
-        self, path: Path, env: Mapping[str, str], own: tuple[str, int] | None, book: Book
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        own: tuple[str, int] | None,
+        book: Book,
+        *,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.env = env
         self.own = own
         self.current = book
+        self.changed = changed
+        """Called after other rules came into force."""
         self.error: str | None = None
         """Why the file as it is now is not in force; None when it is."""
         self._stamp = stamp(path)
@@ -63,9 +71,11 @@ class Books:
             log.error("rules not reloaded, the old ones stay in force:\n%s", self.error)  # noqa: TRY400
             return
         self.error = None
-        if book.version != self.current.version:
-            log.info("rules reloaded: %s, now version %s", self.path.name, book.version)
+        if book.version == self.current.version:
+            return
         self.current = book
+        log.info("rules reloaded: %s, now version %s", self.path.name, book.version)
+        self.changed()
 
 
 def read_book(path: Path, env: Mapping[str, str], own: tuple[str, int] | None) -> Book:
