@@ -205,8 +205,9 @@ class Sidecar:
         settle_options(opts)
         tunnels = Tunnels(self.reception, self.guard)
         self.layers = Layers(
-            Edge(
+            lambda layers: Edge(
                 answer=self.answers.answer,
+                begin=layers.begin,
                 internal_error=self.reception.internal_error,
                 head_limits=self._head_limits,
                 run_inline=self.master.flat.run_inline,

@@ -1,7 +1,7 @@
 """The client-facing half of a call: takes the service's answer and pushes it into mitmproxy's layers.
 
-Rules of this file. One task runs a call from its hook to its last byte. The hook returns when there is
-a head to send or the whole answer; from then on each piece goes in as an `EdgePush` through the
+Rules of this file. One task runs a call from its beginning to its last byte. The stream's layer is
+paused until there is a head to send or the whole answer; from then on each piece goes in as an `EdgePush` through the
 connection handler's `server_event`, the way mitmproxy injects WebSocket messages. Pushing before the
 head is out would pile up in the paused stream: `started` is awaited first. A call ends in exactly one
 of: end of message, protocol error, or the client's own departure.
@@ -27,6 +27,7 @@ from mitmproxy.proxy.layers.http._events import ErrorCode
 
 from wattline.base.tasks import spawn
 from wattline.dialects.base import Route
+from wattline.proxy.awaited import AnswerReady, AwaitAnswer
 from wattline.proxy.messages import stream_response, whole_response
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 
@@ -62,9 +63,12 @@ class Delivery:
         self.answer = answer
         self.response: http.Response | None = None
         self.streaming = False
+        self.ready = False
+        """There is a response, or the call is over without one."""
+        self.awaited: AwaitAnswer | None = None
+        """What the stream's layer waits with, once it waits."""
         self.started = asyncio.Event()
         self.room = asyncio.Event()
-        self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._handler: ConnectionHandler | None = None
         self._over: list[Callable[[Delivery], None]] = []
@@ -78,12 +82,11 @@ class Delivery:
         """The client left before its answer was complete."""
         return self.request.departure.reason is Ending.CLIENT_GONE
 
-    async def begin(self, handler: ConnectionHandler) -> None:
-        """Start the call; return when there is a response to send, or the client has gone."""
+    def begin(self, handler: ConnectionHandler) -> None:
+        """Start the call; its first steps run at once."""
         self._handler = handler
-        self._task = spawn(self._run(), name=f"call {self.request.id}")
+        self._task = spawn(self._run(), name="call")
         self._task.add_done_callback(self._done)
-        await self._ready.wait()
 
     def when_over(self, tell: Callable[[Delivery], None]) -> None:
         """Call `tell` once the call has ended, however it ended."""
@@ -103,11 +106,12 @@ class Delivery:
             await asyncio.wait([self._task])
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._ready.set()
         for tell in self._over:
             tell(self)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call %s: delivery failed", self.request.id, exc_info=error)
+        if not self.ready:
+            spawn(self._answered(), name=f"end of call {self.request.id}")
 
     async def _run(self) -> None:
         try:
@@ -127,12 +131,18 @@ class Delivery:
             await self._push(ResponseData(self.stream.stream_id, item))
         elif isinstance(item, Whole):
             self.response = whole_response(item)
-            self._ready.set()
+            await self._answered()
         elif isinstance(item, Head):
             self.response = stream_response(item, self.stream.flow.request)
             self.streaming = True
-            self._ready.set()
+            await self._answered()
             await self.started.wait()
+
+    async def _answered(self) -> None:
+        """Let the stream's layer go on. It does not wait yet when the call's first steps were enough."""
+        self.ready = True
+        if self.awaited is not None and self._handler is not None:
+            await self._handler.server_event(AnswerReady(self.awaited))
 
     async def _break_off(self) -> None:
         await self._push(

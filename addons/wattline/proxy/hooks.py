@@ -40,9 +40,12 @@ class FlatAddons(AddonManager):
         handlers, synchronous = self.handlers(hook.name)
         if not synchronous:
             return False
+        if not handlers:
+            return True
+        data = tuple(vars(hook).values())  # the dataclass's fields; `hook.args` looks them up anew
         for handler in handlers:
             try:
-                handler(*hook.args())
+                handler(*data)
             except exceptions.AddonHalt:
                 break
             except Exception:

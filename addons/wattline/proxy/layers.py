@@ -46,20 +46,16 @@ def _refuse_layer(_: Layers, nextlayer: NextLayer) -> None:
     nextlayer.layer = Refusing(nextlayer.context)
 
 
-def _no_response(_: Layers, delivery: Delivery) -> None:
-    delivery.response = None  # the stream answers 500
-
-
 class Layers:
     """`stock` decides which layer comes next; each HTTP layer among them becomes ours."""
 
     def __init__(
         self,
-        edge: Edge,
+        edge: Callable[[Layers], Edge],
         stock: Callable[[], StockNextLayer],
         handlers: Callable[[], dict[Any, ConnectionHandler]],
     ) -> None:
-        self.edge = edge
+        self.edge = edge(self)
         self.stock = stock
         self.handlers = handlers
         self.deliveries: set[Delivery] = set()
@@ -70,13 +66,12 @@ class Layers:
         self.stock().next_layer(nextlayer)
         put_in(_stack(nextlayer), self.edge)
 
-    @fail_closed(_no_response)
-    async def edge_call(self, delivery: Delivery) -> None:
-        """Run a call until it has a head to send, or the whole answer."""
+    def begin(self, delivery: Delivery) -> None:
+        """Start a call on the connection that it came by."""
         handler = self.handlers()[delivery.stream.context.client.id]
         self.deliveries.add(delivery)
         delivery.when_over(self.deliveries.discard)
-        await delivery.begin(handler)
+        delivery.begin(handler)
 
     async def drain(self, grace: float) -> None:
         """Let open calls end for `grace` seconds; then end them, each with an error and settled."""

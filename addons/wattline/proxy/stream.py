@@ -5,18 +5,21 @@ Rules of this file.
    the mark `PASS`; with `CALL` our service answers it; with anything else it is answered 500.
 2. A layer that waits for a hook queues its events: what must be seen at once (the client's departure)
    is seen in `handle_event`, which also runs while the layer is paused.
-3. Hooks whose handlers are all synchronous run inline, without a task for each.
-4. Pinned to mitmproxy >=12.2.3,<13; the fault matrix in tests/proxy is the canary for upgrades.
+3. `AwaitAnswer` pauses a stream; only its delivery's `AnswerReady` goes on.
+4. Hooks whose handlers are all synchronous run inline, without a task for each.
+5. Pinned to mitmproxy >=12.2.3,<13; the fault matrix in tests/proxy is the canary for upgrades.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast, override
 
 from mitmproxy import flow as mflow
 from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import (
     DropStream,
@@ -39,17 +42,13 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.mode_specs import RegularMode
 
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
+from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
 from wattline.proxy.head import EdgeHttp1Server, HeadLimits
 from wattline.proxy.messages import whole_response
 from wattline.wire.http import Ending, Use, Whole
 
-
-@dataclass
-class EdgeCallHook(commands.StartHook):
-    """Run a call until it has a head to send, or the whole answer."""
-
-    delivery: Delivery
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -57,6 +56,8 @@ class Edge:
     """What the layers need from outside, given to each of them when it is put in."""
 
     answer: Answer
+    begin: Callable[[Delivery], None]
+    """Starts a call on its connection."""
     internal_error: Callable[[], Whole]
     """The answer for a flow that nobody admitted."""
     head_limits: Callable[[], HeadLimits]
@@ -136,8 +137,14 @@ class EdgeStream(HttpStream):
             return False
         request = admission.request(self.flow)
         delivery = Delivery(self, request, admission.route, self.edge.answer)
-        self.delivery = delivery
-        yield EdgeCallHook(delivery)
+        try:
+            self.edge.begin(delivery)
+            self.delivery = delivery
+        except Exception:
+            log.exception("call %s could not begin", request.id)
+        if self.delivery is not None and not delivery.ready:
+            delivery.awaited = AwaitAnswer()
+            yield delivery.awaited
         yield from self._send(delivery)
         return False  # "no connection": the caller does nothing more
 
@@ -233,10 +240,17 @@ class EdgeHttpLayer(HttpLayer):
 
     @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
-        stream = EdgeStream(self.context.fork(), stream_id)
+        stream = EdgeStream(self._fork(), stream_id)
         stream.edge = self.edge
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
+
+    def _fork(self) -> Context:
+        """As `Context.fork`, without the server connection that it makes only to throw it away."""
+        context = Context.__new__(Context)
+        context.client, context.server = self.context.client, self.context.server
+        context.options, context.layers = self.context.options, self.context.layers.copy()
+        return context
 
     def backlog(self, stream: HttpStream) -> bool:
         """The client's HTTP/2 window for this stream is used up."""
@@ -254,4 +268,4 @@ def put_in(layers: Iterator[Any], edge: Edge) -> None:
             edged.waiting = set()
 
 
-__all__ = ["Edge", "EdgeCallHook", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "put_in"]
+__all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "put_in"]
