@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattline.base.errors import ClientFault
-from wattline.base.strict_json import MAX_CONTAINERS, members, read_object
+from wattline.base.strict_json import (
+    MAX_CONTAINERS,
+    first_members,
+    last_value,
+    members,
+    read_object,
+    with_last,
+)
 
 
 def code_of(raw: bytes, max_depth: int = 128) -> str:
@@ -343,3 +350,68 @@ def test_the_quick_way_never_lets_a_second_key_through(pairs):
     except ClientFault:
         return
     assert json.loads(raw, object_pairs_hook=careful) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b'{"a":1,"usage":{"x":1}}', b'{"x":1}'),
+        (b'{"a":1,"usage" : {"x":1} } \n', b'{"x":1}'),
+        (b'{"usage":{}}', b"{}"),
+        (b'{"usage":{},"a":{}}', None),
+        (b'{"usage":{},"x":1,"usage":{}}', b"{}"),
+        (b'{"usage":1,"\\"usage":1}', None),
+        (b'{"xusage":{}}', None),
+        (b'{"a":"}"}', None),
+        (b"[]", None),
+        (b"{}", None),
+        (b"", None),
+    ],
+)
+def test_the_last_value_is_found_from_the_end(raw, value):
+    """Exact or not at all."""
+    place = last_value(raw, "usage")
+    assert (None if place is None else raw[slice(*place)]) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b'{"a":1}', b'{"a":1,"energy":2}'),
+        (b"{}", b'{"energy":2}'),
+        (b'{"a":1 } ', b'{"a":1 ,"energy":2} '),
+        (b'{"energy":1}', None),
+        (b'{"ener\\u0067y":1}', None),
+        (b"[1]", None),
+        (b"1", None),
+        (b"{", None),
+    ],
+)
+def test_a_member_goes_to_the_end(raw, expected):
+    assert with_last(raw, "energy", b"2") == expected
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["usage", "a", "b", 'x"usage']), st.sampled_from([{}, {"x": 1}, 1])
+    )
+)
+def test_the_last_value_agrees_with_the_walk(value):
+    raw = json.dumps(value).encode()
+    place = last_value(raw, "usage")
+    found = members(raw) or []
+    last = found[-1] if found and found[-1].key == "usage" else None
+    assert place == (None if last is None else (last.start, last.end))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3)), st.sets(st.sampled_from("abcde"))
+)
+def test_the_first_members_hold_all_that_is_wanted(value, wanted):
+    raw = json.dumps(value).encode()
+    result = first_members(raw, wanted)
+    assert result is not None
+    keys, found = result
+    assert keys == value.keys()
+    assert wanted & keys <= {member.key for member in found}
+    assert all(json.loads(raw[m.start : m.end]) == value[m.key] for m in found)

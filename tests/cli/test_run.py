@@ -280,6 +280,11 @@ class TestClients:
         assert [row["failed"] for row in usage(cli)] == [0]
 
 
+def shell_is_gone(parent: int) -> bool:
+    """Whether a process has no child left (Linux)."""
+    return not Path(f"/proc/{parent}/task/{parent}/children").read_text().strip()
+
+
 class TestSignals:
     @pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
     def test_a_signal_reaches_the_command(self, cli: Cli, name: str) -> None:
@@ -305,6 +310,29 @@ class TestSignals:
 
         assert process.returncode == 128 + signal.SIGTERM
         assert not (cli.state / "sidecar.json").exists()
+
+    def test_a_second_signal_ends_the_wait_for_open_calls(self, cli: Cli) -> None:
+        """And the ledger is right all the same: the next start closes what was open."""
+        out = cli.folder / "out"
+        script = (
+            f"curl -sSN $OPENAI_BASE_URL/chat/completions {POST} '{STREAM}' >{out} 2>&1 & "
+            f"until [ -s {out} ]; do sleep 0.02; done; echo ready"
+        )
+        process = cli.start(
+            "run", "--", "sh", "-c", script, env={"MOCK_TOKEN_SPEED": "0.5"}, start_new_session=True
+        )
+        with ending(process):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            began = time.monotonic()
+            until(lambda: shell_is_gone(process.pid))
+            process.terminate()
+            process.wait(timeout=30)
+
+        assert process.returncode == 128 + signal.SIGTERM
+        assert time.monotonic() - began < 8
+        cli("run", "-q", "--", "true")
+        assert cli("audit").returncode == 0
 
     def test_ctrl_c_reaches_the_command_once(self, cli: Cli) -> None:
         """A terminal sends it to the whole group: it is not forwarded on top of that."""

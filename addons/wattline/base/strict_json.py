@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NamedTuple, NoReturn
 
@@ -108,7 +109,7 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
     if type(value) is not dict:
         return None
     keys = _keys(value, max_depth)
-    if keys == raw.count(b":") or keys == _colons_after_quotes(raw):  # noqa: PLR1714  (in turn)
+    if keys == raw.count(b":") or keys == _colons_after_quotes(raw):
         return value
     return None
 
@@ -116,7 +117,7 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
 def _colons_after_quotes(raw: bytes) -> int:
     before = raw.split(b":")
     before.pop()
-    return sum(part.rstrip(b" \t\n\r")[-1:] == b'"' for part in before)
+    return sum(part.rstrip(_SPACE)[-1:] == b'"' for part in before)
 
 
 def _keys(value: dict[str, Any], max_depth: int) -> int | None:
@@ -278,6 +279,7 @@ def _line_and_column(text: str, offset: int) -> str:
 
 
 _NOTHING = msgspec.Raw(b"")
+_SPACE = b" \t\n\r"
 
 
 class Member(NamedTuple):
@@ -291,18 +293,69 @@ class Member(NamedTuple):
     at: int
 
 
-_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RAW_OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(
+    dict[str, msgspec.Raw]
+)
 
 
 def members(raw: bytes) -> list[Member] | None:
     """The members of the object in `raw`, in order, duplicates included; None when it is no object."""
     try:
-        values: dict[str, msgspec.Raw] = _RAW_OBJECT.decode(raw)
+        values = _RAW_OBJECT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # NaN and lone surrogates, which the stricter parser refuses, are no reason to give up.
         return _walk(raw, None) if _is_object(raw) else None
     found = _walk(raw, iter(values.values()))
     return _walk(raw, None) if found is None else found
+
+
+def first_members(
+    raw: bytes, wanted: Iterable[str]
+) -> tuple[AbstractSet[str], list[Member]] | None:
+    """All keys of the object in `raw`, which has none twice, and its members up to the last that is
+    wanted, at least one. None when it is no object or takes a closer look.
+    """
+    try:
+        values = _RAW_OBJECT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    keys = values.keys()
+    found = _walk(raw, iter(values.values()), {key for key in wanted if key in keys})
+    return None if found is None else (keys, found)
+
+
+def last_value(raw: bytes, key: str) -> tuple[int, int] | None:
+    """Where the value of the object's last member is, if that has this key (of plain letters); None
+    otherwise. Without a walk: the value and the key before it are looked at from the end.
+    """
+    try:
+        values = _RAW_OBJECT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    value = memoryview(values.get(key, _NOTHING))
+    end = len(raw[: raw.rindex(b"}")].rstrip(_SPACE)) if value else 0
+    start = end - len(value)
+    if start < 0 or raw[start:end] != value:
+        return None
+    before = raw[max(0, start - len(key) - 16) : start].rstrip(_SPACE)
+    before = before[:-1].rstrip(_SPACE) if before.endswith(b":") else b""
+    literal = b'"%s"' % key.encode()
+    if not before.endswith(literal) or before[-len(literal) - 1 : -len(literal)] == b"\\":
+        return None
+    return start, end
+
+
+def with_last(raw: bytes, key: str, value: bytes) -> bytes | None:
+    """The object with one more member at its end; None when it is no object or has that key."""
+    try:
+        values = _RAW_OBJECT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if key in values:
+        return None
+    end = raw.rindex(b"}")
+    comma = b"," if values else b""
+    return b'%s%s"%s":%s%s' % (raw[:end], comma, key.encode(), value, raw[end:])
 
 
 def _is_object(raw: bytes) -> bool:
@@ -312,9 +365,12 @@ def _is_object(raw: bytes) -> bool:
         return False
 
 
-def _walk(raw: bytes, values: Iterator[msgspec.Raw] | None) -> list[Member] | None:
+def _walk(
+    raw: bytes, values: Iterator[msgspec.Raw] | None, wanted: set[str] | None = None
+) -> list[Member] | None:
     """Go through a valid object. `values` are its members' values in order, whose lengths say where
-    each ends; None when they don't fit (duplicate keys). Without them the ends are searched for.
+    each ends; None when they don't fit (duplicate keys). Without them the ends are searched for. With
+    `wanted`, no further than the last of them.
     """
     found: list[Member] = []
     position = raw.index(b"{") + 1
@@ -328,6 +384,10 @@ def _walk(raw: bytes, values: Iterator[msgspec.Raw] | None) -> list[Member] | No
             if not value or not raw.startswith(value, start):
                 return None
         found.append(Member(_key(key[1]), start, end, key.start(1)))
+        if wanted is not None:
+            wanted.discard(found[-1].key)
+            if not wanted:
+                return found
         after = _AFTER.match(raw, end)
         if after is None:
             return None

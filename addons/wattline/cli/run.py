@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 import socket
+from asyncio.subprocess import Process
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from wattline.base.tasks import spawn
 from wattline.cli.environment import Door, Via, variables, warnings
 from wattline.cli.failure import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED, Failure, say
 from wattline.cli.running import find_running
-from wattline.cli.signals import forwarding
+from wattline.cli.signals import Forwarder
 
 if TYPE_CHECKING:
     from wattline.app import Sidecar
@@ -73,18 +74,23 @@ def check_program(name: str, environ: Mapping[str, str]) -> None:
 async def _run(order: Order) -> int:
     async with contextlib.AsyncExitStack() as stack:
         door = await _reach(order, stack)
-        environ = {**order.environ, **variables(door, order.via, order.environ)}
-        try:
-            child = await asyncio.create_subprocess_exec(*order.command, env=environ)
-        except FileNotFoundError as error:
-            raise Failure(
-                f"{order.command[0]}: its interpreter was not found", NOT_FOUND
-            ) from error
-        except OSError as error:
-            raise Failure(f"{order.command[0]}: {error.strerror}", NOT_EXECUTABLE) from error
-        stack.enter_context(forwarding(child))
-        code = await child.wait()
+        signals = Forwarder()
+        with signals.listening():
+            child = await _start(order, door)
+            signals.start(child)
+            code = await child.wait()
+            await stack.aclose()
     return code if code >= 0 else BY_SIGNAL - code
+
+
+async def _start(order: Order, door: Door) -> Process:
+    environ = {**order.environ, **variables(door, order.via, order.environ)}
+    try:
+        return await asyncio.create_subprocess_exec(*order.command, env=environ)
+    except FileNotFoundError as error:
+        raise Failure(f"{order.command[0]}: its interpreter was not found", NOT_FOUND) from error
+    except OSError as error:
+        raise Failure(f"{order.command[0]}: {error.strerror}", NOT_EXECUTABLE) from error
 
 
 async def _reach(order: Order, stack: contextlib.AsyncExitStack) -> Door:

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from wattline.base.strict_json import members
+from wattline.base.strict_json import last_value, members, with_last
 from wattline.dialects.base import Answer, Energy
 from wattline.dialects.openai_stream import characters, lenient
 from wattline.dialects.openai_usage import read_usage, write_usage
 from wattline.dialects.openai_words import error_word
 from wattline.dialects.splice import edit, value_of
 from wattline.wire.call import Call, Operation
-from wattline.wire.usage import Usage
+from wattline.wire.usage import Usage, UsageSource
 
 _UNSOUND = Answer(None, sound=False)
 _FILES = (Operation.SPEECH, Operation.TRANSCRIPTION)
@@ -167,6 +167,9 @@ def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes
     """`body` with `usage.energy`, and with a usage where it had none. What is no JSON object (audio, a
     transcript as text) stays as it is.
     """
+    quick = _appended(body, energy) if usage.source is UsageSource.PROVIDER else None
+    if quick is not None:
+        return quick
     found = members(body)
     if found is None:
         return body
@@ -176,6 +179,16 @@ def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes
     said = read_usage(parsed(raw))
     new = write_usage(call.operation, raw, said, usage, energy)
     return edit(body, {"usage": new}, found)
+
+
+def _appended(body: bytes, energy: Energy) -> bytes | None:
+    """The usual answer, without a walk: the usage comes last, and the energy becomes its last member."""
+    place = last_value(body, "usage")
+    if place is None:
+        return None
+    start, end = place
+    new = with_last(body[start:end], "energy", energy.json.encode())
+    return None if new is None else body[:start] + new + body[end:]
 
 
 def parsed(raw: bytes | None) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.strict_json import Member
+from wattline.base.strict_json import Member, first_members
 from wattline.dialects.splice import dumps, edit, edit_object, parts, value_of
 from wattline.wire.call import Call, Operation
 
@@ -50,8 +51,13 @@ def write_body(
     """
     if call.operation is Operation.TRANSCRIPTION:
         return body
-    found = parts(body)
-    present = {member.key for member in found}
+    asks = call.stream and not call.wants_usage and call.operation in _TEXT[:2]
+    wanted = {"model", *overrides, *(("stream_options",) if asks else ())}
+    if overrides:
+        wanted.update(_LIMITS)
+    present, found = first_members(body, wanted) or _all(body)
+    if "model" not in present:
+        present, found = _all(body)
     changes: dict[str, bytes | None] = {}
     for key, value in _added(call, present, defaults, overrides).items():
         changes[key] = dumps(value)
@@ -62,15 +68,20 @@ def write_body(
     changes.pop("model", None)
     if model != call.model or "model" not in present:
         changes["model"] = dumps(model)
-    if call.stream and not call.wants_usage and call.operation in _TEXT[:2]:
+    if asks:
         changes["stream_options"] = _with_usage(body, found)
     return edit(body, changes, found)
 
 
+def _all(body: bytes) -> tuple[set[str], list[Member]]:
+    found = parts(body)
+    return {member.key for member in found}, found
+
+
 def _added(
-    call: Call, present: set[str], defaults: Mapping[str, Any], overrides: Mapping[str, Any]
+    call: Call, present: AbstractSet[str], defaults: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    limited = not present.isdisjoint(_LIMITS) or not overrides.keys().isdisjoint(_LIMITS)
+    limited = any(name in present or name in overrides for name in _LIMITS)
     added: dict[str, Any] = {}
     for key, value in defaults.items():
         if key in _SAMPLING and call.operation not in _TEXT:

@@ -35,7 +35,8 @@ def value_of(raw: bytes, found: Iterable[Member], key: str) -> bytes | None:
 def edit(raw: bytes, changes: Changes, found: list[Member] | None = None) -> bytes:
     """`raw` with its top-level members replaced, taken away, or added at its end.
 
-    A key that stands twice is edited at its first place and taken away at the others.
+    A key that stands twice is edited at its first place and taken away at the others. `found` may end
+    before the last member if it holds all that change and one that stays.
     """
     if found is None:
         found = parts(raw)
@@ -54,10 +55,13 @@ def edit(raw: bytes, changes: Changes, found: list[Member] | None = None) -> byt
         if len(out) > 1:
             out.append(raw[found[index - 1].end : member.at])
         out.append(text)
+    rest = raw[found[-1].end :] if found else raw[len(head) :]
+    last = len(rest[: rest.rindex(b"}")].rstrip())  # members that `found` leaves out stay before it
+    out.append(rest[:last])
     for key, value in left.items():
         if value is not None:
-            out.append((b"," if len(out) > 1 else b"") + dumps(key) + b":" + value)
-    out.append(raw[found[-1].end :] if found else raw[len(head) :])
+            out.append((b"," if len(out) > 2 else b"") + dumps(key) + b":" + value)
+    out.append(rest[last:])
     return b"".join(out)
 
 
