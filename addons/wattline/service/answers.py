@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.base.ids import new_id
-from wattline.dialects.base import Energy, Route
+from wattline.base.tasks import spawn
+from wattline.dialects.base import Route
 from wattline.engine.failover import (
     judge_broken,
     judge_inband,
@@ -35,7 +36,7 @@ from wattline.service.refusal import refusal
 from wattline.service.relay import InBand, StreamRelay
 from wattline.service.settlement import Settlement, price
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened, State
-from wattline.upstream.base import Broken, Incoming, Upstream
+from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.upstream.scrub import Scrubber, scrub
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 from wattline.wire.usage import Usage
@@ -113,13 +114,22 @@ class Answers:
         if ticket is None:
             return None
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
+        row = spawn(self._write_row(exchange, attempt), name="attempt's row")
         try:
-            await self._write_row(exchange, attempt)
+            attempt.request = self._request(exchange, attempt)  # while its row is being written
+            await row
         except BaseException:
+            row.cancel()
             self.windows.release(ticket, now)
             raise
         exchange.attempts.append(attempt)
         return attempt
+
+    def _request(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
+        try:
+            return outgoing(exchange, attempt, self.pseudonym, mark=self.mark_attempts)
+        except Broken as broken:
+            return broken
 
     async def _write_row(self, exchange: Exchange, attempt: Attempt) -> None:
         """The attempt's row, durable before anything is sent. Raises Fault."""
@@ -211,6 +221,9 @@ class Answers:
     def _left_open(self, exchange: Exchange, attempt: Attempt, meter: Meter) -> None:
         """The attempt was ended from outside: by its client, by us stopping, or by a bug."""
         reason = exchange.request.departure.reason
+        if reason is None and attempt.status is None:
+            self.settlement.failed(exchange, attempt, judge_broken("internal_error"))
+            return
         state = State.ABORTED if reason is Ending.CLIENT_GONE else State.TRUNCATED
         usage, flags = meter.usage(ended=False)
         word = reason.value if reason is not None else "internal_error"
@@ -219,9 +232,10 @@ class Answers:
     async def _send(self, exchange: Exchange, attempt: Attempt) -> Incoming | None:
         """Up to the answer's head; None when there was none, settled then."""
         try:
-            request = outgoing(exchange, attempt, self.pseudonym, mark=self.mark_attempts)
+            if isinstance(attempt.request, Broken):
+                raise attempt.request
             timeouts = self._timeouts(exchange, attempt.target)
-            incoming = await self.upstream.send(request, timeouts)
+            incoming = await self.upstream.send(attempt.request, timeouts)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
@@ -283,18 +297,12 @@ class Answers:
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
         exchange.delivered = True
-        energy = await self._commit(exchange, attempt, usage, flags)
-        if not exchange.plan.passed:
-            body = exchange.dialect.write_answer(exchange.call, body, usage, energy)
-        headers = answer_headers(exchange, attempt, incoming)
-        return Whole(incoming.status, headers, _scrub(body, attempt.target))
-
-    async def _commit(
-        self, exchange: Exchange, attempt: Attempt, usage: Usage, flags: tuple[str, ...]
-    ) -> Energy:
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
-        await self.settlement.committed(exchange, settled)
-        return price(usage, attempt.target, exchange.book)
+        if exchange.energy is not None and not exchange.plan.passed:
+            body = exchange.dialect.write_answer(exchange.call, body, usage, exchange.energy)
+        headers = answer_headers(exchange, attempt, incoming)
+        await self.settlement.committed(exchange, settled)  # which ran meanwhile
+        return Whole(incoming.status, headers, _scrub(body, attempt.target))
 
     async def _large(
         self,
@@ -318,7 +326,8 @@ class Answers:
             self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, broken.code)
             raise Truncated from broken
         usage, flags = meter.usage(ended=True)
-        await self._commit(exchange, attempt, usage, flags)
+        settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
+        await self.settlement.committed(exchange, settled)
         yield last + scrubber.end()
 
     async def _opened(

@@ -11,9 +11,13 @@ from wattline.engine.plan import Plan
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
+from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
 from wattline.wire.http import Request
 from wattline.wire.usage import Usage
+
+
+_NOT_MADE = Broken("internal_error", "the request was not made")
 
 
 @dataclass(slots=True)
@@ -25,6 +29,8 @@ class Attempt:
     target: Target
     ticket: Ticket
     began: float
+    request: Outgoing | Broken = field(default=_NOT_MADE, repr=False)
+    """What is sent; `Broken` when it could not be made."""
     status: int | None = None
     first_byte: float | None = None
     settled: bool = False

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind
@@ -19,10 +19,10 @@ from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Book, Scope
 from wattline.service.exchange import Exchange
 from wattline.service.reload import Books
+from wattline.service.upload import Upload
 from wattline.wire.call import LOCAL, Call
 from wattline.wire.http import Request
 from wattline.wire.inflate import inflate
-from wattline.wire.multipart import read_form
 
 
 @dataclass(slots=True)
@@ -61,9 +61,11 @@ class Opening:
 
     async def _body(
         self, request: Request, book: Book
-    ) -> tuple[bytes | IO[bytes], Mapping[str, Any]]:
+    ) -> tuple[bytes | Upload, Mapping[str, Any]]:
         if request.spool is not None:
-            return request.spool, await asyncio.to_thread(read_form, request)
+            kind = request.header("content-type") or ""
+            upload = await asyncio.to_thread(Upload.read, request.spool, kind)
+            return upload, upload.values
         raw = request.body
         encoding = (request.header("content-encoding") or "identity").lower()
         limits = book.limits

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import IO
-
 from wattline.service.exchange import Attempt, Exchange
-from wattline.upstream.base import Outgoing
+from wattline.service.upload import Upload
+from wattline.upstream.base import File, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
 
 
@@ -29,11 +28,10 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
     )
 
 
-def _body(exchange: Exchange, attempt: Attempt) -> bytes | IO[bytes]:
-    if not isinstance(exchange.body, bytes):
-        exchange.body.seek(0)
-        return exchange.body
+def _body(exchange: Exchange, attempt: Attempt) -> bytes | File:
     plan, target = exchange.plan, attempt.target
+    if isinstance(exchange.body, Upload):
+        return exchange.body.for_model(target.model)
     defaults = {**target.provider.defaults, **plan.defaults}
     return exchange.dialect.write_body(
         exchange.body, exchange.call, target.model, defaults, plan.overrides

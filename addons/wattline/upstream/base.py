@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import Protocol
 
 from wattline.base.origin import Credential, Origin
 from wattline.rules.book import Timeouts
 from wattline.wire.http import Headers
+
+
+class File(Protocol):
+    """A body that is read in blocks. An open file is one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, none only at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """As a file's `seek`, for whence 0 (the start) and 2 (the end)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +33,7 @@ class Outgoing:
     method: str
     path: str
     headers: Sequence[tuple[str, str]]
-    body: bytes | IO[bytes] = field(repr=False)
+    body: bytes | File = field(repr=False)
     credential: Credential | None
 
 

@@ -6,14 +6,13 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
 
 import aiohttp
 from aiohttp.http import RawResponseMessage, StreamWriter
 from aiohttp.streams import StreamReader
 
 from wattline.base.tasks import spawn
-from wattline.upstream.base import Broken, Outgoing
+from wattline.upstream.base import Broken, File, Outgoing
 from wattline.upstream.connections import Handler, Target
 from wattline.upstream.credentials import header_lines
 from wattline.upstream.faults import NotHttp, UnreadableBody
@@ -83,7 +82,7 @@ class Request:
         return message, payload
 
     async def _upload(
-        self, file: IO[bytes], handler: Handler, progress: Callable[[], None]
+        self, file: File, handler: Handler, progress: Callable[[], None]
     ) -> Read:
         """Write the file and listen at once: an upstream that refuses answers before the end."""
         writing = spawn(
@@ -99,7 +98,7 @@ class Request:
                 await writing
 
 
-async def _copy(file: IO[bytes], size: int, handler: Handler, progress: Callable[[], None]) -> None:
+async def _copy(file: File, size: int, handler: Handler, progress: Callable[[], None]) -> None:
     """Reads are not moved to a thread: the file was written a moment ago and is in memory still."""
     writer = StreamWriter(handler, asyncio.get_running_loop())
     try:

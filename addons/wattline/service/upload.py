@@ -1,0 +1,77 @@
+"""An upload on its way to a target: the client's own bytes, but for the model's name."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from wattline.wire.multipart import Field, read_fields
+
+MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A form in a file, and where its text fields stand. The file is read, never copied."""
+
+    file: IO[bytes]
+    fields: Mapping[str, Field]
+
+    @classmethod
+    def read(cls, file: IO[bytes], content_type: str) -> Upload:
+        """Reads all of the file: run it in a thread. Raises ClientFault, as `read_fields`."""
+        return cls(file, read_fields(file, content_type))
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The text fields by name."""
+        return {name: field.value for name, field in self.fields.items()}
+
+    def for_model(self, model: str) -> Replaced:
+        """The form with this model; a form that names none stays as it is."""
+        field = self.fields.get(MODEL)
+        if field is None:
+            return Replaced(self.file, 0, 0, b"")
+        return Replaced(self.file, field.start, field.end, model.encode())
+
+
+class Replaced:
+    """A file with `new` in the place of its bytes `start` to `end`; to be read from its start on, as
+    often as wanted, by one reader at a time.
+    """
+
+    def __init__(self, file: IO[bytes], start: int, end: int, new: bytes) -> None:
+        self._file, self._start, self._end, self._new = file, start, end, new
+        self._shift = len(new) - (end - start)
+        self._size = file.seek(0, io.SEEK_END) + self._shift
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """The new position: absolute, or counted from the end. Raises ValueError."""
+        if whence not in (io.SEEK_SET, io.SEEK_END):
+            raise ValueError(f"whence {whence} is not supported")
+        at = offset if whence == io.SEEK_SET else self._size + offset
+        if at < 0:
+            raise ValueError(f"there is no position {at}")
+        self._at = at
+        return at
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; fewer at a seam, none only at the end."""
+        inserted = self._start + len(self._new)
+        if self._at < self._start:
+            data = self._from_file(self._at, min(size, self._start - self._at))
+        elif self._at < inserted:
+            offset = self._at - self._start
+            data = self._new[offset : offset + size]
+        else:
+            data = self._from_file(self._at - self._shift, size)
+        self._at += len(data)
+        return data
+
+    def _from_file(self, offset: int, size: int) -> bytes:
+        # Another attempt may have left the shared file anywhere.
+        self._file.seek(offset)
+        return self._file.read(size)
