@@ -47,6 +47,9 @@ from wattline.service.reload import Books, read_book
 from wattline.service.settlement import Settlement
 from wattline.store.base import LedgerDown
 from wattline.store.sqlite import SqliteLedger
+from wattline.store.writer import no_crash
+from wattline.testing.crash import Crash, CrashingUpstream, marks_attempts
+from wattline.upstream.base import Upstream
 from wattline.upstream.guard import Guard, Listeners
 from wattline.upstream.pool import AiohttpUpstream
 
@@ -68,11 +71,13 @@ class Sidecar:
         clock: Clock | None = None,
         demo: DemoProvider | None = None,
         mark_attempts: bool = False,
+        crash: Crash | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.demo = demo
         self.mark_attempts = mark_attempts
+        self.crash = crash
         self.address: tuple[str, int] = ("", 0)
         self._exit = contextlib.AsyncExitStack()
         self._stopped = False
@@ -121,6 +126,7 @@ class Sidecar:
             self.settings.state / "ledger.sqlite",
             self.clock,
             sync="full" if book.ledger.sync == "full" else "normal",
+            crash_at=self.crash or no_crash,
         )
         self._exit.push_async_callback(self.ledger.close)
         self._put_together()
@@ -162,7 +168,10 @@ class Sidecar:
         self.windows = windows
         listeners = Listeners()
         self.listeners = listeners
-        upstream = AiohttpUpstream(listeners=listeners)
+        upstream: Upstream = AiohttpUpstream(listeners=listeners)
+        if self.crash is not None:
+            upstream = CrashingUpstream(upstream, self.crash)
+            books.changed = self.crash.around(books.changed)
         self._exit.push_async_callback(upstream.close)
         dialects: dict[str, Dialect] = {"openai": OpenAIDialect()}
         view = View(windows, resting, self.ledger.balance)
@@ -276,7 +285,8 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    sidecar = Sidecar(settings)
+    env = settings.env
+    sidecar = Sidecar(settings, mark_attempts=marks_attempts(env), crash=Crash.from_env(env))
     set_up(settings.log_level or "info", lambda: _known_secrets(sidecar))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

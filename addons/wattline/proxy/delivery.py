@@ -155,7 +155,8 @@ class Delivery:
         handler = self._handler
         assert handler is not None  # noqa: S101  (begin set it)
         await handler.server_event(EdgePush(self.stream, event))
-        await self._wait_for_window()
+        if self.stream.edge_layer.backlog(self.stream):
+            await self._wait_for_window()
         io: Any = handler.transports.get(handler.client)
         if io is not None and io.writer.transport.get_write_buffer_size() > WRITE_HIGH:
             await handler.drain_writers()
@@ -165,8 +166,6 @@ class Delivery:
         buffer without bound.
         """
         layer = self.stream.edge_layer
-        if not layer.backlog(self.stream):
-            return
         layer.waiting.add(self)
         try:
             while layer.backlog(self.stream):

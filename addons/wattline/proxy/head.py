@@ -11,7 +11,12 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import Http1Server, HttpEvent, ResponseProtocolError
+from mitmproxy.proxy.layers.http import (
+    Http1Server,
+    HttpEvent,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
 
 _REASONS = {
     400: "Bad Request",
@@ -37,6 +42,7 @@ class EdgeHttp1Server(Http1Server):
         super().__init__(context)
         self.limits = limits
         self._deadline: commands.RequestWakeup | None = None
+        self._chunked = False
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -90,8 +96,15 @@ class EdgeHttp1Server(Http1Server):
         yield commands.SendData(self.conn, error_answer(status, code, message))
         yield commands.CloseConnection(self.conn)
 
+    def framed(self, data: bytes) -> bytes:
+        """A piece of the response under way as it goes over the wire."""
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data
+
     @override
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, ResponseHeaders):
+            coding = event.response.headers.get("transfer-encoding", "")
+            self._chunked = "chunked" in coding.lower()
         if isinstance(event, ResponseProtocolError) and not self.response:
             status = event.code.http_status_code()
             if status is not None and self.conn.state & ConnectionState.CAN_WRITE:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast, override
 
 from mitmproxy import flow as mflow
@@ -73,7 +74,7 @@ class EdgeStream(HttpStream):
     origin_form = False
     """The client named no host in its request line: it addressed the sidecar itself."""
 
-    @property
+    @cached_property
     def edge_layer(self) -> EdgeHttpLayer:
         """The HTTP layer that owns this stream."""
         layer = self.context.layers[self.context.layers.index(self) - 1]
@@ -235,8 +236,19 @@ class EdgeHttpLayer(HttpLayer):
         child = path[path.index(self) + 1]  # the stream itself, or the CONNECT that leads to it
         if not isinstance(child, HttpStream) or self.streams.get(child.stream_id) is not child:
             return  # the client has left
-        inner: events.Event = event.event if child is event.stream else event
-        yield from self.event_to_child(child, inner)
+        if child is not event.stream:
+            yield from self.event_to_child(child, event)
+        elif isinstance(event.event, ResponseData) and self._plain is not None:
+            # What the stream's own layer would come to in the end, without its three generators.
+            yield commands.SendData(self.context.client, self._plain.framed(event.event.data))
+        else:
+            yield from self.event_to_child(child, event.event)
+
+    @property
+    def _plain(self) -> EdgeHttp1Server | None:
+        """The client's side when it speaks HTTP/1."""
+        connection = self.connections.get(self.context.client)
+        return connection if isinstance(connection, EdgeHttp1Server) else None
 
     @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
@@ -254,6 +266,8 @@ class EdgeHttpLayer(HttpLayer):
 
     def backlog(self, stream: HttpStream) -> bool:
         """The client's HTTP/2 window for this stream is used up."""
+        if self._plain is not None:
+            return False
         h2 = getattr(self.connections.get(self.context.client), "h2_conn", None)
         return h2 is not None and stream.stream_id in h2.stream_buffers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from wattline.dialects.base import Dialect, Energy, Route
 from wattline.engine.plan import Plan
@@ -12,6 +12,7 @@ from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
 from wattline.upstream.base import Broken, Outgoing
+from wattline.service.upload import Upload
 from wattline.wire.call import Call
 from wattline.wire.http import Request
 from wattline.wire.usage import Usage
@@ -42,7 +43,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Exchange:
-    """Everything known of one call. `body` is what the client sent, decompressed; or a file."""
+    """Everything known of one call. `body` is what the client sent, decompressed; or its upload."""
 
     request: Request
     route: Route
@@ -50,7 +51,7 @@ class Exchange:
     call: Call
     book: Book
     plan: Plan
-    body: bytes | IO[bytes] = field(repr=False)
+    body: bytes | Upload = field(repr=False)
     value: Mapping[str, Any] = field(repr=False)
     began: float
     caller_ticket: Ticket | None = None

@@ -68,6 +68,7 @@ class Crash:
         return cls(point, count)
 
     def __call__(self, point: str) -> None:
+        """A point is reached."""
         if point == self.point:
             self.left -= 1
             if self.left == 0:
