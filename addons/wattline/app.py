@@ -12,16 +12,17 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
+
+from mitmproxy.master import Master
 
 from wattline import __version__
 from wattline.base.clock import Clock, SystemClock
 from wattline.base.ids import new_id
-from wattline.base.logs import set_up
-from wattline.base.settings import Settings, SettingsError
+from wattline.base.logs import set_level, set_up
+from wattline.base.settings import Settings, SettingsError, read_settings
 from wattline.base.tasks import spawn
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
@@ -34,7 +35,14 @@ from wattline.proxy.ca import CaError, ensure_ca
 from wattline.proxy.gate import Gate
 from wattline.proxy.head import HeadLimits
 from wattline.proxy.layers import Layers
-from wattline.proxy.master import EdgeMaster, make_options, settle_options, skip_type_checks
+from wattline.proxy.master import (
+    EdgeMaster,
+    host_patterns,
+    make_options,
+    settle_options,
+    skip_type_checks,
+)
+from wattline.proxy.script import ScriptDoor
 from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
@@ -42,6 +50,7 @@ from wattline.rules.load import RulesError
 from wattline.service.answers import Answers
 from wattline.service.opening import Opening
 from wattline.service.pages import Pages
+from wattline.service.past import remember
 from wattline.service.reception import Reception
 from wattline.service.reload import Books, read_book
 from wattline.service.settlement import Settlement
@@ -78,6 +87,7 @@ class Sidecar:
         self.demo = demo
         self.mark_attempts = mark_attempts
         self.crash = crash
+        self.master: Master
         self.address: tuple[str, int] = ("", 0)
         self._exit = contextlib.AsyncExitStack()
         self._stopped = False
@@ -100,12 +110,28 @@ class Sidecar:
         if self._stopped:
             return
         self._stopped = True
-        await self.master.deaf()
+        if isinstance(self.master, EdgeMaster):
+            await self.master.deaf()
         await self.layers.drain(self.books.current.limits.grace if grace is None else grace)
-        hung_up = self.master.hang_up()
-        if hung_up:
+        if isinstance(self.master, EdgeMaster) and (hung_up := self.master.hang_up()):
             await asyncio.wait(hung_up, timeout=1)
         await self._exit.aclose()
+
+    async def attach(self, running: Master) -> None:
+        """Work inside a mitmproxy that was started by somebody else. Raises what `start` raises."""
+        try:
+            await self._open()
+            self.master = running
+            book = self.books.current
+            settle_options(running.options)
+            running.options.update(
+                allow_hosts=host_patterns(book.intercept, running.options.mode), ssl_insecure=False
+            )
+            self._add_addons(running, run_inline=lambda _: False)
+            self._learn_addresses()
+        except BaseException:
+            await self._exit.aclose()
+            raise
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -115,13 +141,19 @@ class Sidecar:
         await self.stop()
 
     async def _start(self) -> None:
+        await self._open()
+        book = self.books.current
+        await self._listen(book.listen.host, book.listen.port)
+        self._announce()
+
+    async def _open(self) -> None:
+        """All but the face to clients."""
         self._use_eager_tasks()
         self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.demo is None:
             await self._start_demo()
         self.books = self._load_rules()
         book = self.books.current
-        host, port = book.listen.host, book.listen.port
         self.ledger = await SqliteLedger.open_at(
             self.settings.state / "ledger.sqlite",
             self.clock,
@@ -130,9 +162,8 @@ class Sidecar:
         )
         self._exit.push_async_callback(self.ledger.close)
         self._put_together()
+        self._remember_windows()
         self.ca = ensure_ca(self.settings.state / "ca", self.settings.env)
-        await self._listen(host, port)
-        self._announce()
         watch = spawn(self.books.watch(), name="watch rules.yaml")
         self._exit.callback(watch.cancel)
 
@@ -164,8 +195,8 @@ class Sidecar:
     def _put_together(self) -> None:
         books, clock = self.books, self.clock
         windows, resting = Windows(), Resting()
-        books.changed = resting.clear  # a refused key may be another one now
-        self.windows = windows
+        books.changed = self._rules_changed
+        self.windows, self.resting = windows, resting
         listeners = Listeners()
         self.listeners = listeners
         upstream: Upstream = AiohttpUpstream(listeners=listeners)
@@ -210,8 +241,15 @@ class Sidecar:
             ca=self.ca.certificate.parent,
             intercept=book.intercept,
         )
-        self.master = EdgeMaster(opts)
+        self.master = edge_master = EdgeMaster(opts)
         settle_options(opts)
+        self._add_addons(edge_master, run_inline=edge_master.flat.run_inline)
+        self.address = await edge_master.listen()
+        self._learn_addresses()
+
+    def _add_addons(self, running: Master, *, run_inline: Callable[[Any], bool]) -> None:
+        proxyserver: Any = running.addons.get("proxyserver")
+        next_layer: Any = running.addons.get("nextlayer")
         tunnels = Tunnels(self.reception, self.guard)
         self.layers = Layers(
             lambda layers: Edge(
@@ -219,22 +257,46 @@ class Sidecar:
                 begin=layers.begin,
                 internal_error=self.reception.internal_error,
                 head_limits=self._head_limits,
-                run_inline=self.master.flat.run_inline,
+                run_inline=run_inline,
             ),
-            stock=lambda: self.master.stock_next_layer,
-            handlers=lambda: self.master.proxyserver.connections,
+            stock=lambda: next_layer,
+            handlers=lambda: proxyserver.connections,
         )
-        self.master.addons.add(Gate(self.reception, tunnels), tunnels, self.layers)
-        self.address = await self.master.listen()
-        for address, number, *_ in self.master.proxyserver.listen_addrs():
+        running.addons.add(Gate(self.reception, tunnels), tunnels, self.layers)
+
+    def _learn_addresses(self) -> None:
+        """Where we really listen: what no upstream and no tunnel may lead to."""
+        proxyserver: Any = self.master.addons.get("proxyserver")
+        for address, number, *_ in proxyserver.listen_addrs():
+            self.address = address, number
             self.listeners.add(address, number)
+        self.books.own = self.address
+
+    def _rules_changed(self) -> None:
+        """Other rules are in force: a refused key may be another one now, hosts may be ours or not."""
+        self.resting.clear()
+        book = self.books.current
+        if self.settings.log_level is None:
+            set_level(book.log_level)
+        if (book.listen.host, book.listen.port) != self.address:
+            log.warning("`listen` of the new rules takes effect at the next start")
+        options = self.master.options
+        options.update(allow_hosts=host_patterns(book.intercept, options.mode))
+
+    def _remember_windows(self) -> None:
+        """A restart must not give every window away anew."""
+        ledger = self.settings.state / "ledger.sqlite"
+        now, wall = self.clock.monotonic(), self.clock.wall()
+        remember(self.windows, self.books.current, ledger, now, wall)
 
     def _announce(self) -> None:
         """Tell other commands where this sidecar is."""
         path = self.settings.state / "sidecar.json"
         host, port = self.address
         mark = {"pid": os.getpid(), "host": host, "port": port, "version": __version__}
-        path.write_text(json.dumps(mark))
+        whole = path.with_suffix(".json.new")
+        whole.write_text(json.dumps(mark))
+        whole.replace(path)
         self._exit.callback(path.unlink, missing_ok=True)
 
     def _head_limits(self) -> HeadLimits:
@@ -293,6 +355,9 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with sidecar:
+        loop.add_signal_handler(signal.SIGHUP, lambda: spawn(sidecar.books.fresh(), name="SIGHUP"))
+        if settings.log_level is None:
+            set_level(sidecar.books.current.log_level)
         _say_ready(sidecar)
         gc.collect()
         gc.freeze()  # what start-up made stays; no later collection needs to look at it
@@ -320,4 +385,11 @@ def _say_ready(sidecar: Sidecar) -> None:
         )
 
 
-__all__ = ["Sidecar", "packaged_rules", "replace", "serve"]
+def sidecar_addons() -> list[ScriptDoor]:
+    """For `mitmdump -s addons/sidecar.py`: settings from the environment and the working folder."""
+    settings = read_settings(os.environ, cwd=Path.cwd())
+    sidecar = Sidecar(settings)
+    return [ScriptDoor(sidecar.attach, sidecar.stop)]
+
+
+__all__ = ["Sidecar", "packaged_rules", "serve", "sidecar_addons"]

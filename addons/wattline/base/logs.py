@@ -35,9 +35,14 @@ def set_up(level: str, secrets: Callable[[], Iterable[str]]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("wattline").setLevel(_number(level))
+    set_level(level)
     for noisy in ("mitmproxy.proxy.server", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def set_level(level: str) -> None:
+    """From which level on wattline's own records are shown."""
+    logging.getLogger("wattline").setLevel(_number(level))
 
 
 def _number(level: str) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wattline.base.settings import Settings
 from wattline.cli.book import read_rules
-from wattline.cli.past import remember
+from wattline.service.past import remember
 from wattline.cli.question import Question, read_call
 from wattline.cli.usage import LEDGER
 from wattline.engine.explain import as_json as explanation_as_json

@@ -59,6 +59,7 @@ class Layers:
         self.stock = stock
         self.handlers = handlers
         self.deliveries: set[Delivery] = set()
+        self._stopping = False
 
     @fail_closed(_refuse_layer)
     def next_layer(self, nextlayer: NextLayer) -> None:
@@ -72,9 +73,14 @@ class Layers:
         self.deliveries.add(delivery)
         delivery.when_over(self.deliveries.discard)
         delivery.begin(handler)
+        if self._stopping:
+            delivery.end(Ending.SHUTDOWN)
 
     async def drain(self, grace: float) -> None:
-        """Let open calls end for `grace` seconds; then end them, each with an error and settled."""
+        """Let open calls end for `grace` seconds; then end them, each with an error and settled.
+        Calls that come meanwhile on open connections are refused.
+        """
+        self._stopping = True
         await self._until_quiet(grace)
         for delivery in list(self.deliveries):
             delivery.end(Ending.SHUTDOWN)

@@ -82,7 +82,12 @@ class Answers:
                     yield item
         except Fault as fault:
             yield _with(dialect.error(fault, request.id), exchange_headers(exchange, request))
-        except (Truncated, asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
+            if not _stopping(request, exchange):
+                raise
+            _uncancel()
+            yield dialect.error(_SHUTTING_DOWN, request.id)
+        except (Truncated, GeneratorExit):
             raise
         except Exception:
             log.exception("%s failed", request.id)
@@ -120,6 +125,8 @@ class Answers:
             await row
         except BaseException:
             row.cancel()
+            if _written(row):  # a moment before the call was ended
+                self.settlement.not_sent(attempt)
             self.windows.release(ticket, now)
             raise
         exchange.attempts.append(attempt)
@@ -431,6 +438,16 @@ def _with(answer: Whole, headers: tuple[tuple[str, str], ...]) -> Whole:
     ours = {name for name, _ in headers}
     kept = (pair for pair in answer.headers if pair[0] not in ours)
     return Whole(answer.status, (*kept, *headers), answer.body)
+
+
+def _stopping(request: Request, exchange: Exchange | None) -> bool:
+    """We end the call, and before its client has anything of an answer."""
+    delivered = exchange is not None and exchange.delivered
+    return request.departure.reason is Ending.SHUTDOWN and not delivered
+
+
+def _written(row: asyncio.Task[None]) -> bool:
+    return row.done() and not row.cancelled() and row.exception() is None
 
 
 def _uncancel() -> None:

@@ -11,12 +11,11 @@ from wattline.engine.plan import Plan
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
-from wattline.upstream.base import Broken, Outgoing
 from wattline.service.upload import Upload
+from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
 from wattline.wire.http import Request
 from wattline.wire.usage import Usage
-
 
 _NOT_MADE = Broken("internal_error", "the request was not made")
 

@@ -62,6 +62,10 @@ class Settlement:
         exchange.usage, exchange.energy = usage, energy
         return self._queue(attempt, state, usage, energy.micro, error, flags)
 
+    def not_sent(self, attempt: Attempt) -> None:
+        """The call was ended between its row and its first byte: nothing is owed."""
+        self._queue(attempt, State.ABORTED, None, None, "not_sent", ("not_sent",))
+
     async def committed(self, exchange: Exchange, settled: Awaitable[bool]) -> None:
         """Wait until a settlement is durable. A ledger that went down meanwhile keeps it in memory
         and writes it first when it is back; the client has its answer and gets its end.
