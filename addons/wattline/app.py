@@ -256,6 +256,7 @@ class Sidecar:
                 answer=self.answers.answer,
                 begin=layers.begin,
                 internal_error=self.reception.internal_error,
+                render=self.reception.render,
                 head_limits=self._head_limits,
                 run_inline=run_inline,
             ),

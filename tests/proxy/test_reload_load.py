@@ -159,3 +159,19 @@ async def test_a_stream_in_flight_keeps_its_version_through_many(tmp_path):
         assert seen.models == ["alpha"]
         connection.close()
     check_books(sidecar)
+
+
+async def test_a_caller_that_leaves_during_a_reload_does_not_lose_the_edit(tmp_path):
+    """The edit is taken by the next call, and by those that come while it is being read."""
+    async with running(tmp_path, 1) as sidecar:
+        books = sidecar.sidecar.books
+        save(sidecar, version(sidecar.upstreams[0].url, "alpha"))
+        leaving = asyncio.ensure_future(books.fresh())
+        await asyncio.sleep(0)
+        assert books._reading.locked()
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        first, second = await asyncio.gather(books.fresh(), books.fresh())
+        assert first is second
+        assert [target.model for target in first.models["m"]] == ["alpha"]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wattline.base.settings import Settings
 from wattline.cli.book import read_rules
-from wattline.service.past import remember
 from wattline.cli.question import Question, read_call
 from wattline.cli.usage import LEDGER
 from wattline.engine.explain import as_json as explanation_as_json
@@ -19,6 +18,7 @@ from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
+from wattline.service.past import remember
 from wattline.store.base import LedgerDown
 from wattline.store.reading import reading
 

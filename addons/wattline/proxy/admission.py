@@ -8,9 +8,10 @@ from typing import IO
 
 from mitmproxy import http
 
+from wattline.base.errors import Fault
 from wattline.dialects.base import Route
 from wattline.wire.call import Principal
-from wattline.wire.http import Departure, Headers, Request, Use, Whole
+from wattline.wire.http import Departure, Headers, Request, Use
 
 KEY = "wattline"
 
@@ -35,8 +36,8 @@ class Admission:
     mark: Mark = Mark.REFUSED
     route: Route | None = None
     body_limit: int = 0
-    too_large: Whole | None = None
-    """What to answer when the body passes `body_limit`."""
+    too_large: Fault | None = None
+    """What to say when the body passes `body_limit`."""
     received: int = 0
     spool: IO[bytes] | None = None
     """An upload is written here instead of being held in memory."""

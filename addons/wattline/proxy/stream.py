@@ -42,6 +42,7 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.mode_specs import RegularMode
 
+from wattline.base.errors import Fault
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
@@ -61,6 +62,8 @@ class Edge:
     """Starts a call on its connection."""
     internal_error: Callable[[], Whole]
     """The answer for a flow that nobody admitted."""
+    render: Callable[[Fault, str], Whole]
+    """A fault and the request's id as an answer."""
     head_limits: Callable[[], HeadLimits]
     run_inline: Callable[[commands.StartHook], bool]
     """Runs a hook if all its handlers are synchronous, and says whether it did."""
@@ -120,7 +123,8 @@ class EdgeStream(HttpStream):
         if admission is not None and isinstance(event, RequestData):
             admission.received += len(event.data)
             if admission.received > admission.body_limit and admission.too_large is not None:
-                yield from self._answer_now(admission.too_large)
+                answer = self.edge.render(admission.too_large, admission.id)
+                yield from self._answer_now(answer)
                 return
             if admission.spool is not None:
                 admission.spool.write(event.data)

@@ -62,7 +62,8 @@ class Decision:
     route: Route | None = None
     principal: Principal | None = None
     body_limit: int = 0
-    too_large: Whole | None = None
+    too_large: Fault | None = None
+    """What to say when the body passes `body_limit`."""
     spool: bool = False
     ours: bool = False
     """For a CONNECT: an intercepted host, or the sidecar itself."""
@@ -172,7 +173,7 @@ class Reception:
             route=route,
             principal=principal,
             body_limit=bound,
-            too_large=self.dialects[route.dialect].error(fault, ""),
+            too_large=fault,
             spool=not route.json,
         )
 

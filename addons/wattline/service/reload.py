@@ -62,14 +62,15 @@ class Books:
         now = stamp(self.path)
         if now == self._stamp:
             return
-        self._stamp = now
         try:
             async with asyncio.timeout(RELOAD_SECONDS):
                 book = await asyncio.to_thread(read_book, self.path, self.env, self.own)
         except (RulesError, OSError, TimeoutError) as error:
+            self._stamp = now
             self.error = str(error) or type(error).__name__
             log.error("rules not reloaded, the old ones stay in force:\n%s", self.error)  # noqa: TRY400
             return
+        self._stamp = now  # not before: a caller that leaves meanwhile must not lose the edit
         self.error = None
         if book.version == self.current.version:
             return

@@ -32,7 +32,8 @@ class Ending(StrEnum):
 @dataclass(slots=True)
 class Departure:
     """Set by the face to clients before it cancels a call, so that the call is settled for what
-    really happened."""
+    really happened.
+    """
 
     reason: Ending | None = None
 
