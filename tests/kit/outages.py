@@ -14,11 +14,16 @@ from wattline.store.sqlite import SqliteLedger
 @asynccontextmanager
 async def read_only(ledger: SqliteLedger) -> AsyncIterator[None]:
     """SQLite refuses writes at once, as on a read-only file."""
-    await _pragma(ledger, "query_only = 1")
+    await break_for_good(ledger)
     try:
         yield
     finally:
         await _pragma(ledger, "query_only = 0")
+
+
+async def break_for_good(ledger: SqliteLedger) -> None:
+    """As `read_only`, and nothing takes it back."""
+    await _pragma(ledger, "query_only = 1")
 
 
 @contextmanager

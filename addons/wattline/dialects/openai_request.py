@@ -118,7 +118,7 @@ def _chat(body: Fields, facts: _Facts) -> None:
     if not messages:
         wrong("messages", "'messages' is empty. Send at least one message.", "empty_array")
     for index, message in enumerate(messages):
-        _message(message, f"messages[{index}]", facts)
+        _message(message, index, facts)
     facts.tokens += PER_REPLY
     _tools(body, facts, "tools")
     _tools(body, facts, "functions")
@@ -127,18 +127,24 @@ def _chat(body: Fields, facts: _Facts) -> None:
     _stream_options(body, facts)
 
 
-def _message(message: Any, at: str, facts: _Facts) -> None:
+def _message(message: Any, index: int, facts: _Facts) -> None:
     if not isinstance(message, dict):
+        at = f"messages[{index}]"
         wrong(at, f"'{at}' must be an object, not {kind(message)}.")
     role = message.get("role")
     if not isinstance(role, str) or not role:
+        at = f"messages[{index}].role"
         wrong(
-            f"{at}.role",
-            f"'{at}.role' must be a string such as 'user'.",
+            at,
+            f"'{at}' must be a string such as 'user'.",
             "missing_required_parameter" if role is None else "invalid_type",
         )
     facts.tokens += PER_MESSAGE
-    _content(message.get("content"), f"{at}.content", facts)
+    content = message.get("content")
+    if isinstance(content, str):
+        facts.text(content)
+    else:
+        _content(content, f"messages[{index}].content", facts)
     calls = message.get("tool_calls")
     if calls:
         facts.tokens += _size(calls) // 4

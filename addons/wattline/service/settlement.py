@@ -57,7 +57,10 @@ class Settlement:
         error: str | None = None,
     ) -> Awaitable[bool]:
         """The attempt used tokens: they are owed, whether the client saw the end or not."""
-        self.windows.settle(attempt.ticket, usage.total, self.clock.monotonic())
+        now = self.clock.monotonic()
+        self.windows.settle(attempt.ticket, usage.total, now)
+        if exchange.caller_ticket is not None:
+            self.windows.settle(exchange.caller_ticket, usage.total, now)
         energy = price(usage, attempt.target, exchange.book)
         exchange.usage, exchange.energy = usage, energy
         return self._queue(attempt, state, usage, energy.micro, error, flags)
