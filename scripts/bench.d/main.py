@@ -92,7 +92,7 @@ class Run:
 
     async def _rules(self, turn: int) -> None:
         pair = [gateway for gateway in self._all if gateway.name in {OWN, MANY_RULES}]
-        if len(pair) < 2:  # noqa: PLR2004  (a pair)
+        if len(pair) < 2:
             return
         say(f"rules, round {turn + 1} of {self._pace.rules_rounds}")
         for gateway in rotated(pair, turn):

@@ -46,7 +46,7 @@ def parse_schedstat(text: str) -> int:
     Raises ValueError.
     """
     fields = text.split()
-    if len(fields) != 3 or not all(f.isascii() and f.isdigit() for f in fields):  # noqa: PLR2004
+    if len(fields) != 3 or not all(f.isascii() and f.isdigit() for f in fields):
         raise ValueError(f"schedstat is {text[:60]!r}; wanted three numbers")
     return int(fields[0])
 
@@ -58,7 +58,7 @@ def parse_stat(text: str) -> float:
     """
     _, closed, rest = text.rpartition(")")
     fields = rest.split()
-    if not closed or len(fields) < 13:  # noqa: PLR2004  (counted from field 3)
+    if not closed or len(fields) < 13:
         raise ValueError(f"stat is {text[:60]!r}; wanted its name in brackets and 13 more fields")
     return (int(fields[11]) + int(fields[12])) / _TICK
 

@@ -122,9 +122,9 @@ def _version(package: str) -> str | None:
 
 
 def _number(value: float) -> str:
-    if abs(value) >= 100:  # noqa: PLR2004  (three digits are enough to read)
+    if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004  (the same)
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -102,7 +102,7 @@ class H1Client:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def pieces(self, *, read: int = 65536) -> AsyncIterator[bytes]:
+    async def pieces(self, *, read: int = 65536) -> AsyncIterator[bytes]:  # noqa: C901  (h11's events)
         """The body's pieces; the reply says afterwards whether it ended cleanly."""
         reply = self.reply = Reply()
         while True:
@@ -209,7 +209,12 @@ class H2Client:
         self.last = stream
         return stream
 
-    async def pieces(self, stream: int | None = None, *, read: int = 0) -> AsyncIterator[bytes]:
+    async def pieces(
+        self,
+        stream: int | None = None,
+        *,
+        read: int = 0,  # noqa: ARG002  (h1's)
+    ) -> AsyncIterator[bytes]:
         stream = stream or self.last
         reply = self.reply = Reply()
         queue = self.streams[stream]

@@ -42,7 +42,7 @@ def locked(state: Path) -> Iterator[None]:
 async def back(ledger: SqliteLedger) -> None:
     """Until the ledger can be written again, by its own doing."""
     async with asyncio.timeout(40):
-        while ledger.down:  # noqa: ASYNC110 - what is awaited has no event
+        while ledger.down:
             await asyncio.sleep(0.02)
 
 

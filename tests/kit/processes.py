@@ -61,9 +61,7 @@ class SidecarProcess:
     async def ready(self) -> bool:
         """It answers, and can serve calls."""
         try:
-            reply = await call(
-                self.address, REVERSE, None, b"", path="/health/ready", method="GET"
-            )
+            reply = await call(self.address, REVERSE, None, b"", path="/health/ready", method="GET")
         except OSError:
             return False
         return reply.status == 200

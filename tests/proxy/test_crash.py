@@ -143,7 +143,7 @@ async def life(scene: Scene, *, crash: str | None = None, after: float = 0.0) ->
     try:
         if crash is None:
             async with asyncio.timeout(20):
-                while len(scene.got) == before:  # noqa: ASYNC110 - an answer has no event
+                while len(scene.got) == before:
                     await asyncio.sleep(0.005)
             await asyncio.sleep(after)
             scene.process.kill()
@@ -216,7 +216,7 @@ async def survive(scene: Scene) -> None:
     before = len(scene.got)
     async with asyncio.timeout(20):
         calls = [asyncio.ensure_future(caller(scene, number)) for number in range(2)]
-        while len(scene.got) < before + 4:  # noqa: ASYNC110 - an answer has no event
+        while len(scene.got) < before + 4:
             await asyncio.sleep(0.005)
         scene.stopping = True
         await scene.process.stop()

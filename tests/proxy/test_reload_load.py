@@ -56,7 +56,9 @@ async def rewrite(running: Running, seen: Seen, until: float) -> None:
         if time.monotonic() > until:
             return
         if turn % 5 == 0:
-            save(running, dice.choice(["rules: [", "", "\0", text.replace("try: model", "try: mdl")]))
+            save(
+                running, dice.choice(["rules: [", "", "\0", text.replace("try: model", "try: mdl")])
+            )
             await asyncio.sleep(EVERY / 2)
         if turn % 3 == 0:
             cut = dice.randrange(1, len(text) - 30)

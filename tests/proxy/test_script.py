@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from kit.clients import CONNECT_H2, REVERSE, call
 from kit.sidecars import QUICK, rules
-
 from wattline.demo.provider import DemoProvider
 
 pytestmark = pytest.mark.slow

@@ -184,18 +184,13 @@ async def test_a_refused_call_is_told_in_a_stream_of_calls_on_one_connection(tmp
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_a_callers_tokens_are_those_that_were_used(tmp_path, stream):
     """E-080: what a call used counts, its answer too, not what was expected before it."""
-    extra = "windows: {spent: {tokens: 60, per: 60s, scope: principal}}"
+    extra = "windows: {spent: {tokens: 30, per: 60s, scope: principal}}"
     async with running(tmp_path, 1, extra=extra) as sidecar:
-        used = 0
-        while used < 60:
-            reply = await sidecar.call({**CHAT, "stream": stream})
-            assert reply.status == 200, f"refused after {used} of 60 tokens"
-            usage = reply.events[-2]["usage"] if stream else reply.json()["usage"]
-            assert usage["total_tokens"] < 60
-            used += usage["total_tokens"]
-            if used + 12 > 60:
-                break
         reply = await sidecar.call({**CHAT, "stream": stream})
-        assert reply.status == 429, f"admitted after {used} of 60 tokens"
+        assert reply.status == 200
+        usage = reply.events[-2]["usage"] if stream else reply.json()["usage"]
+        assert usage["total_tokens"] > 22  # and its prompt was expected to be 8
+        reply = await sidecar.call({**CHAT, "stream": stream})
+        assert reply.status == 429
         assert "spent" in reply.json()["error"]["message"]
     check_books(sidecar)

@@ -221,7 +221,7 @@ async def test_a_really_full_disk(small_disk, clock):
     clock.advance(60)
     # The keeper's probe brings it back and books what waited, without any call.
     async with asyncio.timeout(30):
-        while ledger.down:  # noqa: ASYNC110 - what is awaited has no event
+        while ledger.down:
             await asyncio.sleep(0.01)
     states = query(path, "SELECT state, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
     assert states == [("complete", 1), ("sent", len(admitted) - 1)]

@@ -62,7 +62,7 @@ async def until_broken(answer: Incoming) -> tuple[bytes, Broken]:
 async def until(condition: Callable[[], bool]) -> None:
     """For what no event tells: the state of a socket's buffers."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  (there is no event for it)
+        while not condition():
             await asyncio.sleep(0.005)
 
 

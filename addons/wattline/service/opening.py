@@ -59,9 +59,7 @@ class Opening:
         exchange.caller_ticket = self._take(request, call, book, now)
         return exchange
 
-    async def _body(
-        self, request: Request, book: Book
-    ) -> tuple[bytes | Upload, Mapping[str, Any]]:
+    async def _body(self, request: Request, book: Book) -> tuple[bytes | Upload, Mapping[str, Any]]:
         if request.spool is not None:
             kind = request.header("content-type") or ""
             upload = await asyncio.to_thread(Upload.read, request.spool, kind)

@@ -81,9 +81,7 @@ class Request:
             handler.force_close()  # a refusal may have come before all of a large body went out
         return message, payload
 
-    async def _upload(
-        self, file: File, handler: Handler, progress: Callable[[], None]
-    ) -> Read:
+    async def _upload(self, file: File, handler: Handler, progress: Callable[[], None]) -> Read:
         """Write the file and listen at once: an upstream that refuses answers before the end."""
         writing = spawn(
             _copy(file, self._size, handler, progress), name=f"upload to {self.target.origin}"

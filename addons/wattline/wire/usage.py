@@ -31,6 +31,7 @@ class Usage:
 
     @property
     def total(self) -> int:
+        """Tokens in all."""
         return self.prompt + self.completion
 
     def __add__(self, other: Usage) -> Usage:
