@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -98,17 +97,11 @@ async def test_where_the_points_of_an_upstream_are(point, after):
     read, deaths, inner = [], [], Inner()
     upstream = CrashingUpstream(inner, Crash(point, 1, lambda: deaths.append(len(read))))
     incoming = await upstream.send(None, None)
-    read.extend([piece async for piece in counted(incoming, read)])
+    async for piece in incoming.pieces():
+        read.append(piece)
     assert deaths == [after]
     assert (incoming.status, incoming.headers) == (200, ())
     incoming.close()
     await upstream.close()
     assert inner.answer.closed
     assert inner.closed
-
-
-async def counted(incoming, read):
-    async for piece in incoming.pieces():
-        read.append(piece)
-        yield piece
-        await asyncio.sleep(0)

@@ -65,12 +65,12 @@ class Books:
         try:
             async with asyncio.timeout(RELOAD_SECONDS):
                 book = await asyncio.to_thread(read_book, self.path, self.env, self.own)
-        except Exception as error:  # noqa: BLE001  (whatever it was, the old rules stay)
+        except Exception as error:  # whatever it was, the old rules stay
             self._stamp = now
             self.error = str(error) or type(error).__name__
             known = isinstance(error, RulesError | OSError | TimeoutError)
             message = "rules not reloaded, the old ones stay in force:\n%s"
-            log.error(message, self.error, exc_info=None if known else error)
+            log.error(message, self.error, exc_info=None if known else error)  # noqa: TRY400
             return
         self._stamp = now  # not before: a caller that leaves meanwhile must not lose the edit
         self.error = None
