@@ -96,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if free is not None and free < row.hold:
                 assert isinstance(result, InsufficientBalance)
                 continue
-            assert result is None
+            assert result is True
             self.attempts[row.attempt] = {
                 "principal": row.principal,
                 "hold": row.hold,

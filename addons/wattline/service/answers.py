@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.base.ids import new_id
-from wattline.base.tasks import spawn
 from wattline.dialects.base import Route
 from wattline.engine.failover import (
     judge_broken,
@@ -119,13 +118,15 @@ class Answers:
         if ticket is None:
             return None
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
-        row = spawn(self._write_row(exchange, attempt), name="attempt's row")
+        row = self.ledger.open(self._row(exchange, attempt))
         try:
             attempt.request = self._request(exchange, attempt)  # while its row is being written
-            await row
+            await self._written(exchange, row)
         except BaseException:
             row.cancel()
-            if _written(row):  # a moment before the call was ended
+            if (
+                not row.cancelled() and row.exception() is None
+            ):  # a moment before the call was ended
                 self.settlement.not_sent(attempt)
             self.windows.release(ticket, now)
             raise
@@ -138,10 +139,10 @@ class Answers:
         except Broken as broken:
             return broken
 
-    async def _write_row(self, exchange: Exchange, attempt: Attempt) -> None:
-        """The attempt's row, durable before anything is sent. Raises Fault."""
+    async def _written(self, exchange: Exchange, row: asyncio.Future[bool]) -> None:
+        """The attempt's row is durable, before anything is sent. Raises Fault."""
         try:
-            await self.ledger.open(self._row(exchange, attempt))
+            await row
         except InsufficientBalance:
             raise ClientFault(
                 "The balance is not enough for this call. Add to it, then try again.",
@@ -444,10 +445,6 @@ def _stopping(request: Request, exchange: Exchange | None) -> bool:
     """We end the call, and before its client has anything of an answer."""
     delivered = exchange is not None and exchange.delivered
     return request.departure.reason is Ending.SHUTDOWN and not delivered
-
-
-def _written(row: asyncio.Task[None]) -> bool:
-    return row.done() and not row.cancelled() and row.exception() is None
 
 
 def _uncancel() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from ipaddress import ip_address
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.dialects.base import Dialect, Route
@@ -22,7 +23,12 @@ MAGIC_HOST = "wattline.local"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
+UNWANTED_BODY = 65_536
+"""Bytes of body that are read of a request that is refused or takes none."""
+
+_LOCAL_NAMES = frozenset({"localhost", MAGIC_HOST})
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,20}")
 _LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
@@ -97,7 +103,7 @@ class Reception:
         try:
             return self._receive(head)
         except Fault as fault:
-            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+            return self._refusal(fault, head.id)
 
     def connect(self, head: RequestHead) -> Decision:
         """Decide on a CONNECT, but for the address, which must be resolved first."""
@@ -105,7 +111,7 @@ class Reception:
             check_head(head, self.pseudonym)
             principal = authenticate(self.book().auth, head, proxy=True)
         except Fault as fault:
-            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+            return self._refusal(fault, head.id)
         ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
         return Decision(Verdict.PASS, principal=principal, ours=ours)
 
@@ -124,6 +130,13 @@ class Reception:
         fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
         return self.render(fault, "")
 
+    def _refusal(self, fault: Fault, request_id: str) -> Decision:
+        """The body of a request that is refused anyway is not worth its memory: what passes the bound
+        brings the same answer at once.
+        """
+        answer = self.render(fault, request_id)
+        return Decision(Verdict.ANSWER, answer, body_limit=UNWANTED_BODY, too_large=fault)
+
     def _receive(self, head: RequestHead) -> Decision:
         check_head(head, self.pseudonym)
         if head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port):
@@ -133,14 +146,18 @@ class Reception:
             return Decision(Verdict.PASS)
         path = normalise(head.path)
         route = find(head.method, head.host, path, forward=True) if path else None
-        if route is None or self._upgrades(head):
+        if route is None or self._upgrades(head) or _is_foreign(head):
             return Decision(Verdict.PASS)
-        return self._call(route, principal)
+        return self._call(head, route, principal)
 
     def _to_us(self, head: RequestHead) -> Decision:
+        if self.book().auth.mode == "open":
+            self._check_host(head)
         page = self.pages.answer(head.method, head.path.partition("?")[0])
         if page is not None:
-            return Decision(Verdict.ANSWER, page)
+            return Decision(
+                Verdict.ANSWER, page, body_limit=UNWANTED_BODY, too_large=_unwanted_body()
+            )
         check_browser(head)
         path = normalise(head.path)
         if path is None:
@@ -153,9 +170,25 @@ class Reception:
         if route is None:
             raise self._no_route(head.method, path)
         principal = head.principal or authenticate(self.book().auth, head, proxy=False)
-        return self._call(route, principal)
+        return self._call(head, route, principal)
 
-    def _call(self, route: Route, principal: Principal) -> Decision:
+    def _check_host(self, head: RequestHead) -> None:
+        """A page whose own name was made to point to this machine (DNS rebinding) still says that
+        name. In open mode nothing but the name tells it from a client of ours.
+        """
+        host = head.host.removeprefix("[").removesuffix("]")
+        ours = (
+            host in _LOCAL_NAMES or host == self.book().listen.host or host.endswith(".localhost")
+        )
+        if not ours and not _is_address(host) and not self.book().intercepts(host):
+            raise ClientFault(
+                f"{host[:100]!r} is not a name of this sidecar. Use its address, localhost or "
+                f"{MAGIC_HOST}, or set `auth: {{mode: keys}}` in rules.yaml.",
+                status=421,
+                code="unknown_host",
+            )
+
+    def _call(self, head: RequestHead, route: Route, principal: Principal) -> Decision:
         limits = self.limits
         bound, field = (
             (limits.json_bytes, "json_bytes")
@@ -168,6 +201,8 @@ class Reception:
             code="body_too_large",
             kind=Kind.TOO_LARGE,
         )
+        if _declared(head) > bound:
+            raise fault
         return Decision(
             Verdict.CALL,
             route=route,
@@ -229,14 +264,13 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
 
 def check_browser(head: RequestHead) -> None:
     """A page of another site must not spend an operator's money through the loopback port."""
-    for origin in head.all("origin"):
-        if not _LOCAL_ORIGIN.fullmatch(origin):
-            raise ClientFault(
-                "Requests from web pages of other origins are refused.",
-                status=403,
-                code="foreign_origin",
-                kind=Kind.PERMISSION,
-            )
+    if _is_foreign(head):
+        raise ClientFault(
+            "Requests from web pages of other origins are refused.",
+            status=403,
+            code="foreign_origin",
+            kind=Kind.PERMISSION,
+        )
     if "cross-site" in head.all("sec-fetch-site"):
         raise ClientFault(
             "Requests from web pages of other sites are refused.",
@@ -244,3 +278,30 @@ def check_browser(head: RequestHead) -> None:
             code="foreign_origin",
             kind=Kind.PERMISSION,
         )
+
+
+def _is_foreign(head: RequestHead) -> bool:
+    """A web page that is not of this machine sent this. On its way to an intercepted host it goes on
+    as it came, with the page's own key or none, never with one of ours.
+    """
+    return any(not _LOCAL_ORIGIN.fullmatch(origin) for origin in head.all("origin"))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _declared(head: RequestHead) -> int:
+    """The declared length of the body; 0 when there is none that can be read."""
+    sizes = head.all("content-length")
+    return int(sizes[0]) if sizes and _LENGTH.fullmatch(sizes[0]) else 0
+
+
+def _unwanted_body() -> ClientFault:
+    return ClientFault(
+        "This page takes no body.", status=413, code="body_too_large", kind=Kind.TOO_LARGE
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -90,10 +91,11 @@ class BadRow(ValueError):
 class Ledger(Protocol):
     """One writer. What a returned awaitable resolved is committed and survives the process."""
 
-    async def open(self, row: Opened) -> None:
-        """Write the attempt and take its hold, in one transaction.
+    def open(self, row: Opened) -> Future[bool]:
+        """Queue the attempt and its hold, one transaction; the future resolves at its commit. A caller
+        that is cancelled while it waits, or cancels the future, leaves no hold behind.
 
-        Raises InsufficientBalance, LedgerDown, BadRow.
+        The future raises InsufficientBalance, LedgerDown, BadRow.
         """
         ...
 

@@ -44,8 +44,19 @@ class MemoryLedger:
         self._clock = clock
         self._kept: dict[str, Settled] = {}
 
-    async def open(self, row: Opened) -> None:
+    def open(self, row: Opened) -> asyncio.Future[bool]:
         """See `Ledger.open`."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        try:
+            self._open(row)
+        except (BadRow, InsufficientBalance, LedgerDown) as error:
+            done.set_exception(error)
+            done.exception()  # nobody needs to await it
+        else:
+            done.set_result(True)
+        return done
+
+    def _open(self, row: Opened) -> None:
         opened_values(row)
         self._check_up()
         if row.attempt in self.opened:

@@ -93,17 +93,26 @@ class SqliteLedger:
             recovered=started.recovered,
         )
 
-    async def open(self, row: Opened) -> None:
-        """See `Ledger.open`. A caller that is cancelled meanwhile leaves no hold behind."""
-        done = self._submit(OPEN, opened_values(row))
+    def open(self, row: Opened) -> asyncio.Future[bool]:
+        """See `Ledger.open`."""
         try:
-            await done
-        except asyncio.CancelledError:
-            at = int(self._clock.wall() * 1000)
-            self.settle(
-                Settled(row.attempt, at, State.ABORTED, None, None, None, NOT_SENT, (NOT_SENT,))
-            )
-            raise
+            values = opened_values(row)
+        except BadRow as error:
+            return self._refused(error)
+        done = self._submit(OPEN, values)
+
+        def ended(opening: asyncio.Future[bool]) -> None:
+            if opening.cancelled():
+                self._not_sent(row)
+
+        done.add_done_callback(ended)
+        return done
+
+    def _not_sent(self, row: Opened) -> None:
+        at = int(self._clock.wall() * 1000)
+        self.settle(
+            Settled(row.attempt, at, State.ABORTED, None, None, None, NOT_SENT, (NOT_SENT,))
+        )
 
     def settle(self, row: Settled) -> Awaitable[bool]:
         """See `Ledger.settle`. Queued at once, awaited or not."""
@@ -111,10 +120,7 @@ class SqliteLedger:
             values = settled_values(row)
         except BadRow as error:
             logger.error("%s; its hold stays until the next start", error)  # noqa: TRY400 - no bug of ours
-            refused = self._loop.create_future()
-            refused.set_exception(error)
-            refused.exception()
-            return refused
+            return self._refused(error)
         return self._submit(SETTLE, (*values, row.attempt))
 
     async def credit(self, principal: str, micro: int, reason: str) -> None:
@@ -147,6 +153,12 @@ class SqliteLedger:
             logger.warning("closing: %s", explain(error, self._path))
         finally:
             self._lock.release()
+
+    def _refused(self, error: BadRow) -> asyncio.Future[bool]:
+        refused: asyncio.Future[bool] = self._loop.create_future()
+        refused.set_exception(error)
+        refused.exception()  # nobody needs to await it
+        return refused
 
     def _submit(self, sql: str, values: Values) -> asyncio.Future[bool]:
         done: asyncio.Future[bool] = self._loop.create_future()
