@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wattline.base.clock import Clock
+from wattline.base.tasks import spawn
 from wattline.store.base import LedgerDown
 from wattline.store.outage import Outage, explain, is_final
 from wattline.store.rows import Value
@@ -52,8 +53,8 @@ class Groups:
         self._journal: dict[Value, Job] = {}
         self._pending: list[Job] = []
         self._outage = Outage()
-        self._wake = asyncio.Event()
-        self._probe = self._closed = False
+        self._writing: asyncio.Task[None] | None = None
+        self._busy = self._probe = self._closed = False
 
     @property
     def down(self) -> str | None:
@@ -73,13 +74,13 @@ class Groups:
             self._refuse(job, f"ledger {self._path}: {QUEUE} rows wait: its disk is too slow")
         else:
             self._pending.append(job)
-            self._wake.set()
+            self._begin()
 
     def probe(self) -> None:
         """See whether writing works again, if it is time to."""
         if self._outage.may_write(self._clock.monotonic()):
             self._probe = True
-            self._wake.set()
+            self._begin()
 
     def fail(self, reason: str, *, final: bool) -> None:
         """Nothing can be written from now on."""
@@ -87,18 +88,11 @@ class Groups:
             logger.error("%s", reason)
         self.stirred.set()
 
-    async def run(self) -> None:
-        """Write groups until closed and empty."""
-        while not self._closed or self._pending:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._pending or self._probe:
-                self._probe = False
-                group, self._pending = self._pending[:GROUP], self._pending[GROUP:]
-                if self._outage.may_write(self._clock.monotonic()):
-                    await self._write(group)
-                else:
-                    self._refuse_all(group)
+    async def close(self) -> None:
+        """Refuse what comes from now on, and write the rest."""
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
         if self._journal and not self._outage.final:
             await self._write([])
         if self._journal:
@@ -108,10 +102,25 @@ class Groups:
                 len(self._journal),
             )
 
-    def close(self) -> None:
-        """Refuse what comes from now on; `run` ends when the rest is written."""
-        self._closed = True
-        self._wake.set()
+    def _begin(self) -> None:
+        """Write what waits, unless a group is being written: that one goes on with it. Where tasks are
+        eager the first group is on its way to the writer's thread when this returns.
+        """
+        if not self._busy:
+            self._busy = True
+            self._writing = spawn(self._write_all(), name="ledger groups")
+
+    async def _write_all(self) -> None:
+        try:
+            while self._pending or self._probe:
+                self._probe = False
+                group, self._pending = self._pending[:GROUP], self._pending[GROUP:]
+                if self._outage.may_write(self._clock.monotonic()):
+                    await self._write(group)
+                else:
+                    self._refuse_all(group)
+        finally:
+            self._busy = False
 
     async def _write(self, group: Sequence[Job]) -> None:
         kept = list(self._journal.values())

@@ -46,7 +46,6 @@ class SqliteLedger:
         self._path, self._clock = path, clock
         self._writer, self._lock, self._groups = writer, lock, groups
         self._loop = asyncio.get_running_loop()
-        self._writing = spawn(groups.run(), name="ledger groups")
         self._keeping = spawn(keeper.run(), name="ledger keeper")
         self._closing = False
 
@@ -142,8 +141,7 @@ class SqliteLedger:
         if self._closing:
             return
         self._closing = True
-        self._groups.close()
-        await self._writing
+        await self._groups.close()
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
