@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from wattline.base.strict_json import last_value, members, with_last
+from wattline.base.json_members import last_value, members, with_last
 from wattline.dialects.base import Answer, Energy
 from wattline.dialects.openai_stream import characters, lenient
 from wattline.dialects.openai_usage import read_usage, write_usage

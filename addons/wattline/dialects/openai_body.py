@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.strict_json import Member, first_members
+from wattline.base.json_members import Member, first_members
 from wattline.dialects.splice import dumps, edit, edit_object, parts, value_of
 from wattline.wire.call import Call, Operation
 

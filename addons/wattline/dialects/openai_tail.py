@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wattline.base.strict_json import members
+from wattline.base.json_members import members
 from wattline.dialects.base import Energy
 from wattline.dialects.openai_answer import parsed
 from wattline.dialects.openai_stream import lenient

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from wattline.base.errors import OurFault
-from wattline.base.strict_json import Member, members
+from wattline.base.json_members import Member, members
 
 Changes = Mapping[str, bytes | None]
 """Key to the JSON of its new value; None takes the member away."""
