@@ -48,6 +48,7 @@ from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
 from wattline.rules.load import RulesError
 from wattline.service.answers import Answers
+from wattline.service.attempts import Attempts
 from wattline.service.opening import Opening
 from wattline.service.pages import Pages
 from wattline.service.past import remember
@@ -209,16 +210,16 @@ class Sidecar:
         settlement = Settlement(self.ledger, windows, resting, clock)
         pseudonym = new_id("wattline")
         opening = Opening(books, dialects, windows, view, clock, random.Random())  # noqa: S311
-        self.answers = Answers(
-            opening,
+        attempts = Attempts(
             upstream,
             self.ledger,
             windows,
             settlement,
             clock,
             pseudonym,
-            mark_attempts=self.mark_attempts,
+            mark=self.mark_attempts,
         )
+        self.answers = Answers(opening, attempts, settlement, clock)
         pages = Pages(
             clock,
             __version__,
@@ -302,7 +303,7 @@ class Sidecar:
 
     def _head_limits(self) -> HeadLimits:
         limits = self.books.current.limits
-        return HeadLimits(limits.head_bytes, limits.head_seconds)
+        return HeadLimits(limits.head_bytes, limits.head_seconds, limits.body_seconds)
 
     def _is_own(self, host: str, port: int) -> bool:
         return port == self.address[1] and host in {*LOOPBACK, self.address[0]}

@@ -67,7 +67,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(folder: Path):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - a test has the loop for itself
     upstream = DemoProvider(QUICK)
     url = await upstream.start()
     text = rules([f"{url}/v1"])
@@ -96,7 +96,7 @@ async def caller(scene: Scene, number: int) -> None:
                     "stream": stream,
                     "messages": [{"role": "user", "content": f"caller {number} turn {turn}"}],
                 }
-                headers = [("host", "x"), ("content-type", "application/json")]
+                headers = [("host", "localhost"), ("content-type", "application/json")]
                 await connection.send("POST", PATH, headers, json.dumps(body).encode())
                 async for _ in connection.pieces():
                     pass

@@ -36,6 +36,13 @@ def account(sidecar, name):
         connection.close()
 
 
+async def nothing_held(sidecar, name):
+    """The answer to a call that owes nothing does not wait for its settlement."""
+    async with asyncio.timeout(10):
+        while account(sidecar, name)[1]:
+            await asyncio.sleep(0.01)
+
+
 async def hold_of_one(sidecar, body=BODY):
     """What one call holds while it is under way, and costs in the end: from a caller without a limit."""
     assert (await ask(sidecar, "BOB", body)).status == 200
@@ -97,6 +104,7 @@ async def test_a_call_that_failed_costs_nothing_and_holds_nothing(tmp_path):
         for upstream in sidecar.upstreams:
             upstream.script(["500"])
         assert (await ask(sidecar, "ANN")).status == 500
+        await nothing_held(sidecar, "ann")
         assert account(sidecar, "ann") == (hold, 0)
         assert (await ask(sidecar, "ANN")).status == 200
     check_books(sidecar)
@@ -113,9 +121,7 @@ async def test_a_client_that_leaves_gives_its_hold_back(tmp_path):
         await upstream.journal.wait_for(lambda entry: entry.stalled)
         assert account(sidecar, "ann") == (2 * hold, hold)
         asked.cancel()
-        async with asyncio.timeout(10):
-            while account(sidecar, "ann")[1]:
-                await asyncio.sleep(0.01)
+        await nothing_held(sidecar, "ann")
         (row,) = [row for row in rows(sidecar.state) if row["principal"] == "ann"]
         assert row["state"] == "aborted"
         assert account(sidecar, "ann") == (2 * hold - row["energy"], 0)

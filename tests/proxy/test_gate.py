@@ -54,8 +54,8 @@ BAD = {
     "dot path": (post(GOOD, path="/v1/../v1/chat/completions"), 400, "ambiguous_path"),
     "encoded slash": (post(GOOD, path="/v1%2fchat/completions"), 400, "ambiguous_path"),
     "unknown path": (post(GOOD, path="/v1/chat/completion"), 404, "unknown_path"),
-    "method": (b"GET /v1/chat/completions HTTP/1.1\r\nhost: x\r\n\r\n", 405, None),
-    "odd method": (b"BREW / HTTP/1.1\r\nhost: x\r\n\r\n", 405, "bad_method"),
+    "method": (b"GET /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n\r\n", 405, None),
+    "odd method": (b"BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n", 405, "bad_method"),
     "unknown encoding": (post(GOOD, "content-encoding: rot13\r\n"), 415, None),
     "broken gzip": (post(GOOD, "content-encoding: gzip\r\n"), 400, None),
     "not http": (b"hello there\r\n\r\n", 400, None),
@@ -83,7 +83,7 @@ async def test_endless_heads_are_refused(tmp_path):
     """Stock mitmproxy takes 195 MB of head: here 64 KiB are the end."""
     async with running(tmp_path, 1) as sidecar:
         head = (
-            b"GET /health HTTP/1.1\r\nhost: x\r\n" + b"x-filler: aaaaaaaaaaaaaaaaaaaaaaa\r\n" * 5000
+            b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + b"x-filler: aaaaaaaaaaaaaaaaaaaaaaa\r\n" * 5000
         )
         assert b" 431 " in (await raw(sidecar.address, head)).split(b"\r\n")[0]
         line = b"GET /" + b"a" * 200_000
@@ -126,7 +126,7 @@ async def test_large_bodies_without_a_length_are_refused(tmp_path):
     async with running(tmp_path, 1, extra="limits: {json_bytes: 100000}\n") as sidecar:
         chunk = b"%x\r\n%s\r\n" % (60_000, b"a" * 60_000)
         head = (
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         )
         answer = await raw(sidecar.address, head + chunk * 3)
         assert b" 413 " in answer.split(b"\r\n")[0]
@@ -170,7 +170,7 @@ async def test_connections_of_one_address_are_bounded(tmp_path):
 async def test_a_call_that_comes_back_is_refused(tmp_path):
     """Decision 20: a loop is answered 508, never followed."""
     async with running(tmp_path, 1) as sidecar:
-        mark = sidecar.sidecar.answers.pseudonym
+        mark = sidecar.sidecar.answers.attempts.pseudonym
         reply = await sidecar.call(CHAT, headers=[("via", f"1.1 {mark}")])
         assert reply.status == 508
         assert reply.json()["error"]["code"] == "loop_detected"

@@ -13,7 +13,7 @@ from kit.outages import back, break_for_good, locked, read_only
 from kit.sidecars import running
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-HEADERS = [("host", "x"), ("content-type", "application/json")]
+HEADERS = [("host", "localhost"), ("content-type", "application/json")]
 CASES = [(REVERSE, False), (REVERSE, True), (CONNECT_H2, True)]
 ALLOW = "\nledger: {down: allow}\n"
 

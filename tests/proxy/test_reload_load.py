@@ -21,7 +21,7 @@ SECONDS = 6.0
 EVERY = 0.1
 CLIENTS = 16
 PATH = "/v1/chat/completions"
-HEADERS = [("host", "x"), ("content-type", "application/json")]
+HEADERS = [("host", "localhost"), ("content-type", "application/json")]
 RATES = {"alpha": 2, "beta": 4}
 """What a valid version names, and its rate."""
 PACED = replace(QUICK, token_speed=150)

@@ -11,7 +11,7 @@ from kit.sidecars import running
 from wattline.wire.http import Ending
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-HEADERS = [("host", "x"), ("content-type", "application/json")]
+HEADERS = [("host", "localhost"), ("content-type", "application/json")]
 
 
 def assert_told(reply):
@@ -42,10 +42,12 @@ async def test_a_call_that_ends_just_after_its_row_was_written_leaves_nothing_op
         ledger, layers = sidecar.sidecar.ledger, sidecar.sidecar.layers
         written = ledger.open
 
-        async def open_and_end(row):
-            await written(row)
+        def open_and_end(row):
             (delivery,) = layers.deliveries
-            asyncio.get_running_loop().call_soon(delivery.end, Ending.SHUTDOWN)
+            done = written(row)
+            # Called before the call that waits for it goes on.
+            done.add_done_callback(lambda _: delivery.end(Ending.SHUTDOWN))
+            return done
 
         ledger.open = open_and_end
         assert_told(await sidecar.call(CHAT))

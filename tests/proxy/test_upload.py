@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-import os
 import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import h11
 import pytest
@@ -100,7 +101,7 @@ async def upload(
     connection = await client(address, way, ca)
     assert isinstance(connection, H1Client)
     framing = ("transfer-encoding", "chunked") if chunked else ("content-length", str(size))
-    host = way.connect or "x"
+    host = way.connect or "localhost"
     head = h11.Request(method="POST", target=PATH, headers=[("host", host), *headers, framing])
     connection.writer.write(connection.wire.send(head) or b"")
 
@@ -160,9 +161,7 @@ async def test_300_mb_cost_no_memory(tmp_path):
             assert (await upload(process.address, blocks, size)).status == 200
             idle = peak = process.resident()
             size = digest(form("whisper-1", BIG))[1]
-            sending = asyncio.ensure_future(
-                upload(process.address, form("whisper-1", BIG), size)
-            )
+            sending = asyncio.ensure_future(upload(process.address, form("whisper-1", BIG), size))
             while not sending.done():
                 peak = max(peak, process.resident())
                 await asyncio.wait([sending], timeout=0.01)
@@ -171,7 +170,7 @@ async def test_300_mb_cost_no_memory(tmp_path):
             assert reply.headers["x-wattline-model"] == TARGET
             assert_arrived(upstream.requests[1], TARGET, BIG)
             assert peak - idle < 60 * MIB, f"{(peak - idle) / MIB:.0f} MiB over idle"
-            assert not open_spools(process)
+            assert open_spools(process.process.pid) == 0
         finally:
             await process.stop()
     assert [row["state"] for row in rows(tmp_path / "state")] == ["complete"] * 2
@@ -179,10 +178,12 @@ async def test_300_mb_cost_no_memory(tmp_path):
 
 
 def open_spools(process):
-    """Deleted files that the process still has open: an upload's, if it was not closed."""
-    folder = f"/proc/{process.process.pid}/fd"
-    links = [os.readlink(f"{folder}/{number}") for number in os.listdir(folder)]
-    return [link for link in links if link.endswith(" (deleted)")]
+    """Deleted files that a process still has open: an upload's, if it was not closed."""
+    links = []
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(link.readlink()))
+    return sum(link.endswith(" (deleted)") for link in links)
 
 
 @pytest.mark.parametrize("model_first", [False, True], ids=["model-last", "model-first"])
@@ -252,21 +253,15 @@ async def test_an_upload_fails_over(tmp_path, status, after):
 async def test_over_the_limit_is_refused_at_once(tmp_path, chunked):
     """A-009: 413, when the head says so, or else after as many bytes; no row, nothing upstream."""
     async with receivers(tmp_path, 1, limit=2 * MIB) as (sidecar, (upstream,)):
-        sent = 0
-
-        def counted():
-            nonlocal sent
-            for block in form("whisper-1", BIG):
-                sent += len(block)
-                yield block
-
+        sent = []
         length = digest(form("whisper-1", BIG))[1]
-        reply = await upload(sidecar.address, counted(), length, chunked=chunked)
+        blocks = noted(form("whisper-1", BIG), sent)
+        reply = await upload(sidecar.address, blocks, length, chunked=chunked)
         assert reply.status == 413, reply.body
         error = reply.json()["error"]
         assert error["code"] == "body_too_large"
         assert str(2 * MIB) in error["message"]
-        assert sent < 40 * MIB, "it went on reading"
+        assert sum(sent) < 40 * MIB, "it went on reading"
         assert not upstream.requests
         # Just the limit passes.
         size = 2 * MIB - digest(form("whisper-1", 0))[1]
@@ -318,3 +313,118 @@ async def test_what_is_no_form_is_refused(tmp_path, kind, status):
         reply = await upload(sidecar.address, [body], len(body), headers=headers)
         assert reply.status == status, reply.body
         assert not upstream.requests
+
+
+@pytest.mark.parametrize("way", [REVERSE, CONNECT_H1, CONNECT_H2], ids=str)
+async def test_a_client_that_leaves_in_its_upload_leaves_no_file(tmp_path, way):
+    """Before the call begins: what came so far is given back at once."""
+    async with receivers(tmp_path, 1) as (sidecar, (upstream,)):
+        connection = await client(sidecar.address, way, sidecar.ca)
+        before = await spools()
+        body = b"".join(form("whisper-1", 3 * MIB))
+        if isinstance(connection, H1Client):
+            head = [
+                ("host", way.connect or "localhost"),
+                TYPE,
+                ("content-length", str(len(body) * 2)),
+            ]
+            request = h11.Request(method="POST", target=PATH, headers=head)
+            connection.writer.write((connection.wire.send(request) or b"") + body)
+            await connection.writer.drain()
+        else:
+            pairs = [(":method", "POST"), (":scheme", "https"), (":path", PATH)]
+            pairs += [(":authority", "api.openai.com"), TYPE]
+            stream = connection.wire.get_next_available_stream_id()
+            connection.wire.send_headers(stream, pairs)
+            await push(connection, stream, body)
+        assert await spools(before + 1) == before + 1
+        connection.abort()
+        assert await spools(before) == before
+        assert not upstream.requests
+    assert rows(sidecar.state) == []
+
+
+async def push(connection, stream, body):
+    """All of a body, as the windows let it, without an end."""
+    while body:
+        size = min(
+            len(body),
+            connection.wire.max_outbound_frame_size,
+            connection.wire.local_flow_control_window(stream),
+        )
+        connection.wire.send_data(stream, body[:size])
+        body = body[size:]
+        connection.flush()
+        await asyncio.sleep(0 if size else 0.001)
+
+
+async def spools(wanted=None):
+    """Files of uploads that this process has open; waits a while for a wanted number."""
+    deadline = asyncio.get_running_loop().time() + (5 if wanted is not None else 0)
+    while True:
+        found = open_spools("self")
+        if found == wanted or asyncio.get_running_loop().time() > deadline:
+            return found
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("size", [2 * MIB + 1, 10**19])
+async def test_an_announced_size_over_the_limit_is_refused_before_its_body(tmp_path, size):
+    """A-009: the head is enough to say no."""
+    async with receivers(tmp_path, 1, limit=2 * MIB) as (sidecar, (upstream,)):
+        before = await spools()
+        reply = await upload(sidecar.address, nothing_more(), size)
+        assert reply.status == 413
+        assert reply.headers["connection"] == "close"
+        assert await spools(before) == before
+        assert not upstream.requests
+
+
+def nothing_more() -> Iterator[bytes]:
+    """The first bytes of a body whose rest never comes."""
+    yield b"--"
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on(tmp_path):
+    """`Expect: 100-continue`, as curl sends it for uploads."""
+    async with receivers(tmp_path, 1) as (sidecar, (upstream,)):
+        body = b"".join(form("whisper-1", 3 * MIB))
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        head = f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {TYPE[1]}\r\n"
+        head += f"content-length: {len(body)}\r\nexpect: 100-continue\r\n\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(20):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+            writer.write(body)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert_arrived(upstream.requests[0], TARGET, 3 * MIB)
+        assert "expect" not in upstream.requests[0].headers
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+async def test_a_refused_request_is_not_read_to_its_end(tmp_path, chunked):
+    """Who has no key can't fill our memory: 401 long before a body of 300 MB is here."""
+    async with Receiver() as upstream:
+        text = chain([upstream.url]) + "\nauth: {mode: keys, keys: {ann: '${ANN}'}}\n"
+        env = {"KEY_0": "sk-secret-of-receiver-0000", "ANN": "key-of-ann-0123456789"}
+        async with running(tmp_path, 0, text=text, env=env) as sidecar:
+            sent = []
+            length = digest(form("whisper-1", BIG))[1]
+            blocks = noted(form("whisper-1", BIG), sent)
+            reply = await upload(sidecar.address, blocks, length, chunked=chunked)
+            assert reply.status == 401, reply.body
+            assert reply.headers["connection"] == "close"
+            assert sum(sent) < 40 * MIB, "it went on reading"
+            # A small body costs no connection.
+            body = b"".join(form("whisper-1", 10_000))
+            reply = await upload(sidecar.address, [body], len(body), chunked=chunked)
+            assert (reply.status, reply.headers.get("connection")) == (401, None)
+        assert not upstream.requests
+
+
+def noted(blocks, sent):
+    """The blocks, each one's size noted as it is taken."""
+    for block in blocks:
+        sent.append(len(block))
+        yield block

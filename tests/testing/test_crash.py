@@ -81,7 +81,7 @@ class Inner:
     def __init__(self):
         self.answer, self.closed = Answer(), False
 
-    async def send(self, outgoing, timeouts):
+    async def send(self, _outgoing, _timeouts):
         return self.answer
 
     async def close(self):
@@ -98,7 +98,7 @@ async def test_where_the_points_of_an_upstream_are(point, after):
     upstream = CrashingUpstream(inner, Crash(point, 1, lambda: deaths.append(len(read))))
     incoming = await upstream.send(None, None)
     async for piece in incoming.pieces():
-        read.append(piece)
+        read.append(piece)  # noqa: PERF401 - what was read so far is the point
     assert deaths == [after]
     assert (incoming.status, incoming.headers) == (200, ())
     incoming.close()

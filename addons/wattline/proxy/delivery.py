@@ -108,6 +108,8 @@ class Delivery:
     def _done(self, task: asyncio.Task[None]) -> None:
         for tell in self._over:
             tell(self)
+        if self.request.spool is not None:
+            self.request.spool.close()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call %s: delivery failed", self.request.id, exc_info=error)
         if not self.ready:

@@ -18,6 +18,7 @@ from wattline.wire.http import Headers
 SPOOL_MEMORY = 1024 * 1024
 """Bytes of an upload that stay in memory before it moves to an unnamed file."""
 
+_FOR_US = (b"proxy-", b"x-wattline-")
 _MARKS = {Verdict.CALL: Mark.CALL, Verdict.PASS: Mark.PASS, Verdict.ANSWER: Mark.REFUSED}
 
 
@@ -49,6 +50,7 @@ class Gate:
         if decision.answer is not None:
             flow.response = whole_response(decision.answer)
         elif admission.mark is Mark.PASS:
+            _keep_back(flow.request.headers)
             flow.request.stream = True
 
     @fail_closed(_refuse)
@@ -81,6 +83,14 @@ def _fill(admission: Admission, decision: Decision) -> None:
     admission.too_large = decision.too_large
     if decision.spool:
         admission.spool = _spool()
+
+
+def _keep_back(headers: http.Headers) -> None:
+    """What a client told us and not the host: above all its key for this proxy."""
+    fields = headers.fields
+    if any(name.lower().startswith(_FOR_US) for name, _ in fields):
+        kept = (pair for pair in fields if not pair[0].lower().startswith(_FOR_US))
+        headers.fields = tuple(kept)
 
 
 def _headers(request: http.Request) -> Headers:

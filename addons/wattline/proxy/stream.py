@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, cast, override
 
 from mitmproxy import flow as mflow
+from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
@@ -51,6 +52,10 @@ from wattline.proxy.messages import whole_response
 from wattline.wire.http import Ending, Use, Whole
 
 log = logging.getLogger(__name__)
+
+SKIPPED_BODY = 65_536
+"""Bytes of a refused request's body that are read, and dropped, before it is answered: a client that
+has sent all of its request keeps its connection."""
 
 
 @dataclass(slots=True)
@@ -105,6 +110,11 @@ class EdgeStream(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
         self.origin_form = not event.request.host
         yield from super().state_wait_for_request_headers(event)
+        if self.client_state == self.state_consume_request_body and not event.end_stream:
+            announced = self.flow.request.headers.get("content-length", "")
+            early = self._early(int(announced[:20]) if announced.isdecimal() else 0)
+            if early is not None:
+                yield from self._answer_now(early)
 
     @override
     def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
@@ -122,9 +132,10 @@ class EdgeStream(HttpStream):
         admission = admission_of(self.flow)
         if admission is not None and isinstance(event, RequestData):
             admission.received += len(event.data)
-            if admission.received > admission.body_limit and admission.too_large is not None:
-                answer = self.edge.render(admission.too_large, admission.id)
-                yield from self._answer_now(answer)
+            early = self._early(admission.received)
+            if early is not None:
+                yield from self._answer_now(early)
+            if early is not None or self.flow.response is not None:
                 return
             if admission.spool is not None:
                 admission.spool.write(event.data)
@@ -168,19 +179,38 @@ class EdgeStream(HttpStream):
         elif response is not None:
             yield from self.send_response()
 
-    def _answer_now(self, answer: Whole) -> CommandGenerator[None]:
+    def _early(self, size: int) -> http.Response | None:
+        """The answer that need not wait for the end of a body of `size` bytes or more."""
+        admission = admission_of(self.flow)
+        if admission is None:
+            return None
+        if self.flow.response is not None:  # the head was enough to refuse
+            return self.flow.response if size > SKIPPED_BODY else None
+        if admission.too_large is not None and size > admission.body_limit:
+            return whole_response(self.edge.render(admission.too_large, admission.id))
+        return None
+
+    def _answer_now(self, response: http.Response) -> CommandGenerator[None]:
         """Answer before the request is complete; what still comes of it is thrown away."""
-        headers = (*answer.headers, ("connection", "close"))
-        response = whole_response(Whole(answer.status, headers, answer.body))
+        response.headers["connection"] = "close"
         self.flow.response = response
         self.flow.error = mflow.Error("request too large")
         yield HttpErrorHook(self.flow)
         yield SendHttp(ResponseHeaders(self.stream_id, response), self.context.client)
-        yield SendHttp(ResponseData(self.stream_id, answer.body), self.context.client)
+        yield SendHttp(
+            ResponseData(self.stream_id, response.raw_content or b""), self.context.client
+        )
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        self._drop_spool()
         self.client_state = self.state_discard_request_body
         self.server_state = self.state_done
         self.flow.live = False
+
+    def _drop_spool(self) -> None:
+        """No call will read what was uploaded so far; one that began closes it itself."""
+        admission = admission_of(self.flow)
+        if self.delivery is None and admission is not None and admission.spool is not None:
+            admission.spool.close()
 
     def state_discard_request_body(self, event: events.Event) -> CommandGenerator[None]:
         """After `_answer_now`: read on so that the client can read its answer, keep nothing."""
@@ -200,6 +230,7 @@ class EdgeStream(HttpStream):
     ) -> CommandGenerator[None]:
         """The client left a call of ours: the stock code would tell a server that does not exist."""
         if self.delivery is None or not isinstance(event, RequestProtocolError):
+            self._drop_spool()
             yield from super().handle_protocol_error(event)
             return
         over = (self.state_done, self.state_errored)

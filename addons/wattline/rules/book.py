@@ -206,6 +206,8 @@ class Limits:
 
     head_bytes: int = 65_536
     head_seconds: float = 10.0
+    body_seconds: float = 300.0
+    """Seconds for a call's body, from the end of its head. What is passed on has no such bound."""
     json_bytes: int = 32 * 1024 * 1024
     upload_bytes: int = 300 * 1024 * 1024
     json_depth: int = 128

@@ -121,6 +121,9 @@ class LimitsShape(Shape):
     head_seconds: Seconds = Field(
         default=10.0, description="Seconds for a request's head to arrive."
     )
+    body_seconds: Seconds = Field(
+        default=300.0, description="Seconds for a call's body to arrive, after its head."
+    )
     json_bytes: Annotated[int, Field(ge=1_024, le=1024 * MIB)] = Field(
         default=32 * MIB, description="Bytes of a JSON body, unpacked."
     )

@@ -23,12 +23,8 @@ MAGIC_HOST = "wattline.local"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
-UNWANTED_BODY = 65_536
-"""Bytes of body that are read of a request that is refused or takes none."""
-
 _LOCAL_NAMES = frozenset({"localhost", MAGIC_HOST})
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_LENGTH = re.compile(r"[0-9]{1,20}")
 _LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
@@ -103,7 +99,7 @@ class Reception:
         try:
             return self._receive(head)
         except Fault as fault:
-            return self._refusal(fault, head.id)
+            return Decision(Verdict.ANSWER, self.render(fault, head.id))
 
     def connect(self, head: RequestHead) -> Decision:
         """Decide on a CONNECT, but for the address, which must be resolved first."""
@@ -111,7 +107,7 @@ class Reception:
             check_head(head, self.pseudonym)
             principal = authenticate(self.book().auth, head, proxy=True)
         except Fault as fault:
-            return self._refusal(fault, head.id)
+            return Decision(Verdict.ANSWER, self.render(fault, head.id))
         ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
         return Decision(Verdict.PASS, principal=principal, ours=ours)
 
@@ -130,13 +126,6 @@ class Reception:
         fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
         return self.render(fault, "")
 
-    def _refusal(self, fault: Fault, request_id: str) -> Decision:
-        """The body of a request that is refused anyway is not worth its memory: what passes the bound
-        brings the same answer at once.
-        """
-        answer = self.render(fault, request_id)
-        return Decision(Verdict.ANSWER, answer, body_limit=UNWANTED_BODY, too_large=fault)
-
     def _receive(self, head: RequestHead) -> Decision:
         check_head(head, self.pseudonym)
         if head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port):
@@ -148,16 +137,14 @@ class Reception:
         route = find(head.method, head.host, path, forward=True) if path else None
         if route is None or self._upgrades(head) or _is_foreign(head):
             return Decision(Verdict.PASS)
-        return self._call(head, route, principal)
+        return self._call(route, principal)
 
     def _to_us(self, head: RequestHead) -> Decision:
         if self.book().auth.mode == "open":
             self._check_host(head)
         page = self.pages.answer(head.method, head.path.partition("?")[0])
         if page is not None:
-            return Decision(
-                Verdict.ANSWER, page, body_limit=UNWANTED_BODY, too_large=_unwanted_body()
-            )
+            return Decision(Verdict.ANSWER, page)
         check_browser(head)
         path = normalise(head.path)
         if path is None:
@@ -170,7 +157,7 @@ class Reception:
         if route is None:
             raise self._no_route(head.method, path)
         principal = head.principal or authenticate(self.book().auth, head, proxy=False)
-        return self._call(head, route, principal)
+        return self._call(route, principal)
 
     def _check_host(self, head: RequestHead) -> None:
         """A page whose own name was made to point to this machine (DNS rebinding) still says that
@@ -188,7 +175,7 @@ class Reception:
                 code="unknown_host",
             )
 
-    def _call(self, head: RequestHead, route: Route, principal: Principal) -> Decision:
+    def _call(self, route: Route, principal: Principal) -> Decision:
         limits = self.limits
         bound, field = (
             (limits.json_bytes, "json_bytes")
@@ -201,8 +188,6 @@ class Reception:
             code="body_too_large",
             kind=Kind.TOO_LARGE,
         )
-        if _declared(head) > bound:
-            raise fault
         return Decision(
             Verdict.CALL,
             route=route,
@@ -293,15 +278,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _declared(head: RequestHead) -> int:
-    """The declared length of the body; 0 when there is none that can be read."""
-    sizes = head.all("content-length")
-    return int(sizes[0]) if sizes and _LENGTH.fullmatch(sizes[0]) else 0
-
-
-def _unwanted_body() -> ClientFault:
-    return ClientFault(
-        "This page takes no body.", status=413, code="body_too_large", kind=Kind.TOO_LARGE
-    )

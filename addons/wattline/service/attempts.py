@@ -1,0 +1,164 @@
+"""The sending half of an attempt: its slots, its row in the ledger, its request, up to the answer's head.
+
+Nothing is sent before the row is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from wattline.base.clock import Clock
+from wattline.base.errors import ClientFault, Kind, OurFault
+from wattline.base.ids import new_id
+from wattline.engine.failover import judge_broken
+from wattline.engine.summary import Failure
+from wattline.engine.windows import Claim, Refusal, Ticket, Windows
+from wattline.rules.book import Target, Timeouts
+from wattline.service.exchange import Attempt, Exchange
+from wattline.service.outgoing import outgoing
+from wattline.service.settlement import Settlement, price
+from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
+from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
+from wattline.wire.usage import Usage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Begins attempts and sends them."""
+
+    upstream: Upstream
+    ledger: Ledger
+    windows: Windows
+    settlement: Settlement
+    clock: Clock
+    pseudonym: str
+    mark: bool = False
+    """Send each attempt's id upstream (`x-wattline-attempt`), for independent counts in tests."""
+
+    async def begin(self, exchange: Exchange, target: Target) -> Attempt | None:
+        """Take the target's slots and write the attempt; None when it can't be tried."""
+        now = self.clock.monotonic()
+        if now - exchange.began >= exchange.book.limits.deadline:
+            exchange.failures.append(Failure(str(target), "deadline", None))
+            return None
+        ticket = self._take(exchange, target, now)
+        if ticket is None:
+            return None
+        attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
+        row = self.ledger.open(self._row(exchange, attempt))
+        try:
+            attempt.request = self._request(exchange, attempt)  # while its row is being written
+            await self._written(exchange, row)
+        except BaseException:
+            row.cancel()
+            if not row.cancelled() and row.exception() is None:
+                # It was written a moment before the call was ended.
+                self.settlement.not_sent(attempt)
+            self.windows.release(ticket, now)
+            raise
+        exchange.attempts.append(attempt)
+        return attempt
+
+    def _request(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
+        try:
+            return outgoing(exchange, attempt, self.pseudonym, mark=self.mark)
+        except Broken as broken:
+            return broken
+
+    async def _written(self, exchange: Exchange, row: asyncio.Future[bool]) -> None:
+        """The attempt's row is durable, before anything is sent. Raises Fault."""
+        try:
+            await row
+        except InsufficientBalance:
+            raise ClientFault(
+                "The balance is not enough for this call. Add to it, then try again.",
+                status=429,
+                code="insufficient_balance",
+                kind=Kind.INSUFFICIENT_BALANCE,
+                should_retry=False,
+            ) from None
+        except LedgerDown as error:
+            if exchange.book.ledger.down != "allow":
+                raise OurFault(
+                    "The ledger can't be written; calls are refused until it can. The log says why.",
+                    status=503,
+                    code="ledger_down",
+                    kind=Kind.UNAVAILABLE,
+                    retry_after=5,
+                ) from error
+            log.warning("%s goes on without its ledger row: %s", exchange.call.id, error)
+
+    def _take(self, exchange: Exchange, target: Target, now: float) -> Ticket | None:
+        provider = target.provider
+        tokens = exchange.call.tokens
+        claims = [Claim(window, window.name, 1, tokens) for window in provider.windows]
+        taken = self.windows.take(claims, now)
+        if isinstance(taken, Refusal):
+            exchange.failures.append(Failure(str(target), "window_full", taken.retry_after))
+            return None
+        return taken
+
+    def _row(self, exchange: Exchange, attempt: Attempt) -> Opened:
+        call, target = exchange.call, attempt.target
+        tokens = call.tokens + (call.max_output or 0)
+        energy = price(Usage(tokens, 0), target, exchange.book).micro
+        return Opened(
+            attempt=attempt.id,
+            call=call.id,
+            number=attempt.number,
+            at=int(self.clock.wall() * 1000),
+            principal=call.principal.id,
+            provider=target.provider.name,
+            model=target.model,
+            entry=target.entry,
+            requested=call.model,
+            rule=exchange.plan.rule or "",
+            dialect=call.dialect,
+            operation=call.operation.value,
+            stream=call.stream,
+            estimate=tokens,
+            estimate_energy=energy,
+            hold=energy or 0,
+            book=exchange.book.version,
+            features=_features(exchange),
+        )
+
+    async def send(self, exchange: Exchange, attempt: Attempt) -> Incoming | None:
+        """Up to the answer's head; None when there was none, settled then."""
+        try:
+            if isinstance(attempt.request, Broken):
+                raise attempt.request
+            timeouts = self.timeouts(exchange, attempt.target)
+            incoming = await self.upstream.send(attempt.request, timeouts)
+        except Broken as broken:
+            self.settlement.failed(exchange, attempt, judge_broken(broken.code))
+            return None
+        attempt.status, attempt.first_byte = incoming.status, self.clock.monotonic()
+        return incoming
+
+    def timeouts(self, exchange: Exchange, target: Target) -> Timeouts:
+        """The target's, cut to what is left of the call's deadline."""
+        own = target.timeouts or target.provider.timeouts
+        left = exchange.book.limits.deadline - (self.clock.monotonic() - exchange.began)
+        if own.total <= left:
+            return own
+        return Timeouts(own.connect, own.first_byte, own.idle, max(left, 0.001))
+
+
+def _features(exchange: Exchange) -> dict[str, object]:
+    """What the decision looked at, without bodies and secrets: rules are backtested on it."""
+    call = exchange.call
+    return {
+        "path": call.path,
+        "host": call.host,
+        "tools": call.tools,
+        "images": call.images,
+        "tokens": call.tokens,
+        "max_output": call.max_output,
+        "tags": sorted(call.tags),
+        "forward": call.forward,
+    }
