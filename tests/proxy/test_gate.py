@@ -83,7 +83,8 @@ async def test_endless_heads_are_refused(tmp_path):
     """Stock mitmproxy takes 195 MB of head: here 64 KiB are the end."""
     async with running(tmp_path, 1) as sidecar:
         head = (
-            b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + b"x-filler: aaaaaaaaaaaaaaaaaaaaaaa\r\n" * 5000
+            b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
+            + b"x-filler: aaaaaaaaaaaaaaaaaaaaaaa\r\n" * 5000
         )
         assert b" 431 " in (await raw(sidecar.address, head)).split(b"\r\n")[0]
         line = b"GET /" + b"a" * 200_000
@@ -125,9 +126,7 @@ async def test_large_bodies_are_refused(tmp_path, way):
 async def test_large_bodies_without_a_length_are_refused(tmp_path):
     async with running(tmp_path, 1, extra="limits: {json_bytes: 100000}\n") as sidecar:
         chunk = b"%x\r\n%s\r\n" % (60_000, b"a" * 60_000)
-        head = (
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         answer = await raw(sidecar.address, head + chunk * 3)
         assert b" 413 " in answer.split(b"\r\n")[0]
 

@@ -39,7 +39,10 @@ async def test_a_slow_reader_of_50_mb_holds_little_memory(tmp_path, way):
         sidecar.upstreams[0].script([f"big:{BIG}"])
         connection = await client(sidecar.address, way, sidecar.ca)
         await connection.send(
-            "POST", "/v1/chat/completions", [("host", way.connect or "localhost"), *HEADERS], encoded(FAST)
+            "POST",
+            "/v1/chat/completions",
+            [("host", way.connect or "localhost"), *HEADERS],
+            encoded(FAST),
         )
         gc.collect()
         before = resident()

@@ -368,10 +368,16 @@ class TestTest:
         done = ready.run("test")
 
         assert done.returncode == 0
-        for line in ("[format][--check][.] ruff", "[check][.] ruff", " mypy", " lint-imports"):
+        for line in (
+            "[format][--check][.] ruff",
+            "[check][.] ruff",
+            " mypy",
+            "[scripts/bench.d] mypy",
+            " lint-imports",
+        ):
             assert line in done.stdout
         assert "[-q][-m][] pytest" in done.stdout
-        assert done.stdout.count("  ok      ") == 5
+        assert done.stdout.count("  ok      ") == 6
 
     def test_dev_is_installed_once_and_serves_run_too(self, ready: Copy) -> None:
         ready.run("test")

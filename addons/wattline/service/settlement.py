@@ -38,8 +38,8 @@ class Settlement:
         self._queue(attempt, State.FAILED, None, None, verdict.code, ())
         failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
         exchange.failures.append(failure)
-        log.info(
-            "%s attempt %d: %s failed: %s",
+        log.warning(
+            "%s attempt %d: %s failed: %s; the next target is tried, if there is one",
             exchange.call.id,
             attempt.number,
             attempt.target,
@@ -63,6 +63,15 @@ class Settlement:
             self.windows.settle(exchange.caller_ticket, usage.total, now)
         energy = price(usage, attempt.target, exchange.book)
         exchange.usage, exchange.energy = usage, energy
+        log.debug(
+            "%s attempt %d: %s %s in %.0f ms, %d tokens",
+            exchange.call.id,
+            attempt.number,
+            attempt.target,
+            state,
+            (now - attempt.began) * 1000,
+            usage.total,
+        )
         return self._queue(attempt, state, usage, energy.micro, error, flags)
 
     def not_sent(self, attempt: Attempt) -> None:
