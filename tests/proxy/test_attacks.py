@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import batched
 
 import h2.exceptions
 import h2.settings
@@ -112,17 +113,18 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-async def test_requests_that_are_no_http_are_answered_and_go_nowhere(tmp_path, name):
+@pytest.mark.parametrize("names", list(batched(REFUSED, 10)), ids=lambda names: names[0])
+async def test_requests_that_are_no_http_are_answered_and_go_nowhere(tmp_path, names):
     """0.4, 0.5: one clear answer, nothing upstream, and the next connection is served."""
-    data, status = REFUSED[name]
     async with running(tmp_path, 1) as sidecar:
-        answer = await raw(sidecar.address, data)
-        assert statuses(answer)[:1] == [status], answer
-        assert all(other >= 400 for other in statuses(answer))
-        assert b"mitmproxy" not in answer
-        assert not sidecar.upstreams[0].journal.requests
-        assert (await sidecar.call(CHAT)).status == 200
+        for number, name in enumerate(names):
+            data, status = REFUSED[name]
+            answer = await raw(sidecar.address, data, quiet=0.1)
+            assert statuses(answer)[:1] == [status], (name, answer)
+            assert all(other >= 400 for other in statuses(answer)), name
+            assert b"mitmproxy" not in answer, name
+            assert len(sidecar.upstreams[0].journal.requests) == number, name
+            assert (await sidecar.call(CHAT)).status == 200, name
 
 
 TAKEN = {
@@ -193,7 +195,7 @@ async def test_what_follows_a_call_meanwhile_is_not_held_without_bound(tmp_path)
         sidecar.upstreams[0].script(["stall_head"])
         reader, writer = await asyncio.open_connection(*sidecar.address)
         writer.write(request())
-        while not sidecar.upstreams[0].journal.requests:  # noqa: ASYNC110  (the demo has no event for it)
+        while not sidecar.upstreams[0].journal.requests:
             await asyncio.sleep(0.01)
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(20):
@@ -267,23 +269,23 @@ BAD_FIELDS = {
     "length too large": [*pseudo(), ("content-length", str(len(GOOD) + 1))],
     "two lengths": [*pseudo(), ("content-length", str(len(GOOD))), ("content-length", "5")],
     "length of 5000 digits": [*pseudo(), ("content-length", "9" * 5000)],
-    "length in other digits": [*pseudo(), ("content-length", "٥")],
+    "length in other digits": [*pseudo(), ("content-length", "\u0665")],
     "host beside another authority": [*pseudo(), ("host", "evil.test")],
 }
 
 
-@pytest.mark.parametrize("name", BAD_FIELDS)
-async def test_http2_tricks_reach_nobody(tmp_path, name):
+@pytest.mark.parametrize("names", list(batched(BAD_FIELDS, 10)), ids=lambda names: names[0])
+async def test_http2_tricks_reach_nobody(tmp_path, names):
     """CVE-2025-57804 and its kind: the stream or the connection ends, the next one is served."""
     async with running(tmp_path, 1) as sidecar:
-        async with Frames.open(sidecar) as frames:
-            stream = frames.call(pseudo=BAD_FIELDS[name])
-            with contextlib.suppress(h2.exceptions.ProtocolError):
-                status = await frames.until_over(stream)
-                assert status == 0 or status >= 400, frames.body
-        seen = sidecar.upstreams[0].journal.requests
-        assert not seen, seen
-        assert (await sidecar.call(CHAT)).status == 200
+        for number, name in enumerate(names):
+            async with Frames.open(sidecar) as frames:
+                stream = frames.call(pseudo=BAD_FIELDS[name])
+                with contextlib.suppress(h2.exceptions.ProtocolError):
+                    status = await frames.until_over(stream)
+                    assert status == 0 or status >= 400, (name, frames.body)
+            assert len(sidecar.upstreams[0].journal.requests) == number, name
+            assert (await sidecar.call(CHAT)).status == 200, name
 
 
 async def test_data_after_the_end_and_beyond_the_length_end_the_stream(tmp_path):
@@ -363,24 +365,23 @@ async def test_rapid_reset_holds_nobody(tmp_path):
 async def test_a_window_of_nothing_holds_only_its_own_call(tmp_path):
     """A client with a window of 0, then of 1 byte: its answer waits, its neighbours do not."""
     window = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
-    async with running(tmp_path, 1) as sidecar:
-        async with Frames.open(sidecar, {window: 0}) as frames:
-            stream = frames.call()
-            assert (await sidecar.call(CHAT)).status == 200
-            while stream not in frames.status:
-                await frames.read()
-            assert not frames.body.get(stream)
-            frames.acknowledge = False
-            for _ in range(20):
-                frames.wire.increment_flow_control_window(1, stream)
-                frames.flush()
-                before = len(frames.body.get(stream, b""))
-                async with asyncio.timeout(5):
-                    while len(frames.body.get(stream, b"")) == before:
-                        await frames.read()
-            frames.wire.increment_flow_control_window(65_535, stream)
+    async with running(tmp_path, 1) as sidecar, Frames.open(sidecar, {window: 0}) as frames:
+        stream = frames.call()
+        assert (await sidecar.call(CHAT)).status == 200
+        while stream not in frames.status:
+            await frames.read()
+        assert not frames.body.get(stream)
+        frames.acknowledge = False
+        for _ in range(20):
+            frames.wire.increment_flow_control_window(1, stream)
             frames.flush()
-            assert await frames.until_over(stream) == 200
+            before = len(frames.body.get(stream, b""))
+            async with asyncio.timeout(5):
+                while len(frames.body.get(stream, b"")) == before:
+                    await frames.read()
+        frames.wire.increment_flow_control_window(65_535, stream)
+        frames.flush()
+        assert await frames.until_over(stream) == 200
     check_books(sidecar)
 
 
@@ -578,29 +579,29 @@ async def test_a_preflight_of_another_site_gets_no_permission(tmp_path):
         assert b"access-control-allow" not in answer.lower()
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "evil.test",
-        "evil.test:8088",
-        "127.0.0.1.evil.test",
-        "localhost.evil.test",
-        "evillocalhost",
-        "wattline.local.evil.test",
-        "2130706433",
-        "0x7f000001",
-        "127.1",
-        "xapi.openai.com",
-    ],
-)
+STRANGE_HOSTS = [
+    "evil.test",
+    "evil.test:8088",
+    "127.0.0.1.evil.test",
+    "localhost.evil.test",
+    "evillocalhost",
+    "wattline.local.evil.test",
+    "2130706433",
+    "0x7f000001",
+    "127.1",
+    "xapi.openai.com",
+]
+
+
 @pytest.mark.parametrize("path", [CALLS, "/health", "/", "/v1/models"])
-async def test_a_name_that_was_made_to_point_here_is_not_served(tmp_path, host, path):
+async def test_a_name_that_was_made_to_point_here_is_not_served(tmp_path, path):
     """T4: DNS rebinding. The page is of the same origin then, so only its Host tells."""
     async with running(tmp_path, 1) as sidecar:
-        method = b"POST" if path == CALLS else b"GET"
-        data = request(line=method + f" {path} HTTP/1.1".encode(), host=host.encode())
-        answer = await raw(sidecar.address, data)
-        assert (statuses(answer), code(answer)) == ([421], "unknown_host")
+        for host in STRANGE_HOSTS:
+            method = b"POST" if path == CALLS else b"GET"
+            data = request(line=method + f" {path} HTTP/1.1".encode(), host=host.encode())
+            answer = await raw(sidecar.address, data, quiet=0.05)
+            assert (statuses(answer), code(answer)) == ([421], "unknown_host"), host
         assert not sidecar.upstreams[0].journal.requests
 
 

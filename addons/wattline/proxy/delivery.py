@@ -3,7 +3,7 @@
 Rules of this file. One task runs a call from its beginning to its last byte. The stream's layer is
 paused until there is a head to send or the whole answer; from then on each piece goes in as an `EdgePush` through the
 connection handler's `server_event`, the way mitmproxy injects WebSocket messages. Pushing before the
-head is out would pile up in the paused stream: `started` is awaited first. A call ends in exactly one
+head is out would pile up in the paused stream: `started` is waited for first. A call ends in exactly one
 of: end of message, protocol error, or the client's own departure.
 """
 
@@ -67,8 +67,9 @@ class Delivery:
         """There is a response, or the call is over without one."""
         self.awaited: AwaitAnswer | None = None
         """What the stream's layer waits with, once it waits."""
-        self.started = asyncio.Event()
-        self.room = asyncio.Event()
+        self._is_started = False
+        self._started: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._handler: ConnectionHandler | None = None
         self._over: list[Callable[[Delivery], None]] = []
@@ -138,13 +139,29 @@ class Delivery:
             self.response = stream_response(item, self.stream.flow.request)
             self.streaming = True
             await self._answered()
-            await self.started.wait()
+            await self._head_sent()
 
     async def _answered(self) -> None:
         """Let the stream's layer go on. It does not wait yet when the call's first steps were enough."""
         self.ready = True
         if self.awaited is not None and self._handler is not None:
             await self._handler.server_event(AnswerReady(self.awaited))
+
+    def started(self) -> None:
+        """The head is out: pieces may come."""
+        self._is_started = True
+        if self._started is not None and not self._started.done():
+            self._started.set_result(None)
+
+    def room(self) -> None:
+        """The stream's HTTP/2 window is open again."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def _head_sent(self) -> None:
+        if not self._is_started:
+            self._started = asyncio.get_running_loop().create_future()
+            await self._started
 
     async def _break_off(self) -> None:
         await self._push(
@@ -171,7 +188,7 @@ class Delivery:
         layer.waiting.add(self)
         try:
             while layer.backlog(self.stream):
-                self.room.clear()
-                await self.room.wait()
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
         finally:
             layer.waiting.discard(self)

@@ -175,7 +175,7 @@ class EdgeStream(HttpStream):
             delivery.end(Ending.CLIENT_GONE)
         elif delivery.streaming:
             yield from self.start_response_stream()
-            delivery.started.set()
+            delivery.started()
         elif response is not None:
             yield from self.send_response()
 
@@ -260,7 +260,7 @@ class EdgeHttpLayer(HttpLayer):
             )
         yield from super()._handle_event(event)
         for delivery in [d for d in self.waiting if not self.backlog(d.stream)]:
-            delivery.room.set()
+            delivery.room()
 
     def _speaks_http1(self) -> bool:
         alpn = self.context.client.alpn

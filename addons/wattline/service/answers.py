@@ -253,6 +253,7 @@ class Answers:
         relay: StreamRelay,
     ) -> Items:
         exchange.delivered = True
+        exchange.body, exchange.value = b"", {}  # no other target will need them
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         try:
             async with aclosing(relay.body()) as body:

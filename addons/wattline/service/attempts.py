@@ -16,7 +16,7 @@ from wattline.engine.failover import judge_broken
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts
-from wattline.service.exchange import Attempt, Exchange
+from wattline.service.exchange import SENT, Attempt, Exchange
 from wattline.service.outgoing import outgoing
 from wattline.service.settlement import Settlement, price
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
@@ -137,6 +137,7 @@ class Attempts:
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
+        attempt.request = SENT
         attempt.status, attempt.first_byte = incoming.status, self.clock.monotonic()
         return incoming
 

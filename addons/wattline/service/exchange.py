@@ -18,6 +18,8 @@ from wattline.wire.http import Request
 from wattline.wire.usage import Usage
 
 _NOT_MADE = Broken("internal_error", "the request was not made")
+SENT = Broken("internal_error", "the request was sent already")
+"""In place of a request that is no longer needed: a stream may stay open for long."""
 
 
 @dataclass(slots=True)
