@@ -56,6 +56,23 @@ class EdgePush(events.Event):
 class Delivery:
     """One call being answered."""
 
+    __slots__ = (
+        "_handler",
+        "_is_started",
+        "_over",
+        "_room",
+        "_started",
+        "_task",
+        "answer",
+        "awaited",
+        "ready",
+        "request",
+        "response",
+        "route",
+        "stream",
+        "streaming",
+    )
+
     def __init__(self, stream: EdgeStream, request: Request, route: Route, answer: Answer) -> None:
         self.stream = stream
         self.request = request

@@ -256,9 +256,8 @@ class Answers:
         exchange.body, exchange.value = b"", {}  # no other target will need them
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         try:
-            async with aclosing(relay.body()) as body:
-                async for data in body:
-                    yield _scrub(data, attempt.target)
+            while data := await relay.next():
+                yield _scrub(data, attempt.target)
         except (Broken, InBand) as error:
             code = error.code if isinstance(error, Broken) else f"inband_{error.word}"
             yield self._truncate(exchange, attempt, meter, code)

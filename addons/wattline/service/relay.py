@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 from wattline.dialects.base import Dialect, Energy, StreamReader
 from wattline.engine.failover import StartupHold
@@ -31,6 +31,20 @@ class StreamRelay:
     """Reads pieces, lets the meter see each, and holds back what the rules hold back: start-up events
     until the first output, and the usage and the end marker until the ledger has committed.
     """
+
+    __slots__ = (
+        "_data",
+        "_end",
+        "_finished",
+        "_held",
+        "_like",
+        "_reader",
+        "_usage",
+        "call",
+        "dialect",
+        "ended",
+        "meter",
+    )
 
     def __init__(self, dialect: Dialect, call: Call, incoming: Incoming, meter: Meter) -> None:
         self.dialect = dialect
@@ -96,16 +110,13 @@ class StreamRelay:
             if piece.usage is not None:
                 self._usage = piece
 
-    async def body(self) -> AsyncGenerator[bytes]:
-        """The held start and all that follows, but for the tail.
+    async def next(self) -> bytes:
+        """What comes next for the client, the held start first; empty when only the tail is left.
 
         Raises Broken when the upstream breaks off, InBand for an error event.
         """
-        if self._held:
-            yield b"".join(self._held)
-            self._held.clear()
-        while not self.ended:
-            passing: list[bytes] = []
+        passing, self._held = self._held, []
+        while not passing and not self.ended:
             try:
                 pieces = await self._next()
             except StopAsyncIteration:
@@ -114,11 +125,11 @@ class StreamRelay:
                 if piece.mark is Mark.ERROR:
                     raise InBand(piece.error or "server_error")
                 self._keep(piece, passing)
-            if passing:
-                yield b"".join(passing)
-        if not self.ended and not self._finished:
-            raise Broken("cut", "the stream ended without its end", sent=True)
-        self.ended = True
+        if not passing and not self.ended:
+            if not self._finished:
+                raise Broken("cut", "the stream ended without its end", sent=True)
+            self.ended = True
+        return b"".join(passing)
 
     async def drain(self) -> None:
         """After the end marker: read what little the upstream still sends."""
