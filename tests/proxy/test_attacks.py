@@ -514,9 +514,6 @@ def watch_passing(monkeypatch) -> list[tuple[str, str]]:
     return passed
 
 
-@pytest.mark.xfail(
-    reason="proxy/stream.py takes HTTP/1 inside a CONNECT for the sidecar's own address"
-)
 async def test_http1_in_a_tunnel_is_for_the_host_that_was_named(tmp_path, monkeypatch):
     """A path that is no call goes on to the intercepted host; it is not one of ours."""
     passed = watch_passing(monkeypatch)

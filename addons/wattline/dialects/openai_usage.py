@@ -56,11 +56,13 @@ def _counts(value: dict[str, Any]) -> Count:
         if total is None:
             return ABSENT
         prompt, completion = total, 0
-    elif prompt is None:
-        prompt = max(0, (total or 0) - (completion or 0))
-    elif completion is None:
-        completion = max(0, (total or 0) - prompt)
-    completion = completion or 0
+    elif prompt is None or completion is None:
+        if total is None:
+            return ABSENT  # half a usage is none: the other half is not 0
+        known = prompt if prompt is not None else completion
+        other = max(0, total - (known or 0))
+        prompt = other if prompt is None else prompt
+        completion = other if completion is None else completion
     if total is not None and reasoning and total == prompt + completion + reasoning:
         completion += reasoning  # xAI counts reasoning beside the completion
     if completion > MAX_TOKENS:

@@ -28,6 +28,7 @@ from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
     HttpEvent,
     HttpLayer,
+    HTTPMode,
     HttpResponseHeadersHook,
     HttpStream,
     RequestData,
@@ -122,7 +123,8 @@ class EdgeStream(HttpStream):
         says otherwise.
         """
         if request:
-            own = self.origin_form and isinstance(self.context.client.proxy_mode, RegularMode)
+            regular = isinstance(self.context.client.proxy_mode, RegularMode)
+            own = self.origin_form and regular and self.mode is HTTPMode.regular
             use = Use.REVERSE if own else Use.FORWARD
             self.flow.metadata[KEY] = Admission(use)
         return (yield from super().check_invalid(request))

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from wattline.base.clock import Clock
-from wattline.base.errors import Fault, Kind, OurFault, UpstreamFault
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.dialects.base import Route
 from wattline.engine.failover import (
     judge_broken,
@@ -35,6 +35,7 @@ from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
+from wattline.wire.inflate import inflate
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +156,7 @@ class Answers:
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming
     ) -> Whole | None:
         """A status that is no success: on to the next target, or to the client as it is."""
-        try:
-            body, _ = await _read(incoming, ERROR_BODY)
-        except Broken:
-            body = b""
+        body = await _error_body(incoming)
         verdict = judge_status(
             incoming.status,
             incoming.headers,
@@ -307,6 +305,18 @@ async def _read(incoming: Incoming, limit: int) -> tuple[bytes, bool]:
         if size > limit:
             return b"".join(parts), True
     return b"".join(parts), False
+
+
+async def _error_body(incoming: Incoming) -> bytes:
+    """The start of an error's body, unpacked; empty when it can't be read."""
+    try:
+        body, _ = await _read(incoming, ERROR_BODY)
+        packed = next((v for n, v in incoming.headers if n == "content-encoding"), "identity")
+        if packed.lower() == "identity":
+            return body
+        return inflate(body, packed.lower(), max_bytes=ERROR_BODY * 4, max_ratio=100)
+    except (Broken, ClientFault):
+        return b""
 
 
 def _secrets(target: Target) -> tuple[bytes, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from wattline.service.exchange import Attempt, Exchange
 from wattline.upstream.base import Incoming
-from wattline.wire.http import Request
+from wattline.wire.http import Headers, Request
 
 type Pairs = tuple[tuple[str, str], ...]
 
@@ -18,8 +19,10 @@ _DROPPED = frozenset(
         "content-length",
         "date",
         "keep-alive",
+        "location",
         "proxy-authenticate",
         "proxy-connection",
+        "refresh",
         "server",
         "set-cookie",
         "strict-transport-security",
@@ -40,10 +43,13 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     """The upstream's headers that may pass, then ours."""
     credential = attempt.target.provider.credential
     secret = credential.secret if credential is not None else None
+    dropped = _DROPPED
+    if any(name == "connection" for name, _ in incoming.headers):
+        dropped = dropped.union(_named_by_connection(incoming.headers))
     kept = [
         (name, value)
         for name, value in incoming.headers
-        if name not in _DROPPED
+        if name not in dropped
         and not name.startswith("x-wattline-")
         and (secret is None or secret not in value)
     ]
@@ -56,6 +62,12 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     if provider.demo:
         kept.append(("x-wattline-demo", "no provider key is set; this answer is made up"))
     return (*kept, *exchange_headers(exchange, exchange.request))
+
+
+def _named_by_connection(headers: Headers) -> Iterator[str]:
+    for name, value in headers:
+        if name == "connection":
+            yield from (option.strip().lower() for option in value.split(","))
 
 
 def exchange_headers(exchange: Exchange | None, request: Request) -> Pairs:

@@ -14,6 +14,8 @@ from wattline.wire.piece import Mark, Piece
 from wattline.wire.sse import EventTooLarge
 from wattline.wire.usage import Usage
 
+SLICE = 16_384
+"""Bytes of a stream that are read in one turn of the loop."""
 DRAIN_SECONDS = 0.05
 """After the end marker: how long to wait for the upstream's own end, so that its connection can be
 used again. The ledger's commit runs meanwhile."""
@@ -39,6 +41,7 @@ class StreamRelay:
         "_held",
         "_like",
         "_reader",
+        "_unread",
         "_usage",
         "call",
         "dialect",
@@ -56,6 +59,7 @@ class StreamRelay:
         self._data = aiter(incoming.pieces())
         self._finished = False
         self._held: list[bytes] = []
+        self._unread = b""
         self._usage: Piece | None = None
         self._like: Piece | None = None
         self._end: list[bytes] = []
@@ -86,8 +90,13 @@ class StreamRelay:
         return release or self.ended
 
     async def _next(self) -> Sequence[Piece]:
+        if not self._unread:
+            self._unread = await anext(self._data)
+        elif len(self._unread) >= SLICE:
+            await asyncio.sleep(0)  # a flood of small events must not stop the other calls
+        data, self._unread = self._unread[:SLICE], self._unread[SLICE:]
         try:
-            return self._reader.feed(await anext(self._data))
+            return self._reader.feed(data)
         except EventTooLarge as error:
             raise Broken("bad_answer", "one event is too large", sent=True) from error
 
