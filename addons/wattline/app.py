@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import importlib.resources
 import json
@@ -130,6 +131,7 @@ class Sidecar:
             )
             self._add_addons(running, run_inline=lambda _: False)
             self._learn_addresses()
+            self._check_loopback(running)
         except BaseException:
             await self._exit.aclose()
             raise
@@ -274,6 +276,16 @@ class Sidecar:
             self.listeners.add(address, number)
         self.books.own = self.address
 
+    def _check_loopback(self, running: Master) -> None:
+        """A mitmproxy of somebody else's may listen anywhere. Raises SettingsError."""
+        proxyserver: Any = running.addons.get("proxyserver")
+        hosts = {address for address, *_ in proxyserver.listen_addrs()}
+        if self.books.current.auth.mode == "open" and not hosts <= LOOPBACK:
+            raise SettingsError(
+                f"mitmproxy listens on {', '.join(sorted(hosts - LOOPBACK))} and rules.yaml lets "
+                "everybody call: start it with --listen-host 127.0.0.1, or set `auth: {mode: keys}`"
+            )
+
     def _rules_changed(self) -> None:
         """Other rules are in force: a refused key may be another one now, hosts may be ours or not."""
         self.resting.clear()
@@ -342,7 +354,10 @@ def serve(settings: Settings) -> int:
     except (RulesError, SettingsError, LedgerDown, CaError) as error:
         sys.stderr.write(f"{error}\n")
     except OSError as error:
-        sys.stderr.write(f"can't start: {error}\n")
+        reason = str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = "the port is in use: stop what listens there, or choose another (--port, PORT)"
+        sys.stderr.write(f"can't start: {reason}\n")
     except KeyboardInterrupt:
         return 130
     return 1

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import shlex
 import subprocess
 import time
 import urllib.request
@@ -85,7 +86,7 @@ class TestAll:
         assert "Traceback" in cli("ca", env={"WATTLINE_TRACEBACK": "1"}).stderr
 
     def test_a_closed_pipe_is_no_error_message(self, cli: Cli) -> None:
-        command = f"{' '.join(cli.command('check', '--json'))} | head -c 1"
+        command = f"{shlex.join(map(str, cli.command('check', '--json')))} | head -c 1"
 
         done = subprocess.run(
             ["/bin/sh", "-c", command], env=cli.env, capture_output=True, text=True, check=False

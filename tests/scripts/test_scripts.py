@@ -91,7 +91,7 @@ def reporting(version: str) -> str:
     """A program that answers the finder's probe as a Python of that version would."""
     return textwrap.dedent(f"""\
         #!/bin/sh
-        exec {sys.executable} -c 'import sys; sys.version_info = ({version}); exec(sys.argv[1])' "$2"
+        exec "{sys.executable}" -c 'import sys; sys.version_info = ({version}); exec(sys.argv[1])' "$2"
         """)
 
 
@@ -157,7 +157,7 @@ class TestPython:
         assert find_python(tmp_path).stdout == f"{found}\n"
 
     def test_a_real_python_is_found_by_its_real_path(self, tmp_path: Path) -> None:
-        put(tmp_path, "python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        put(tmp_path, "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
 
         assert find_python(tmp_path).stdout == f"{sys.executable}\n"
 
@@ -198,7 +198,7 @@ class TestPython:
         put(
             tmp_path,
             "python3",
-            f'#!/bin/sh\nexec {sys.executable} -c \'import sys; sys.modules["ensurepip"] = None; '
+            f'#!/bin/sh\nexec "{sys.executable}" -c \'import sys; sys.modules["ensurepip"] = None; '
             'exec(sys.argv[1])\' "$2"\n',
         )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_PORT = 65_535
+CHECKOUT = Path(__file__).resolve().parents[3]
+"""Where the code is, if it runs from a checkout."""
 
 
 class SettingsError(ValueError):
@@ -76,9 +78,12 @@ def _state_folder(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Pat
         return chosen.absolute()
     if named := env.get("WATTLINE_STATE"):
         return Path(named).absolute()
-    beside = cwd / "state"
-    if beside.is_dir() and (cwd / "rules.yaml").is_file():
-        return beside.absolute()
+    # A checkout keeps its state beside its rules, wherever its commands are called from.
+    for folder in (cwd, CHECKOUT):
+        if (folder / "rules.yaml").is_file():
+            if (folder / "state").is_dir():
+                return (folder / "state").absolute()
+            break
     base = env.get("XDG_STATE_HOME") or f"{env.get('HOME') or str(cwd)}/.local/state"
     return Path(base) / "wattline"
 

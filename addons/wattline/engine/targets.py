@@ -26,7 +26,8 @@ def choices(
 ) -> Iterator[Choice | Skip]:
     """The targets of an action in its order. A provider that has none is a `Skip`."""
     if isinstance(action, Asked):
-        return (Choice(target) for target in book.models.get(call.model, ()))
+        chain = book.models.get(call.model, ())
+        return (Choice(as_asked(target, call, book)) for target in chain)
     if isinstance(action, Listed):
         return (Choice(as_asked(target, call, book)) for target in action.targets)
     if isinstance(action, Weighted):

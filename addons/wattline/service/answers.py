@@ -258,7 +258,7 @@ class Answers:
                 yield _scrub(data, attempt.target)
         except (Broken, InBand) as error:
             code = error.code if isinstance(error, Broken) else f"inband_{error.word}"
-            yield self._truncate(exchange, attempt, meter, code)
+            yield await self._truncate(exchange, attempt, meter, code)
             raise Truncated from error
         usage, flags = meter.usage(ended=True)
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
@@ -266,10 +266,13 @@ class Answers:
         await self.settlement.committed(exchange, settled)
         yield relay.tail(usage, None if exchange.plan.passed else exchange.energy)
 
-    def _truncate(self, exchange: Exchange, attempt: Attempt, meter: Meter, code: str) -> bytes:
+    async def _truncate(
+        self, exchange: Exchange, attempt: Attempt, meter: Meter, code: str
+    ) -> bytes:
         """The upstream broke off after output: what was used is owed, and the client is told."""
         usage, flags = meter.usage(ended=False)
-        self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, code)
+        settled = self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, code)
+        await self.settlement.committed(exchange, settled)
         fault = UpstreamFault(
             f"The provider broke off in the middle of its answer ({code}).",
             code="upstream_broke_off",
