@@ -34,6 +34,7 @@ from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler
 
+    from wattline.proxy.head import EdgeHttp1Server
     from wattline.proxy.stream import EdgeStream
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Delivery:
         "_room",
         "_started",
         "_task",
+        "_wire",
         "answer",
         "awaited",
         "ready",
@@ -89,6 +91,7 @@ class Delivery:
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._handler: ConnectionHandler | None = None
+        self._wire: EdgeHttp1Server | None = None
         self._over: list[Callable[[Delivery], None]] = []
 
     def __repr__(self) -> str:
@@ -154,6 +157,7 @@ class Delivery:
             await self._answered()
         elif isinstance(item, Head):
             self.response = stream_response(item, self.stream.flow.request)
+            self._wire = self.stream.edge_layer.bare()
             self.streaming = True
             await self._answered()
             await self._head_sent()
@@ -190,12 +194,31 @@ class Delivery:
     async def _push(self, event: HttpEvent) -> None:
         handler = self._handler
         assert handler is not None  # noqa: S101  (begin set it)
+        if isinstance(event, ResponseData) and self._write(handler, event.data):
+            return
         await handler.server_event(EdgePush(self.stream, event))
         if self.stream.edge_layer.backlog(self.stream):
             await self._wait_for_window()
         io: Any = handler.transports.get(handler.client)
         if io is not None and io.writer.transport.get_write_buffer_size() > WRITE_HIGH:
             await handler.drain_writers()
+
+    def _write(self, handler: ConnectionHandler, data: bytes) -> bool:
+        """Where nothing lies between the stream and its socket (HTTP/1, no TLS, no tunnel), a piece can
+        be written at once: it is what the layers would come to. False when they must be asked, or when
+        the client has to read first.
+        """
+        wire = self._wire
+        if wire is None or not self.stream.edge_layer.has(self.stream):
+            return False
+        io: Any = handler.transports.get(handler.client)
+        if io is None or io.writer.is_closing():
+            return False
+        if io.writer.transport.get_write_buffer_size() > WRITE_HIGH:
+            return False
+        handler.timeout_watchdog.register_activity()
+        io.writer.write(wire.framed(data))
+        return True
 
     async def _wait_for_window(self) -> None:
         """HTTP/2 alone: the socket has room but the stream's window has none, and mitmproxy would

@@ -281,6 +281,17 @@ class EdgeHttpLayer(HttpLayer):
         else:
             yield from self.event_to_child(child, event.event)
 
+    def has(self, stream: EdgeStream) -> bool:
+        """The stream is open: its client has not left."""
+        return self.streams.get(stream.stream_id) is stream
+
+    def bare(self) -> EdgeHttp1Server | None:
+        """The client's side, if nothing else stands between that and the socket."""
+        if self.context.client.tls:
+            return None
+        in_tunnel = any(isinstance(layer, HttpStream) for layer in self.context.layers)
+        return None if in_tunnel else self._plain
+
     @property
     def _plain(self) -> EdgeHttp1Server | None:
         """The client's side when it speaks HTTP/1."""

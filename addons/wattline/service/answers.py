@@ -253,9 +253,10 @@ class Answers:
         exchange.delivered = True
         exchange.body, exchange.value = b"", {}  # no other target will need them
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
+        secrets = _secrets(attempt.target)
         try:
             while data := await relay.next():
-                yield _scrub(data, attempt.target)
+                yield scrub(data, secrets)
         except (Broken, InBand) as error:
             code = error.code if isinstance(error, Broken) else f"inband_{error.word}"
             yield await self._truncate(exchange, attempt, meter, code)
