@@ -6,9 +6,12 @@ import asyncio
 import logging
 
 import pytest
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import tflow
 
 from kit.clients import CONNECT_H1, REVERSE, call
 from kit.sidecars import running
+from wattline.proxy.tunnel import Tunnels
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -44,7 +47,7 @@ async def test_an_exception_in_our_code_sends_nothing(
         for part in path.split("."):
             target = getattr(target, part)
         monkeypatch.setattr(type(target), name, explode, raising=False)
-        if name in vars(target) if hasattr(target, "__dict__") else False:
+        if name in getattr(target, "__dict__", {}):
             monkeypatch.setattr(target, name, explode)
         try:
             async with asyncio.timeout(10):
@@ -68,3 +71,25 @@ async def test_a_flow_without_a_mark_is_not_forwarded(tmp_path, monkeypatch):
         reply = await sidecar.call(CHAT)
         assert reply.status == 500
         assert not sidecar.upstreams[0].journal.requests
+
+
+def failing_tunnels() -> Tunnels:
+    """A Tunnels whose every look at something else fails."""
+    broken = type("Broken", (), {"__getattr__": explode})()
+    return Tunnels(broken, broken)
+
+
+def test_a_connection_that_can_not_be_checked_is_closed(caplog):
+    """client_connected: no place was counted, so the connection must not stay."""
+    caplog.set_level(logging.CRITICAL)
+    client = tflow.tclient_conn()
+    failing_tunnels().client_connected(client)
+    assert client.error
+
+
+async def test_a_destination_that_can_not_be_checked_is_not_dialled(caplog):
+    """server_connect: the last look before mitmproxy opens a connection of its own."""
+    caplog.set_level(logging.CRITICAL)
+    data = ServerConnectionHookData(tflow.tserver_conn(), tflow.tclient_conn())
+    await failing_tunnels().server_connect(data)
+    assert data.server.error

@@ -42,11 +42,6 @@ class EdgeMaster(master.Master):
         """The stock addon that listens and knows the connections."""
         return self.addons.get("proxyserver")
 
-    @property
-    def stock_next_layer(self) -> Any:
-        """The stock addon that decides on layers."""
-        return self.addons.get("nextlayer")
-
     async def listen(self) -> tuple[str, int]:
         """Open the listeners; the first one's address. Raises OSError when a port is taken."""
         await self.proxyserver.setup_servers()

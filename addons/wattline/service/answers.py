@@ -39,14 +39,6 @@ from wattline.wire.inflate import inflate
 
 log = logging.getLogger(__name__)
 
-_SHUTTING_DOWN = OurFault(
-    "The sidecar is shutting down.",
-    status=503,
-    code="shutting_down",
-    kind=Kind.UNAVAILABLE,
-    retry_after=1,
-)
-
 ERROR_BODY = 65_536
 """Bytes of an upstream's error body that are read."""
 
@@ -77,7 +69,7 @@ class Answers:
             if not _stopping(request, exchange):
                 raise
             _uncancel()
-            yield dialect.error(_SHUTTING_DOWN, request.id)
+            yield dialect.error(_shutting_down(), request.id)
         except (Truncated, GeneratorExit):
             raise
         except Exception:
@@ -122,8 +114,8 @@ class Answers:
                 raise
             _uncancel()
             if not exchange.delivered:
-                raise _SHUTTING_DOWN from None
-            yield _stream_error(exchange, _SHUTTING_DOWN)
+                raise _shutting_down() from None
+            yield _stream_error(exchange, _shutting_down())
             raise Truncated from None
         finally:
             if incoming is not None:
@@ -280,6 +272,16 @@ class Answers:
             should_retry=False,
         )
         return _stream_error(exchange, fault)
+
+
+def _shutting_down() -> OurFault:
+    return OurFault(
+        "The sidecar is shutting down.",
+        status=503,
+        code="shutting_down",
+        kind=Kind.UNAVAILABLE,
+        retry_after=1,
+    )
 
 
 def _targets(exchange: Exchange) -> tuple[Target, ...]:

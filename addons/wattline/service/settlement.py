@@ -39,7 +39,7 @@ class Settlement:
         failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
         exchange.failures.append(failure)
         log.warning(
-            "%s attempt %d: %s failed: %s; the next target is tried, if there is one",
+            "%s attempt %d: %s failed: %s",
             exchange.call.id,
             attempt.number,
             attempt.target,
