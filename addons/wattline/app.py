@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import gc
 import importlib.resources
 import json
 import logging
 import os
 import random
-import signal
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +18,7 @@ from mitmproxy.master import Master
 from wattline import __version__
 from wattline.base.clock import Clock, SystemClock
 from wattline.base.ids import new_id
-from wattline.base.logs import set_level, set_up
+from wattline.base.logs import set_level
 from wattline.base.settings import Settings, SettingsError, read_settings
 from wattline.base.tasks import spawn
 from wattline.demo.knobs import Knobs
@@ -32,7 +28,7 @@ from wattline.dialects.openai import OpenAIDialect
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
-from wattline.proxy.ca import CaError, ensure_ca
+from wattline.proxy.ca import ensure_ca
 from wattline.proxy.gate import Gate
 from wattline.proxy.head import HeadLimits
 from wattline.proxy.layers import Layers
@@ -47,7 +43,6 @@ from wattline.proxy.script import ScriptDoor
 from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
-from wattline.rules.load import RulesError
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
 from wattline.service.opening import Opening
@@ -56,10 +51,9 @@ from wattline.service.past import remember
 from wattline.service.reception import Reception
 from wattline.service.reload import Books, read_book
 from wattline.service.settlement import Settlement
-from wattline.store.base import LedgerDown
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
-from wattline.testing.crash import Crash, CrashingUpstream, marks_attempts
+from wattline.testing.crash import Crash, CrashingUpstream
 from wattline.upstream.base import Upstream
 from wattline.upstream.guard import Guard, Listeners
 from wattline.upstream.pool import AiohttpUpstream
@@ -347,61 +341,6 @@ def secrets_of(book: Book) -> Iterable[str]:
     return [p.credential.secret for p in book.providers.values() if p.credential is not None]
 
 
-def serve(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; the exit code."""
-    try:
-        return asyncio.run(_serve(settings))
-    except (RulesError, SettingsError, LedgerDown, CaError) as error:
-        sys.stderr.write(f"{error}\n")
-    except OSError as error:
-        reason = str(error)
-        if error.errno == errno.EADDRINUSE:
-            reason = "the port is in use: stop what listens there, or choose another (--port, PORT)"
-        sys.stderr.write(f"can't start: {reason}\n")
-    except KeyboardInterrupt:
-        return 130
-    return 1
-
-
-async def _serve(settings: Settings) -> int:
-    env = settings.env
-    sidecar = Sidecar(settings, mark_attempts=marks_attempts(env), crash=Crash.from_env(env))
-    set_up(settings.log_level or "info", lambda: _known_secrets(sidecar))
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with sidecar:
-        loop.add_signal_handler(signal.SIGHUP, lambda: spawn(sidecar.books.fresh(), name="SIGHUP"))
-        if settings.log_level is None:
-            set_level(sidecar.books.current.log_level)
-        _say_ready(sidecar)
-        gc.collect()
-        gc.freeze()  # what start-up made stays; no later collection needs to look at it
-        await stop.wait()
-        log.info("stopping: open calls get up to %g s", sidecar.books.current.limits.grace)
-    return 0
-
-
-def _known_secrets(sidecar: Sidecar) -> Iterable[str]:
-    books: Books | None = getattr(sidecar, "books", None)
-    return secrets_of(books.current) if books is not None else ()
-
-
-def _say_ready(sidecar: Sidecar) -> None:
-    host, port = sidecar.address
-    book = sidecar.books.current
-    ready = sorted(n for n, p in book.providers.items() if p.unavailable is None and not p.demo)
-    log.info("wattline %s on http://%s:%d, rules %s", __version__, host, port, sidecar.books.path)
-    if ready:
-        log.info("providers: %s", ", ".join(ready))
-    else:
-        log.info(
-            "no provider key is set: answers come from the built-in demo provider and are made up. "
-            "Set for example OPENAI_API_KEY and start again; `wattline check` lists all."
-        )
-
-
 def sidecar_addons() -> list[ScriptDoor]:
     """For `mitmdump -s addons/sidecar.py`: settings from the environment and the working folder."""
     settings = read_settings(os.environ, cwd=Path.cwd())
@@ -409,4 +348,4 @@ def sidecar_addons() -> list[ScriptDoor]:
     return [ScriptDoor(sidecar.attach, sidecar.stop)]
 
 
-__all__ = ["Sidecar", "packaged_rules", "serve", "sidecar_addons"]
+__all__ = ["Sidecar", "packaged_rules", "secrets_of", "sidecar_addons"]

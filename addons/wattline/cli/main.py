@@ -72,7 +72,7 @@ def serve(
     log_level: LogLevel = None,
 ) -> None:
     """Run the sidecar until Ctrl-C or SIGTERM."""
-    from wattline.app import serve as serve_forever
+    from wattline.serving import serve as serve_forever
 
     chosen = settings(
         rules=rules,
