@@ -24,7 +24,7 @@ from wattline.base.tasks import spawn
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
 from wattline.dialects.base import Dialect
-from wattline.dialects.openai import OpenAIDialect
+from wattline.dialects.openai.dialect import OpenAIDialect
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from wattline.dialects.openai import OpenAIDialect
+from wattline.dialects.openai.dialect import OpenAIDialect
 from wattline.dialects.table import find
 from wattline.wire.call import LOCAL, Call, Operation
 from wattline.wire.http import Headers, Request, Use

@@ -13,7 +13,7 @@ from wattline.base.errors import ClientFault
 from wattline.base.strict_json import read_object
 from wattline.cli.failure import USAGE, Failure
 from wattline.dialects.base import Dialect, Route
-from wattline.dialects.openai import OpenAIDialect
+from wattline.dialects.openai.dialect import OpenAIDialect
 from wattline.dialects.table import find, known, normalise
 from wattline.rules.book import Book
 from wattline.wire.call import LOCAL, Call, Operation, Principal

@@ -14,7 +14,7 @@ from openai.types.responses import Response
 
 from kit.openai_calls import DIALECT, call
 from wattline.dialects.base import Energy
-from wattline.dialects.openai_answer import answer_text
+from wattline.dialects.openai.answer import answer_text
 from wattline.wire.call import Operation
 from wattline.wire.usage import Usage, UsageSource
 

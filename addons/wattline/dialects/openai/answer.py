@@ -8,9 +8,9 @@ import msgspec
 
 from wattline.base.json_members import last_value, members, with_last
 from wattline.dialects.base import Answer, Energy
-from wattline.dialects.openai_stream import characters, lenient
-from wattline.dialects.openai_usage import read_usage, write_usage
-from wattline.dialects.openai_words import error_word
+from wattline.dialects.openai.stream import characters, lenient
+from wattline.dialects.openai.usage import read_usage, write_usage
+from wattline.dialects.openai.words import error_word
 from wattline.dialects.splice import edit, value_of
 from wattline.wire.call import Call, Operation
 from wattline.wire.usage import Usage, UsageSource

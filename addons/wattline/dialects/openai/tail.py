@@ -6,9 +6,9 @@ from typing import Any
 
 from wattline.base.json_members import members
 from wattline.dialects.base import Energy
-from wattline.dialects.openai_answer import parsed
-from wattline.dialects.openai_stream import lenient
-from wattline.dialects.openai_usage import ABSENT, read_usage, write_usage
+from wattline.dialects.openai.answer import parsed
+from wattline.dialects.openai.stream import lenient
+from wattline.dialects.openai.usage import ABSENT, read_usage, write_usage
 from wattline.dialects.splice import dumps, edit, edit_object, value_of
 from wattline.wire.call import Call, Operation
 from wattline.wire.piece import Mark, Piece

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattline.base.errors import Fault
-from wattline.dialects import (
-    openai_answer,
-    openai_body,
-    openai_error,
-    openai_request,
-    openai_tail,
-)
 from wattline.dialects.base import NOTHING, Answer, Energy, Route, StreamReader
-from wattline.dialects.openai_chunks import ChunkReader
-from wattline.dialects.openai_events import TypedEventReader
+from wattline.dialects.openai import answer as answers
+from wattline.dialects.openai import body as bodies
+from wattline.dialects.openai import error as errors
+from wattline.dialects.openai import request as requests
+from wattline.dialects.openai import tail
+from wattline.dialects.openai.chunks import ChunkReader
+from wattline.dialects.openai.events import TypedEventReader
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Whole
 from wattline.wire.piece import Piece
@@ -36,7 +34,7 @@ class OpenAIDialect:
         path: str,
     ) -> Call:
         """The neutral call. Raises ClientFault naming the field at fault."""
-        return openai_request.read_call(request, route, body, principal, path)
+        return requests.read_call(request, route, body, principal, path)
 
     def write_body(
         self,
@@ -47,7 +45,7 @@ class OpenAIDialect:
         overrides: Mapping[str, Any] = NOTHING,
     ) -> bytes:
         """The body for a target."""
-        return openai_body.write_body(body, call, model, defaults, overrides)
+        return bodies.write_body(body, call, model, defaults, overrides)
 
     def reader(self, call: Call) -> StreamReader:
         """A fresh reader for one streamed answer."""
@@ -57,11 +55,11 @@ class OpenAIDialect:
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
         """What a whole 2xx body says."""
-        return openai_answer.read_answer(call, body)
+        return answers.read_answer(call, body)
 
     def write_answer(self, call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
         """The whole body with its energy."""
-        return openai_answer.write_answer(call, body, usage, energy)
+        return answers.write_answer(call, body, usage, energy)
 
     def write_usage(
         self,
@@ -72,11 +70,11 @@ class OpenAIDialect:
         like: Piece | None = None,
     ) -> bytes:
         """The stream's usage event with its energy."""
-        return openai_tail.usage_event(call, piece, usage, energy, like)
+        return tail.usage_event(call, piece, usage, energy, like)
 
     def error(self, fault: Fault, call_id: str) -> Whole:
         """A fault as a whole answer."""
-        return openai_error.error(fault, call_id)
+        return errors.error(fault, call_id)
 
     def stream_error(
         self,
@@ -85,4 +83,4 @@ class OpenAIDialect:
         operation: Operation = Operation.CHAT,
     ) -> bytes:
         """A fault as the last event of a stream."""
-        return openai_error.stream_error(fault, operation)
+        return errors.stream_error(fault, operation)

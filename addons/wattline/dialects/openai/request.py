@@ -9,7 +9,7 @@ from typing import Any
 
 from wattline.base.errors import ClientFault
 from wattline.dialects.base import Route
-from wattline.dialects.openai_fields import (
+from wattline.dialects.fields import (
     Fields,
     count,
     flag,
