@@ -28,6 +28,8 @@ class Usage:
     reasoning: int = 0
     """Part of `completion` that the client does not see."""
     source: UsageSource = UsageSource.PROVIDER
+    written: int = 0
+    """Part of `prompt` that the provider wrote into its cache."""
 
     @property
     def total(self) -> int:
@@ -42,4 +44,5 @@ class Usage:
             self.cached + other.cached,
             self.reasoning + other.reasoning,
             source,
+            self.written + other.written,
         )

@@ -10,8 +10,8 @@ from wattline.base.json_members import last_value, members, with_last
 from wattline.dialects.base import Answer, Energy
 from wattline.dialects.openai.stream import characters, lenient
 from wattline.dialects.openai.usage import read_usage, write_usage
-from wattline.dialects.openai.words import error_word
 from wattline.dialects.splice import edit, value_of
+from wattline.dialects.words import error_word
 from wattline.wire.call import Call, Operation
 from wattline.wire.usage import Usage, UsageSource
 

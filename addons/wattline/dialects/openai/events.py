@@ -12,7 +12,7 @@ import msgspec
 from wattline.dialects.openai.chunks import in_band_error
 from wattline.dialects.openai.stream import EventReader, lenient
 from wattline.dialects.openai.usage import read_usage
-from wattline.dialects.openai.words import error_word
+from wattline.dialects.words import error_word
 from wattline.wire.piece import Mark, Piece
 from wattline.wire.sse import event_name
 
