@@ -54,7 +54,7 @@ class Audio(Blob):
 
 @dataclass(frozen=True, slots=True)
 class File(Blob):
-    """A document: PDF, text, …"""
+    """A document, for example a PDF."""
 
 
 @dataclass(frozen=True, slots=True)
