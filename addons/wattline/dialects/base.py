@@ -93,6 +93,10 @@ class Dialect(Protocol):
         """The neutral call. Raises `ClientFault` naming the field at fault."""
         ...
 
+    def path(self, route: Route, call: Call, model: str) -> str:
+        """The path below a target's base URL: the route's own, where the model is not part of it."""
+        ...
+
     def write_body(
         self,
         body: bytes,

@@ -61,6 +61,15 @@ class StreamEncoder(Protocol):
 class Codec(Protocol):
     """Stateless; one instance serves all calls."""
 
+    headers: Sequence[tuple[str, str]]
+    """What a request in this dialect must carry beside its key, for example `anthropic-version`; a header
+    of the same name in the provider's configuration wins.
+    """
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The path below a provider's base URL, a query included where the dialect streams by one."""
+        ...
+
     def read_prompt(self, body: Mapping[str, Any], call: Call) -> Prompt:
         """The client's request (parsed strictly before; its basics were checked by `read_call`).
 

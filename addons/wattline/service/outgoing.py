@@ -16,7 +16,8 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
     return Outgoing(
         origin=provider.origin,
         method=exchange.request.method,
-        path=provider.base_path + exchange.route.upstream_path,
+        path=provider.base_path
+        + exchange.dialect.path(exchange.route, exchange.call, attempt.target.model),
         headers=outgoing_headers(
             exchange.request.headers,
             provider,

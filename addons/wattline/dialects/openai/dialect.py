@@ -36,6 +36,10 @@ class OpenAIDialect:
         """The neutral call. Raises ClientFault naming the field at fault."""
         return requests.read_call(request, route, body, principal, path)
 
+    def path(self, route: Route, call: Call, model: str) -> str:  # noqa: ARG002  (the protocol's)
+        """The route's own."""
+        return route.upstream_path
+
     def write_body(
         self,
         body: bytes,
