@@ -71,7 +71,11 @@ async def caller(ledger: SqliteLedger, dice: random.Random, name: str) -> None:
 
 async def main(path: str, seed: str, point: str | None = None, after: str = "1") -> None:
     ledger = await SqliteLedger.open_at(
-        Path(path), SystemClock(), sync_every=0.02, crash_at=CrashAt(point, int(after))
+        Path(path),
+        SystemClock(),
+        sync_every=0.02,
+        at_once=int(seed) % 2 == 0,
+        crash_at=CrashAt(point, int(after)),
     )
     dice = random.Random(seed)
     for name in ("ann", "bob"):

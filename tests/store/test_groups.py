@@ -33,11 +33,16 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture
-async def ledger(tmp_path, clock):
+@pytest.fixture(params=["at once", "in the thread"])
+async def ledger(request, tmp_path, clock):
     # The keeper's own probes are switched off by a long tick: tests do the probing.
     made = await SqliteLedger.open_at(
-        tmp_path / "state" / "ledger.sqlite", clock, busy_ms=0, sync_every=3_600, journal_limit=5
+        tmp_path / "state" / "ledger.sqlite",
+        clock,
+        busy_ms=0,
+        sync_every=3_600,
+        journal_limit=5,
+        at_once=request.param == "at once",
     )
     yield made
     await made.close()
@@ -313,15 +318,15 @@ async def test_the_queue_is_bounded_for_opens_and_not_for_settlements(ledger, mo
 
 
 async def test_a_bug_in_the_writer_is_an_outage_and_no_hang(ledger, clock):
-    real = ledger._writer.write_group
+    real = ledger._writer._write_group
 
-    async def broken(jobs):
+    def broken(jobs):
         raise RuntimeError("bug")
 
-    ledger._writer.write_group = broken
+    ledger._writer._write_group = broken
     with pytest.raises(LedgerDown, match="RuntimeError: bug"):
         await ledger.open(opened())
-    ledger._writer.write_group = real
+    ledger._writer._write_group = real
     clock.advance(60)
     await ledger.open(opened())
 

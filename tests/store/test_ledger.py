@@ -15,12 +15,13 @@ from wattline.store.sqlite import SqliteLedger
 from wattline.wire.usage import MAX_TOKENS, Usage, UsageSource
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite in its thread"])
 async def ledger(request, tmp_path):
     if request.param == "memory":
         made = MemoryLedger(ManualClock())
     else:
-        made = await SqliteLedger.open_at(tmp_path / "state" / "ledger.sqlite", ManualClock())
+        path = tmp_path / "state" / "ledger.sqlite"
+        made = await SqliteLedger.open_at(path, ManualClock(), at_once=request.param == "sqlite")
     yield made
     await made.close()
 

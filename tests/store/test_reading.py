@@ -52,18 +52,33 @@ async def path(tmp_path):
 
 
 def test_usage_by_provider(path):
-    assert usage(path, "provider") == [
+    assert usage(path, "provider").rows == (
         UsageRow("y", 3, 3, 0, 40, 10, 500, 0.7),
         UsageRow("x", 1, 1, 1, 0, 0, 0, 0.0),
-    ]
+    )
 
 
 def test_usage_by_model_counts_a_call_once(path):
     """A-055: tokens are accounted for each model."""
-    assert usage(path, "model") == [
+    assert usage(path, "model").rows == (
         UsageRow("m2", 2, 2, 0, 30, 5, 350, 1.0),
         UsageRow("m1", 1, 2, 1, 10, 5, 150, 0.0),
-    ]
+    )
+
+
+@pytest.mark.parametrize("by", ["model", "provider", "principal", "rule", "day"])
+def test_the_whole_is_the_same_however_it_is_grouped(path, by):
+    """A call that touched two providers is one call; all else adds up."""
+    found = usage(path, by)
+    assert found.whole == UsageRow("all", 3, 4, 1, 40, 10, 500, 0.7)
+    for name in ("attempts", "failed", "prompt", "completion", "energy_micro"):
+        assert sum(getattr(row, name) for row in found.rows) == getattr(found.whole, name)
+
+
+def test_the_whole_of_a_span_without_calls(path):
+    found = usage(path, "day", since=AT + 2 * DAY)
+    assert found.rows == ()
+    assert found.whole == UsageRow("all", 0, 0, 0, 0, 0, 0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +90,12 @@ def test_usage_by_model_counts_a_call_once(path):
     ],
 )
 def test_usage_by_other_labels(path, by, labels):
-    assert [row.label for row in usage(path, by)] == labels
+    assert [row.label for row in usage(path, by).rows] == labels
 
 
 def test_a_span_has_its_begin_and_not_its_end(path):
-    assert [row.attempts for row in usage(path, "day", since=AT, until=AT + 1)] == [1]
-    assert [row.attempts for row in usage(path, "day", since=AT + 1, until=AT + DAY)] == [1]
-    assert usage(path, "day", since=AT + 2 * DAY) == []
+    assert [row.attempts for row in usage(path, "day", since=AT, until=AT + 1).rows] == [1]
+    assert [row.attempts for row in usage(path, "day", since=AT + 1, until=AT + DAY).rows] == [1]
 
 
 def test_by_something_else_is_no_sql(path):

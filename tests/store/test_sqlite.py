@@ -46,7 +46,7 @@ class Gate:
 
 async def test_what_arrives_during_a_commit_is_the_next_group(path):
     gate = Gate("before_commit")
-    ledger = await SqliteLedger.open_at(path, ManualClock(), crash_at=gate)
+    ledger = await SqliteLedger.open_at(path, ManualClock(), at_once=False, crash_at=gate)
     gate.armed = True
     first = asyncio.ensure_future(ledger.open(opened()))
     await gate.wait()
@@ -62,7 +62,7 @@ async def test_what_arrives_during_a_commit_is_the_next_group(path):
 async def test_nobody_hears_of_success_before_the_commit(path):
     """A-054: after the debit is durable, not before."""
     gate = Gate("before_commit")
-    ledger = await SqliteLedger.open_at(path, ManualClock(), crash_at=gate)
+    ledger = await SqliteLedger.open_at(path, ManualClock(), at_once=False, crash_at=gate)
     await ledger.credit("local", 1_000, "gift")
     row = opened(hold=100)
     await ledger.open(row)
@@ -80,7 +80,7 @@ async def test_nobody_hears_of_success_before_the_commit(path):
 
 async def test_a_bad_row_fails_alone_in_its_group(path):
     gate = Gate("before_commit")
-    ledger = await SqliteLedger.open_at(path, ManualClock(), crash_at=gate)
+    ledger = await SqliteLedger.open_at(path, ManualClock(), at_once=False, crash_at=gate)
     row = opened()
     gate.armed = True
     first = asyncio.ensure_future(ledger.open(row))
@@ -148,7 +148,7 @@ async def test_balances_survive_a_restart(path):
 async def test_a_caller_that_leaves_during_open_leaves_no_hold(path):
     """LiteLLM #36926: no reservation leaks."""
     gate = Gate("before_commit")
-    ledger = await SqliteLedger.open_at(path, ManualClock(), crash_at=gate)
+    ledger = await SqliteLedger.open_at(path, ManualClock(), at_once=False, crash_at=gate)
     await ledger.credit("ann", 1_000, "gift")
     gate.armed = True
     task = asyncio.ensure_future(ledger.open(opened("gone", principal="ann", hold=600)))

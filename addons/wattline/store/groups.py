@@ -1,7 +1,7 @@
 """Natural group commit, and what happens to rows while nothing can be written.
 
 Rules of this file:
-* What arrives while a commit runs goes into the next one. No timer, no sleep on that way.
+* What arrives in one turn of the loop, or while a commit runs, is one group. No timer, no sleep on that way.
 * A caller hears of success only after the commit, of failure only when its row was not written.
 * While the file can't be written, opens and credits are refused at once. Settlements wait in a bounded
   journal in memory: not acknowledged, and written first, in their order, when a probe goes through.
@@ -20,8 +20,14 @@ from wattline.base.tasks import spawn
 from wattline.store.base import LedgerDown
 from wattline.store.outage import Outage, explain, is_final
 from wattline.store.rows import Value
-from wattline.store.writer import SETTLE, CrashAt, Job, Writer
+from wattline.store.writer import SETTLE, Committed, CrashAt, Job, Writer
 
+SMALL = 64
+"""Most rows that are written at once, in the event loop: about a millisecond."""
+SLOW = 0.005
+"""Seconds after which such a write took too long: the disk is busy, and the loop must not wait for it."""
+SLOW_FOR = 10.0
+"""Seconds in which all groups then go to the writer's thread."""
 GROUP = 1_000
 """Most rows in one transaction, the journal's not counted."""
 QUEUE = 10_000
@@ -53,8 +59,11 @@ class Groups:
         self._journal: dict[Value, Job] = {}
         self._pending: list[Job] = []
         self._outage = Outage()
+        self._soon: asyncio.Handle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._busy = self._probe = self._closed = False
+        self._slow_until = 0.0
+        self._loop = asyncio.get_running_loop()
 
     @property
     def down(self) -> str | None:
@@ -91,6 +100,9 @@ class Groups:
     async def close(self) -> None:
         """Refuse what comes from now on, and write the rest."""
         self._closed = True
+        if self._soon is not None:
+            self._soon.cancel()
+            self._write_soon()
         if self._writing is not None:
             await self._writing
         if self._journal and not self._outage.final:
@@ -103,12 +115,38 @@ class Groups:
             )
 
     def _begin(self) -> None:
-        """Write what waits, unless a group is being written: that one goes on with it. Where tasks are
-        eager the first group is on its way to the writer's thread when this returns.
-        """
+        """Write what waits, unless that is about to happen."""
         if not self._busy:
             self._busy = True
+            self._soon = self._loop.call_soon(self._write_soon)
+
+    def _write_soon(self) -> None:
+        """Here if it is quick, else in the writer's thread."""
+        self._soon = None
+        if self._write_now():
+            self._busy = False
+        else:
             self._writing = spawn(self._write_all(), name="ledger groups")
+
+    def _write_now(self) -> bool:
+        group, began = self._pending, self._clock.monotonic()
+        if self._probe or self._journal or not 0 < len(group) <= SMALL or began < self._slow_until:
+            return False
+        if self._outage.reason is not None:
+            return False
+        try:
+            committed = self._writer.write_now(group)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the group was not written
+            self._pending = []
+            self._failed(group, error)
+            return True
+        if committed is None:
+            return False
+        self._pending = []
+        if self._clock.monotonic() - began > SLOW:
+            self._slow_until = began + SLOW_FOR
+        self._committed(group, committed)
+        return True
 
     async def _write_all(self) -> None:
         try:
@@ -127,17 +165,23 @@ class Groups:
         try:
             committed = await self._writer.write_group([*kept, *group])
         except Exception as error:  # noqa: BLE001 - whatever it was, the group was not written
-            self.fail(explain(error, self._path), final=is_final(error))
-            self._refuse_all(group)
+            self._failed(group, error)
             return
-        self._crash_at("before_ack")
         self._report_return(len(kept))
         for job in kept:
             del self._journal[job.values[-1]]
+        self._committed([*kept, *group], committed)
+
+    def _failed(self, group: Sequence[Job], error: Exception) -> None:
+        self.fail(explain(error, self._path), final=is_final(error))
+        self._refuse_all(group)
+
+    def _committed(self, group: Sequence[Job], committed: Committed) -> None:
+        self._crash_at("before_ack")
         self.free.update(committed.free)
-        self.rows += len(committed.outcomes)
+        self.rows += len(group)
         self.stirred.set()
-        for job, outcome in zip([*kept, *group], committed.outcomes, strict=True):
+        for job, outcome in zip(group, committed.outcomes, strict=True):
             _tell(job.done, outcome)
 
     def _report_return(self, kept: int) -> None:

@@ -59,6 +59,7 @@ class SqliteLedger:
         busy_ms: int = 2_000,
         sync_every: float = 0.5,
         journal_limit: int = 10_000,
+        at_once: bool = True,
         crash_at: CrashAt = no_crash,
     ) -> Self:
         """Open the ledger, or make it, with its folder.
@@ -66,13 +67,14 @@ class SqliteLedger:
         `sync` "normal": a commit survives the process, and within a second a power cut; "full": each
         group commit is synced before it is acknowledged. `busy_ms`: how long a group waits for
         another program's lock. `sync_every` in seconds. `journal_limit`: settlements kept in memory
-        in an outage. `crash_at` is for tests.
+        in an outage. `at_once`: small groups are written in the event loop where that can't wait long.
+        `crash_at` is for tests.
 
         Raises LedgerDown: used by another process, damaged, another program's, newer, not writable.
         """
         path = _absolute(path)
         lock = _take_lock(path)
-        writer = Writer(path, sync, busy_ms, crash_at)
+        writer = Writer(path, sync, busy_ms, crash_at, at_once=at_once)
         try:
             started = await _start(writer, path, clock)
         except BaseException:

@@ -94,7 +94,10 @@ def _plain_connection(path: Path, busy_ms: int) -> sqlite3.Connection:
         raise LedgerDown(
             f"SQLite {sqlite3.sqlite_version} is too old: use a Python built with {oldest} or newer"
         )
-    connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None)
+    # Used by one thread at a time, which the writer sees to.
+    connection = sqlite3.connect(
+        path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+    )
     # Closing must not move the WAL into a file that we are about to refuse.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)  # noqa: FBT003 - C's API
     return connection

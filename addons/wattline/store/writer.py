@@ -1,8 +1,12 @@
-"""The one connection that writes, in aiosqlite's thread: a whole group in one hop, one transaction.
+"""The one connection that writes: a whole group in one transaction, here or in aiosqlite's thread.
 
 aiosqlite runs each statement as a hop of its own to its thread. Here a group of rows is one function
-in its queue. `Connection._execute` (queue a function) and `Connection._conn` (the sqlite3 connection,
-for use in the thread) are its protected names for subclasses; a test pins that they exist.
+in its queue. `Connection._execute` (queue a function) and `Connection._conn` (the sqlite3 connection)
+are its protected names for subclasses; a test pins that they exist.
+
+A hop costs a caller more time than a small commit, which without a sync is a write to the system's
+cache. So a small group is written at once, in the event loop, while nothing can make it wait: no work
+in the thread, no sync of the file, no other program's lock.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +86,18 @@ def no_crash(point: str) -> None:
 class Writer(aiosqlite.Connection):
     """Runs groups. Its own methods raise sqlite3.Error, OSError and LedgerMoved as they come."""
 
-    def __init__(self, path: Path, sync: Sync, busy_ms: int, crash_at: CrashAt) -> None:
+    def __init__(
+        self, path: Path, sync: Sync, busy_ms: int, crash_at: CrashAt, *, at_once: bool = True
+    ) -> None:
         super().__init__(lambda: connect(path, sync, busy_ms), iter_chunk_size=64)
         # A process that ends without `close` must end: a commit survives that, a hung process does
         # not restart. (aiosqlite has a thread, and before 0.22 is one.)
         thread: Any = getattr(self, "_thread", self)
         thread.daemon = True
+        self._at_once = at_once and sync == "normal"
+        self._busy_ms = self._patience = busy_ms
+        self._in_use = threading.Lock()
+        self._syncing = False
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._wal_descriptor: int | None = None
@@ -100,7 +111,21 @@ class Writer(aiosqlite.Connection):
 
     async def write_group(self, jobs: Sequence[Job]) -> Committed:
         """All jobs in one transaction; without jobs a write that changes nothing, to see if one can."""
-        return await self._hop(self._write_group, jobs)
+        return await self._hop(self._write_patiently, jobs)
+
+    def write_now(self, jobs: Sequence[Job]) -> Committed | None:
+        """As `write_group`, at once and in the caller's thread; None when it might have to wait."""
+        if not self._at_once or self._syncing or not self._in_use.acquire(blocking=False):
+            return None
+        try:
+            self._wait_for_locks(0)
+            return self._write_group(jobs)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return None
+            raise
+        finally:
+            self._in_use.release()
 
     async def checkpoint(self) -> None:
         """Move what the WAL holds into the database, as far as no reader is in the way."""
@@ -115,7 +140,11 @@ class Writer(aiosqlite.Connection):
                     "wattline and start it again"
                 )
         if self._wal_descriptor is not None:
-            _sync_data(self._wal_descriptor)
+            self._syncing = True
+            try:
+                _sync_data(self._wal_descriptor)
+            finally:
+                self._syncing = False
 
     async def close(self) -> None:
         """Checkpoint, close, end the thread."""
@@ -141,10 +170,14 @@ class Writer(aiosqlite.Connection):
             self._wal_descriptor = None
 
     async def _hop[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = await self._execute(work, *args, **kwargs)  # type: ignore[no-untyped-call]
+        def alone() -> T:
+            with self._in_use:
+                return work(*args, **kwargs)
+
+        result: T = await self._execute(alone)  # type: ignore[no-untyped-call]
         return result
 
-    # What follows runs in the connection's thread.
+    # What follows runs in the connection's thread; what `write_now` calls, in its caller's too.
 
     def _recover(self, now_ms: int) -> Started:
         connection = self._conn
@@ -157,6 +190,15 @@ class Writer(aiosqlite.Connection):
         self._identity = {path: _identity(path) for path in (self._path, self._wal)}
         sync_folder(self._path.parent)
         return started
+
+    def _write_patiently(self, jobs: Sequence[Job]) -> Committed:
+        self._wait_for_locks(self._busy_ms)
+        return self._write_group(jobs)
+
+    def _wait_for_locks(self, milliseconds: int) -> None:
+        if self._patience != milliseconds:
+            self._conn.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            self._patience = milliseconds
 
     def _write_group(self, jobs: Sequence[Job]) -> Committed:
         connection, committed, touched = self._conn, Committed(), set[str]()
