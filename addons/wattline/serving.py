@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -44,10 +45,10 @@ async def _serve(settings: Settings) -> int:
     env = settings.env
     sidecar = Sidecar(settings, mark_attempts=marks_attempts(env), crash=Crash.from_env(env))
     set_up(settings.log_level or "info", lambda: _known_secrets(sidecar))
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    stops = Stops(sidecar)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stops.take, number)
     async with sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: spawn(sidecar.books.fresh(), name="SIGHUP"))
         if settings.log_level is None:
@@ -55,9 +56,48 @@ async def _serve(settings: Settings) -> int:
         _say_ready(sidecar)
         gc.collect()
         gc.freeze()  # what start-up made stays; no later collection needs to look at it
-        await stop.wait()
-        log.info("stopping: open calls get up to %g s", sidecar.books.current.limits.grace)
+        await stops.first.wait()
+        _say_stopping(sidecar)
     return 0
+
+
+class Stops:
+    """What each signal to stop does: the first lets open calls end, the second ends them, the third
+    ends the process, and the next start closes what is open in the ledger.
+    """
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self.first = asyncio.Event()
+        self._sidecar = sidecar
+        self._count = 0
+
+    def take(self, number: int) -> None:
+        """SIGINT or SIGTERM came."""
+        self._count += 1
+        if self._count == 1:
+            self.first.set()
+        elif self._count == 2:
+            _say("stopping at once: open calls end with an error; once more exits without waiting")
+            self._sidecar.hurry()
+        else:
+            os._exit(128 + number)
+
+
+def _say_stopping(sidecar: Sidecar) -> None:
+    grace, count = sidecar.books.current.limits.grace, sidecar.open_calls
+    if not count:
+        _say("stopping")
+        return
+    calls = "1 open call gets" if count == 1 else f"{count} open calls get"
+    _say(f"stopping: {calls} up to {grace:g} s; Ctrl-C or SIGTERM again ends them at once")
+
+
+def _say(message: str) -> None:
+    """Into the log, and to whoever sits at the terminal, however little is logged."""
+    if log.isEnabledFor(logging.INFO):
+        log.info("%s", message)
+    elif sys.stderr.isatty():
+        sys.stderr.write(f"wattline: {message}\n")
 
 
 def _known_secrets(sidecar: Sidecar) -> Iterable[str]:

@@ -79,4 +79,10 @@ def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """For tests that change nothing and need a sidecar, which takes seconds to start."""
+    return Cli(tmp_path_factory.mktemp("shared"))
+
+
 type Start = Callable[..., subprocess.Popen[str]]

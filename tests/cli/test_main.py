@@ -47,7 +47,7 @@ class TestAll:
         used = after.children_user + after.children_system
         assert used - before.children_user - before.children_system < 0.4
 
-    @pytest.mark.parametrize("arguments", [("--help",), ("health",), ("version",)])
+    @pytest.mark.parametrize("arguments", [("--help",), ("health",), ("--version",)])
     def test_light_commands_load_nothing_heavy(self, cli: Cli, arguments: tuple[str, ...]) -> None:
         program = (
             "import contextlib, sys\n"
@@ -64,8 +64,10 @@ class TestAll:
 
         assert done.stdout.endswith("[]\n")
 
-    def test_version(self, cli: Cli) -> None:
-        assert cli("version").stdout == f"{__version__}\n"
+    @pytest.mark.parametrize("argument", ["version", "--version"])
+    def test_version(self, cli: Cli, argument: str) -> None:
+        done = cli(argument)
+        assert (done.returncode, done.stdout) == (0, f"{__version__}\n")
 
     @pytest.mark.parametrize("arguments", [("nonsense",), ("usage", "--by"), ("--nope",)])
     def test_wrong_usage_is_2(self, cli: Cli, arguments: tuple[str, ...]) -> None:
@@ -98,6 +100,9 @@ class TestAll:
 class TestServe:
     def test_bad_settings_end_in_a_line(self, cli: Cli) -> None:
         assert "PORT is 'x'" in cli("serve", env={"PORT": "x"}).stderr
+        for option in ("--state", "--rules"):
+            empty = cli("serve", option, "")
+            assert (empty.returncode, "it is empty" in empty.stderr) == (2, True)
         missing = cli("serve", "--rules", "/none.yaml")
         assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
         assert cli("serve", "--log-level", "loud").returncode == 2
@@ -328,7 +333,8 @@ class TestExplain:
 class TestUsage:
     def test_no_ledger_and_no_calls_are_told_kindly(self, cli: Cli) -> None:
         assert "No ledger in" in cli("usage").stdout
-        assert cli("usage", "--json").stdout == "[]\n"
+        found = json.loads(cli("usage", "--json").stdout)
+        assert (found["rows"], found["all"]["calls"]) == ([], 0)
 
         cli("run", "-q", "--", "true")
         assert "No calls of the last 7d" in cli("usage").stdout
@@ -336,9 +342,11 @@ class TestUsage:
     @pytest.mark.parametrize("by", ["model", "provider", "key", "rule", "day"])
     def test_each_sum(self, used: Cli, by: str) -> None:
         """B-065, E-086: usage by key, provider and model."""
-        (row,) = json.loads(used("usage", "--by", by, "--json").stdout)
+        found = json.loads(used("usage", "--by", by, "--json").stdout)
+        (row,) = found["rows"]
 
-        assert row["calls"] == 2
+        assert row["calls"] == row["attempts"] == found["all"]["calls"] == 2
+        assert found["by"] == by
         assert float(row["energy"]) * 1_000_000 == row["energy_micro"]
         text = used("usage", "--by", by).stdout
         assert row["label"] in text
@@ -352,12 +360,10 @@ class TestUsage:
             ledger.execute("DROP TRIGGER attempts_once")
             ledger.execute("UPDATE attempts SET at = at - 3600000 WHERE seq = 1")
 
-        assert [
-            r["calls"] for r in json.loads(used("usage", "--since", "30m", "--json").stdout)
-        ] == [1]
-        assert [
-            r["calls"] for r in json.loads(used("usage", "--since", "all", "--json").stdout)
-        ] == [2]
+        for since, calls in (("30m", 1), ("all", 2)):
+            found = json.loads(used("usage", "--since", since, "--json").stdout)
+            assert [row["calls"] for row in found["rows"]] == [calls]
+            assert found["all"]["calls"] == calls
 
     @pytest.mark.parametrize("since", ["", "7", "d", "-1d", "1y", "7 days", "9999999d"])
     def test_bad_spans(self, cli: Cli, since: str) -> None:

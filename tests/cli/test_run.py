@@ -35,7 +35,7 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def usage(cli: Cli) -> list[dict[str, object]]:
-    rows = json.loads(cli("usage", "--json").stdout)
+    rows = json.loads(cli("usage", "--json").stdout)["rows"]
     assert isinstance(rows, list)
     return rows
 

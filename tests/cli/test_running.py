@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from wattline.cli.running import (
     MARK,
+    MAX_MARK,
     NoAnswer,
     Running,
     ask_health,
@@ -72,6 +73,33 @@ def test_a_mark_is_read(tmp_path: Path) -> None:
     assert running.reachable_host == "127.0.0.1"
 
 
+def test_what_the_sidecar_has_is_read(tmp_path: Path) -> None:
+    mark(
+        tmp_path,
+        rules="/etc/rules.yaml",
+        rules_version="abc",
+        providers={"a": None, "b": "No API key", "c": 7, "d": []},
+        callers=["alice", 7],
+    )
+
+    running = read_mark(tmp_path)
+
+    assert running is not None
+    assert (running.rules, running.rules_version) == (Path("/etc/rules.yaml"), "abc")
+    assert running.providers == {"a": None, "b": "No API key"}
+    assert running.callers == {"alice"}
+
+
+@pytest.mark.parametrize("value", [None, 7, "x\0y", [], {}, True, [[]], {"a": {}}])
+def test_nonsense_about_what_it_has_is_left_out(tmp_path: Path, value: object) -> None:
+    mark(tmp_path, rules=value, rules_version=value, providers=value, callers=value)
+
+    running = read_mark(tmp_path)
+
+    assert running is not None
+    assert (running.rules, running.providers, running.callers) == (None, {}, frozenset())
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -90,7 +118,7 @@ def test_a_mark_is_read(tmp_path: Path) -> None:
         b'{"pid":-1,"host":"h","port":1}',
         b'{"pid":null,"host":"h","port":1}',
         b'{"pid":1,"host":7,"port":1}',
-        b'{"pid":1,"host":"' + b"h" * 5000 + b'","port":1}',
+        b'{"pid":1,"host":"' + b"h" * MAX_MARK + b'","port":1}',
     ],
 )
 def test_nonsense_marks_are_no_marks(tmp_path: Path, content: bytes) -> None:

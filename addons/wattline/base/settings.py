@@ -5,6 +5,8 @@ What an operator decides about calls is in rules.yaml, not here.
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +65,7 @@ def read_settings(
 
 
 def _rules_file(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path | None:
-    if chosen is None and (named := env.get("WATTLINE_RULES")):
+    if chosen is None and (named := env.get("WATTLINE_RULES", "")).strip():
         chosen = Path(named)
     if chosen is not None:
         if not chosen.is_file():
@@ -76,7 +78,7 @@ def _rules_file(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path 
 def _state_folder(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
     if chosen is not None:
         return chosen.absolute()
-    if named := env.get("WATTLINE_STATE"):
+    if (named := env.get("WATTLINE_STATE", "")).strip():
         return Path(named).absolute()
     # A checkout keeps its state beside its rules, wherever its commands are called from.
     for folder in (cwd, CHECKOUT):
@@ -84,8 +86,22 @@ def _state_folder(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Pat
             if (folder / "state").is_dir():
                 return (folder / "state").absolute()
             break
-    base = env.get("XDG_STATE_HOME") or f"{env.get('HOME') or str(cwd)}/.local/state"
-    return Path(base) / "wattline"
+    # A relative one counts as not set: https://specifications.freedesktop.org/basedir-spec
+    if Path(base := env.get("XDG_STATE_HOME", "")).is_absolute():
+        return Path(base) / "wattline"
+    return _home(env) / ".local" / "state" / "wattline"
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    """The user's home, never the working folder: a ledger must not depend on where one stands."""
+    if Path(home := env.get("HOME", "")).is_absolute():
+        return Path(home)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise SettingsError(
+            "no state folder: HOME is not set; name one with --state or WATTLINE_STATE"
+        ) from None
 
 
 def _port(env: Mapping[str, str]) -> int | None:

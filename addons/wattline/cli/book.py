@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wattline.base.settings import Settings
 from wattline.rules.book import Book
+from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import MAX_BYTES, load
 
 
@@ -36,9 +37,18 @@ def rules_name(settings: Settings) -> str:
 
 def read_rules(settings: Settings) -> Rules:
     """Load the file. Raises RulesError, OSError."""
+    return load_rules(settings, elsewhere=None)
+
+
+def load_rules(settings: Settings, *, elsewhere: Elsewhere | None) -> Rules:
+    """Load the file, with another process's availability of providers and callers if that is given.
+
+    Raises RulesError, OSError.
+    """
     path = rules_path(settings)
     with path.open("rb") as file:
         text = file.read(MAX_BYTES + 1)
     # Only a host and a port that both overrule the file are known before it is read.
     own = (settings.host, settings.port) if settings.host and settings.port else None
-    return Rules(path, load(text, env=settings.env, name=rules_name(settings), own=own))
+    name = rules_name(settings)
+    return Rules(path, load(text, env=settings.env, name=name, own=own, elsewhere=elsewhere))

@@ -4,46 +4,76 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wattline.base.settings import Settings
 from wattline.cli.book import Rules, read_rules, rules_name, rules_path
+from wattline.cli.comparison import Comparison, compare
 from wattline.cli.failure import FAILED
+from wattline.cli.files import network_note, permission_notes
+from wattline.cli.terminal import safe
 from wattline.rules.book import Book, Provider
 from wattline.rules.problems import RulesError
 
 
 def check(settings: Settings, *, as_json: bool = False) -> int:
     """Print problems or a summary; 0 when the rules can be used. Raises OSError."""
+    comparison = compare(settings, rules_path(settings))
     try:
         rules = read_rules(settings)
     except RulesError as error:
-        _print_problems(settings, error, as_json=as_json)
+        if as_json:
+            _print_json(_problems_as_json(settings, error, comparison))
+        else:
+            _print_problems(settings, error, comparison)
         return FAILED
+    notes = (*permission_notes(rules.path), *network_note(settings.state))
     if as_json:
-        json.dump(_as_json(rules), sys.stdout, indent=2)
-        print()
+        _print_json(_as_json(rules, comparison, notes))
     else:
-        _print_summary(rules, rules_name(settings))
+        _print_summary(rules, rules_name(settings), comparison)
+        for text in (
+            *(f"warning: {w}" for w in rules.book.warnings),
+            *(f"note: {n}" for n in notes),
+        ):
+            print(safe(text))
     return 0
 
 
-def _print_problems(settings: Settings, error: RulesError, *, as_json: bool) -> None:
-    if not as_json:
-        print(error)
-        count = len(error.problems)
-        print(f"\n{rules_name(settings)}: {count} problem{'' if count == 1 else 's'}.")
-        return
-    problems = [
-        {"line": p.line, "column": p.column, "path": p.path, "message": p.message}
-        for p in error.problems
-    ]
-    found = {"ok": False, "path": str(rules_path(settings)), "problems": problems}
+def _print_json(found: dict[str, Any]) -> None:
     json.dump(found, sys.stdout, indent=2)
     print()
 
 
-def _print_summary(rules: Rules, name: str) -> None:
+def _print_problems(settings: Settings, error: RulesError, comparison: Comparison | None) -> None:
+    print(error)
+    count = len(error.problems)
+    print(f"\n{rules_name(settings)}: {count} problem{'' if count == 1 else 's'}.")
+    if comparison is not None and comparison.same_file:
+        version = comparison.running.rules_version
+        print(
+            f"This is with the variables of this shell. The {comparison.name} has variables of its own, "
+            f"and rules version {version} in force."
+        )
+
+
+def _problems_as_json(
+    settings: Settings, error: RulesError, comparison: Comparison | None
+) -> dict[str, Any]:
+    problems = [
+        {"line": p.line, "column": p.column, "path": p.path, "message": p.message}
+        for p in error.problems
+    ]
+    return {
+        "ok": False,
+        "path": str(rules_path(settings)),
+        "problems": problems,
+        "sidecar": comparison and comparison.as_json(None),
+    }
+
+
+def _print_summary(rules: Rules, name: str, comparison: Comparison | None) -> None:
     book = rules.book
     print(f"{name}: good, version {book.version}")
     print(
@@ -51,14 +81,29 @@ def _print_summary(rules: Rules, name: str) -> None:
         f"{len(book.providers)} providers, listens on {book.listen.host}:{book.listen.port} "
         f"({book.auth.mode})"
     )
-    print()
+    print("\nProviders, with the variables of this shell:")
     width = max((len(name) for name in book.providers), default=0)
     for provider in sorted(book.providers.values(), key=lambda p: p.unavailable is not None):
         print(f"  {provider.name:<{width}}  {_state(provider)}")
     if not book.configured:
         print("\nNo provider key is set: calls get made-up answers of the built-in demo provider.")
-    for warning in book.warnings:
-        print(f"warning: {warning}")
+    if comparison is not None:
+        print()
+        for line in _compared(comparison, book):
+            print(safe(line))
+
+
+def _compared(comparison: Comparison, book: Book) -> Iterator[str]:
+    if not comparison.same_file:
+        yield f"The {comparison.name} runs other rules: {comparison.running.rules}"
+        return
+    different = comparison.differences(book)
+    version = comparison.running.rules_version
+    if not different:
+        yield f"The {comparison.name} has the same providers, rules version {version}."
+        return
+    yield f"The {comparison.name}, rules version {version}, was started with other variables:"
+    yield from (f"  {difference}" for difference in different)
 
 
 def _state(provider: Provider) -> str:
@@ -69,7 +114,7 @@ def _state(provider: Provider) -> str:
     return f"ready, {provider.origin}{provider.base_path}"
 
 
-def _as_json(rules: Rules) -> dict[str, Any]:
+def _as_json(rules: Rules, comparison: Comparison | None, notes: Sequence[str]) -> dict[str, Any]:
     book: Book = rules.book
     return {
         "ok": True,
@@ -83,4 +128,6 @@ def _as_json(rules: Rules) -> dict[str, Any]:
             for p in book.providers.values()
         },
         "warnings": list(book.warnings),
+        "notes": list(notes),
+        "sidecar": comparison and comparison.as_json(book),
     }

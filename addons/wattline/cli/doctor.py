@@ -18,14 +18,16 @@ from platform import python_version
 from threading import Thread
 
 from wattline.base.settings import Settings
-from wattline.cli.book import read_rules, rules_name
+from wattline.cli.book import read_rules, rules_name, rules_path
+from wattline.cli.comparison import Comparison, compare, read_as_sidecar
 from wattline.cli.environment import PROXY_VARIABLES, undone
 from wattline.cli.failure import FAILED
-from wattline.cli.running import find_running
+from wattline.cli.files import network_note, permission_notes
 from wattline.cli.usage import LEDGER
 from wattline.proxy.ca import CaError, ensure_ca
 from wattline.rules.book import Book, Listen
 from wattline.rules.problems import RulesError
+from wattline.rules.providers import NOWHERE
 from wattline.store.base import LedgerDown
 from wattline.store.reading import attempt_counts, recent
 
@@ -68,16 +70,24 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Findings in the order in which a start needs the things."""
     yield _python()
     yield _sqlite()
+    comparison = compare(settings, rules_path(settings))
     book, finding = _rules(settings)
+    theirs = _as_sidecar(settings, comparison)
+    if book is None and theirs is not None:
+        finding = Finding(Mark.NOTE, finding.text, "The sidecar, with its variables, can use it.")
     yield finding
+    yield from (Finding(Mark.NOTE, note) for note in permission_notes(rules_path(settings)))
     yield _state(settings.state)
-    yield _listener(settings, book)
+    yield from _file_system(settings.state)
+    yield _listener(settings, book, comparison)
     yield _ca(settings)
     yield _ledger(settings.state / LEDGER)
     yield _clock(settings.state / LEDGER)
     yield from _proxies(settings)
-    if book is not None:
-        yield from _providers(book)
+    if comparison is not None:
+        yield from _compared(comparison, book)
+    if (known := theirs or book) is not None:
+        yield from _providers(known)
 
 
 def _line(finding: Finding) -> str:
@@ -135,10 +145,39 @@ def _state(state: Path) -> Finding:
     return Finding(Mark.GOOD, f"state folder {state}")
 
 
-def _listener(settings: Settings, book: Book | None) -> Finding:
-    running = find_running(settings.state)
-    if running is not None:
-        text = f"a sidecar runs on {running.host}:{running.port} (process {running.pid})"
+def _file_system(state: Path) -> Iterator[Finding]:
+    advice = "SQLite's locks and its WAL are not safe there: choose a local disk with --state."
+    yield from (Finding(Mark.NOTE, note, advice) for note in network_note(state))
+
+
+def _compared(comparison: Comparison, book: Book | None) -> Iterator[Finding]:
+    """What the sidecar has, beside this shell."""
+    running = comparison.running
+    if not comparison.same_file:
+        yield Finding(
+            Mark.NOTE,
+            f"the sidecar runs other rules: {running.rules}",
+            "What is said of providers here is about this shell; --rules asks about another file.",
+        )
+        return
+    yield Finding(Mark.GOOD, f"the sidecar has rules version {running.rules_version} in force")
+    for difference in comparison.differences(book) if book is not None else ():
+        yield Finding(Mark.NOTE, str(difference))
+
+
+def _as_sidecar(settings: Settings, comparison: Comparison | None) -> Book | None:
+    """The rules with what the sidecar has; None when it has other rules or they can't be read."""
+    if comparison is None or not comparison.same_file:
+        return None
+    with suppress(RulesError, OSError):
+        return read_as_sidecar(settings, comparison).book
+    return None
+
+
+def _listener(settings: Settings, book: Book | None, comparison: Comparison | None) -> Finding:
+    if comparison is not None:
+        running = comparison.running
+        text = f"a sidecar runs on {running.address} (process {running.pid})"
         return Finding(Mark.GOOD, text)
     listen = book.listen if book is not None else Listen()
     host = settings.host or listen.host
@@ -211,8 +250,12 @@ def _providers(book: Book) -> Iterator[Finding]:
             "Set for example OPENAI_API_KEY; `wattline check` says what each provider needs.",
         )
         return
-    resolved = _resolve(sorted({p.origin.host for p in ready}))
+    resolved = _resolve(sorted({p.origin.host for p in ready if p.origin != NOWHERE}))
     for provider in ready:
+        if provider.origin == NOWHERE:
+            text = f"provider {provider.name}: configured in the sidecar, its URL is not known here"
+            yield Finding(Mark.GOOD, text)
+            continue
         problem = resolved[provider.origin.host]
         text = f"provider {provider.name}: configured, {provider.origin.host}"
         if problem is None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from wattline.base.settings import Settings
-from wattline.cli.book import read_rules
+from wattline.cli.book import rules_path
+from wattline.cli.comparison import Comparison, compare, read_as_sidecar, read_here
 from wattline.cli.question import Question, read_call
+from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.explain import as_json as explanation_as_json
 from wattline.engine.explain import explain as explain_call
@@ -24,8 +27,11 @@ from wattline.store.reading import reading
 
 
 def explain(question: Question, settings: Settings, *, as_json: bool = False) -> int:
-    """Print the plan and what led to it. Raises Failure, RulesError, OSError."""
-    book = read_rules(settings).book
+    """Print the plan and what led to it: as the sidecar that runs these rules would decide, else with
+    this shell's variables. Raises Failure, RulesError, OSError.
+    """
+    comparison = compare(settings, rules_path(settings))
+    book = read_as_sidecar(settings, comparison).book
     call = read_call(question, book)
     now, wall = time.monotonic(), time.time()
     windows = Windows()
@@ -34,12 +40,41 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
     view = View(windows, Resting(), lambda principal: _balance(ledger, principal))
     found = explain_call(call, book, view, now, wall)
     if as_json:
-        json.dump({**explanation_as_json(found), "windows_from": source}, sys.stdout, indent=2)
+        as_sidecar = comparison is not None and comparison.same_file
+        shown = {
+            **explanation_as_json(found),
+            "windows_from": source,
+            "availability_from": "sidecar" if as_sidecar else "shell",
+            "sidecar": comparison and comparison.as_json(read_here(settings)),
+        }
+        json.dump(shown, sys.stdout, indent=2)
         print()
     else:
         sys.stdout.write(render(found))
-        print(f"\nNot from a running sidecar: {source}; providers that rest are not known here.")
+        print(f"\nNot asked of a sidecar: {source}; providers that rest are not known here.")
+        for line in _origin(comparison, settings):
+            print(safe(line))
     return 0
+
+
+def _origin(comparison: Comparison | None, settings: Settings) -> Iterator[str]:
+    """Whose providers these are."""
+    if comparison is None:
+        yield (
+            f"No sidecar runs with the state folder {settings.state}: "
+            "providers are those that this shell's variables give."
+        )
+    elif not comparison.same_file:
+        yield (
+            f"The {comparison.name} runs other rules, {comparison.running.rules}. Providers are those that "
+            f"this shell's variables give; --rules with that file asks about the sidecar's."
+        )
+    else:
+        yield f"Providers are those of the {comparison.name}."
+        if (here := read_here(settings)) is None:
+            yield "With this shell's variables the rules can't be used: see `wattline check`."
+        else:
+            yield from (f"  {difference}" for difference in comparison.differences(here))
 
 
 def _remembered(windows: Windows, book: Book, ledger: Path, now: float, wall: float) -> str:

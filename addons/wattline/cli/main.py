@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from wattline import __version__
 from wattline.cli.environment import Via
 from wattline.cli.failure import FAILED, RUN_FAILED, end
-from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, folder, settings
+from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, folder, path_of, settings
 from wattline.cli.shells import Shell
 
 
@@ -48,18 +48,42 @@ ca_app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it)
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def wattline(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """A sidecar proxy for LLM calls: routes by rules, fails over, meters every token."""
+
+
 @app.command()
 def serve(
     *,
     rules: Rules = None,
     state: State = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on. Default: HOST, rules.yaml, 127.0.0.1.")
+        str | None,
+        typer.Option(
+            help="Address to listen on. Default: WATTLINE_HOST, HOST, rules.yaml, 127.0.0.1."
+        ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_535, help="0 takes any free one. Default: PORT, rules.yaml, 8088."
+            min=0,
+            max=65_535,
+            help="0 takes any free one. Default: WATTLINE_PORT, PORT, rules.yaml, 8088.",
         ),
     ] = None,
     mode: Annotated[
@@ -135,14 +159,23 @@ def env(
 def check(
     *,
     file: Annotated[
-        Path | None, typer.Argument(help="Default: WATTLINE_RULES, ./rules.yaml, the packaged one.")
+        Path | None,
+        typer.Argument(
+            parser=path_of,
+            metavar="FILE",
+            help="Default: WATTLINE_RULES, ./rules.yaml, the packaged one.",
+        ),
     ] = None,
+    state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read rules.yaml as the sidecar would, and say what is in it or wrong with it."""
+    """Read rules.yaml as the sidecar would, and say what is in it or wrong with it.
+
+    Keys are those of this shell. What a sidecar that runs with the state folder has is shown beside.
+    """
     from wattline.cli.check import check as check_rules
 
-    raise typer.Exit(check_rules(settings(rules=file), as_json=as_json))
+    raise typer.Exit(check_rules(settings(rules=file, state=state), as_json=as_json))
 
 
 @app.command()
@@ -175,7 +208,11 @@ def explain(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a call would go and why, without making it."""
+    """Show where a call would go and why, without making it.
+
+    Where a sidecar runs these rules with the state folder, the providers are those that it can use, else
+    those of this shell.
+    """
     from wattline.cli.explain import explain as explain_call
     from wattline.cli.question import Question
 
@@ -203,7 +240,11 @@ def usage(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show calls, tokens and energy from the ledger. The sidecar may be running."""
+    """Show calls, tokens and energy from the ledger. The sidecar may be running.
+
+    A call that went to two providers is in both rows, and once in the last line. Attempts, tokens and
+    energy are in one row each.
+    """
     from wattline.cli.usage import usage as show_usage
 
     show_usage(folder(state), by=by, since=since, as_json=as_json)
@@ -250,7 +291,11 @@ def healthcheck(
 
 @app.command()
 def doctor(*, rules: Rules = None, state: State = None) -> None:
-    """Check this machine and this configuration, and say what to do."""
+    """Check this machine and this configuration, and say what to do.
+
+    Where a sidecar runs with the state folder, providers are those that it can use, and what differs
+    from this shell is told.
+    """
     from wattline.cli.doctor import doctor as examine
 
     raise typer.Exit(examine(settings(rules=rules, state=state)))

@@ -14,17 +14,31 @@ from wattline.base.settings import Settings, read_settings
 from wattline.cli.environment import undone
 from wattline.cli.failure import USAGE, Failure
 
+
+def path_of(text: str) -> Path:
+    """A path that was typed. An empty one is a variable that was not set, and would be the working
+    folder. Raises BadParameter.
+    """
+    if not text.strip():
+        raise typer.BadParameter("it is empty: leave the option out, or name a path")
+    return Path(text)
+
+
 Rules = Annotated[
     Path | None,
     typer.Option(
-        help="rules.yaml to use. Default: WATTLINE_RULES, ./rules.yaml, the packaged one."
+        parser=path_of,
+        metavar="PATH",
+        help="rules.yaml to use. Default: WATTLINE_RULES, ./rules.yaml, the packaged one.",
     ),
 ]
 State = Annotated[
     Path | None,
     typer.Option(
+        parser=path_of,
+        metavar="FOLDER",
         help="Folder of the ledger and the CA. Default: WATTLINE_STATE, ./state beside a rules.yaml, "
-        "~/.local/state/wattline."
+        "~/.local/state/wattline.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -38,7 +52,10 @@ Key = Annotated[
     ),
 ]
 LogLevel = Annotated[
-    str | None, typer.Option(help="debug, info, warn, error or silent. Default: LOG_LEVEL, info.")
+    str | None,
+    typer.Option(
+        help="debug, info, warn, error or silent. Default: WATTLINE_LOG_LEVEL, LOG_LEVEL, rules.yaml, info."
+    ),
 ]
 
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")

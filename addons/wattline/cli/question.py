@@ -12,14 +12,14 @@ from typing import Any
 from wattline.base.errors import ClientFault
 from wattline.base.strict_json import read_object
 from wattline.cli.failure import USAGE, Failure
-from wattline.dialects.base import Dialect, Route
-from wattline.dialects.openai.dialect import OpenAIDialect
+from wattline.dialects.base import Route
+from wattline.dialects.spoken import spoken_dialects
 from wattline.dialects.table import find, known, normalise
 from wattline.rules.book import Book
 from wattline.wire.call import LOCAL, Call, Operation, Principal
 from wattline.wire.http import Request, Use
 
-_DIALECTS: dict[str, Dialect] = {"openai": OpenAIDialect()}
+_DIALECTS = spoken_dialects()
 _EXAMPLES: dict[Operation, dict[str, Any]] = {
     Operation.CHAT: {"messages": [{"role": "user", "content": "Hello"}]},
     Operation.COMPLETION: {"prompt": "Hello"},

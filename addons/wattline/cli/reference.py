@@ -15,7 +15,8 @@ _HEAD = """\
 # Command line
 
 Made by `python -m wattline.cli.reference > docs/cli.md`; a test compares the two. Write `.venv/bin/wattline`
-in a checkout, or `wattline` after `pip install`.
+in a checkout, or `wattline` after `pip install`. `--help` after any command shows its options,
+`wattline --version` prints the version.
 
 """
 

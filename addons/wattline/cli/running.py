@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 MARK = "sidecar.json"
-MAX_MARK = 4_096
+MAX_MARK = 1_048_576
 MAX_ANSWER = 65_536
 TIMEOUT = 2.0
 MAX_PORT = 65_535
@@ -21,12 +21,24 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a sidecar wrote about itself into its state folder."""
+    """What a sidecar wrote about itself into its state folder. It holds names, never keys."""
 
     pid: int
     host: str
     port: int
     version: str
+    rules: Path | None = None
+    """Its rules file; None when it did not say."""
+    rules_version: str | None = None
+    providers: Mapping[str, str | None] = field(default_factory=dict)
+    """Each provider, and why the sidecar can't use it; None when it can."""
+    callers: frozenset[str] = frozenset()
+    """Names under `auth.keys` whose key it has."""
+
+    @property
+    def address(self) -> str:
+        """`host:port` as it is written in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def reachable_host(self) -> str:
@@ -50,7 +62,31 @@ def read_mark(state: Path) -> Running | None:
         return None
     if not 0 < port <= MAX_PORT or pid <= 0:
         return None
-    return Running(pid, host, port, str(found.get("version")))
+    rules, rules_version = found.get("rules"), found.get("rules_version")
+    return Running(
+        pid,
+        host,
+        port,
+        str(found.get("version")),
+        Path(rules) if isinstance(rules, str) and "\0" not in rules else None,
+        rules_version if isinstance(rules_version, str) else None,
+        _reasons(found.get("providers")),
+        _names(found.get("callers")),
+    )
+
+
+def _reasons(found: Any) -> dict[str, str | None]:
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: reason for name, reason in found.items() if reason is None or isinstance(reason, str)
+    }
+
+
+def _names(found: Any) -> frozenset[str]:
+    if not isinstance(found, list):
+        return frozenset()
+    return frozenset(name for name in found if isinstance(name, str))
 
 
 def ask_health(host: str, port: int, timeout: float = TIMEOUT) -> Mapping[str, Any]:

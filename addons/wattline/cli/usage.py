@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import age
 from wattline.cli.terminal import bar, console, safe, table
 from wattline.dialects.base import Energy
-from wattline.store.reading import By, UsageRow
+from wattline.store.reading import NOTHING, By, UsageRow, UsageTable
 from wattline.store.reading import usage as read_usage
 
 LEDGER = "ledger.sqlite"
@@ -26,7 +25,8 @@ BY: dict[str, By] = {
     "rule": "rule",
     "day": "day",
 }
-NUMBERS = ("calls", "failed", "prompt", "completion", "energy")
+EMPTY = UsageTable((), NOTHING)
+NUMBERS = ("calls", "attempts", "failed", "prompt", "completion", "energy")
 
 
 def usage(state: Path, *, by: str, since: str, as_json: bool = False) -> None:
@@ -35,14 +35,16 @@ def usage(state: Path, *, by: str, since: str, as_json: bool = False) -> None:
         raise Failure(f"can't sum by {by!r}: use model, provider, key, rule or day", USAGE)
     start = 0 if since == "all" else int((time.time() - age(since)) * 1000)
     ledger = state / LEDGER
-    rows = read_usage(ledger, BY[by], max(start, 0)) if ledger.exists() else []
+    found = read_usage(ledger, BY[by], max(start, 0)) if ledger.exists() else EMPTY
     if by == "day":
-        rows.sort(key=lambda row: row.label)
+        found = replace(found, rows=tuple(sorted(found.rows, key=lambda row: row.label)))
     if as_json:
-        json.dump([_as_json(row) for row in rows], sys.stdout, indent=2)
+        rows = [_as_json(row) for row in found.rows]
+        whole = {"by": by, "since": since, "rows": rows, "all": _as_json(found.whole)}
+        json.dump(whole, sys.stdout, indent=2)
         print()
-    elif rows:
-        _print(rows, by, since)
+    elif found.rows:
+        _print(found, by, since)
     elif not ledger.exists():
         print(f"No ledger in {state} yet: the first start of the sidecar makes it.")
     else:
@@ -53,53 +55,39 @@ def _as_json(row: UsageRow) -> dict[str, object]:
     return {**asdict(row), "energy": Energy(row.energy_micro).json}
 
 
-def _print(rows: Sequence[UsageRow], by: str, since: str) -> None:
+def _print(found: UsageTable, by: str, since: str) -> None:
+    rows = found.rows
     weights = [row.energy_micro for row in rows]
     if not any(weights):
         weights = [row.prompt + row.completion for row in rows]
-    whole = sum(weights)
+    sum_of_weights = sum(weights)
     made = table((by, *NUMBERS, ""), NUMBERS)
     for row, weight in zip(rows, weights, strict=True):
-        made.add_row(
-            safe(row.label or "(none)"), *_numbers(row), bar(weight / whole if whole else 0)
-        )
+        share = weight / sum_of_weights if sum_of_weights else 0
+        made.add_row(safe(row.label or "(none)"), *_numbers(row), bar(share))
     if len(rows) > 1:
-        made.add_row("all", *_numbers(_total(rows)), "")
+        made.add_row("all", *_numbers(found.whole), "")
     out = console()
     out.print(made)
-    out.print(_footnote(rows, since))
+    out.print(_footnote(found, since))
 
 
 def _numbers(row: UsageRow) -> tuple[str, ...]:
-    counts = (row.calls, row.failed, row.prompt, row.completion)
+    counts = (row.calls, row.attempts, row.failed, row.prompt, row.completion)
     return (
         *(f"{count:,}" for count in counts),
         f"{round(Fraction(row.energy_micro, 10**6), 2):,.2f}",
     )
 
 
-def _total(rows: Sequence[UsageRow]) -> UsageRow:
-    def add(name: str) -> int:
-        return sum(getattr(row, name) for row in rows)
-
-    return UsageRow(
-        "all",
-        calls=add("calls"),
-        attempts=add("attempts"),
-        failed=add("failed"),
-        prompt=add("prompt"),
-        completion=add("completion"),
-        energy_micro=add("energy_micro"),
-        estimated=0.0,
-    )
-
-
-def _footnote(rows: Sequence[UsageRow], since: str) -> str:
-    tokens = sum(row.prompt + row.completion for row in rows)
-    estimated = sum(row.estimated * (row.prompt + row.completion) for row in rows)
+def _footnote(found: UsageTable, since: str) -> str:
     text = f"Tokens, and energy in the units of rules.yaml, {_span(since)}. Failed attempts cost nothing."
-    if tokens and estimated / tokens > 0.0005:
-        text += f" {estimated / tokens:.1%} of the tokens are estimates."
+    if sum(row.calls for row in found.rows) > found.whole.calls:
+        text += (
+            " Calls with attempts in more than one row count in each, and once in the last line."
+        )
+    if found.whole.estimated > 0.0005:
+        text += f" {found.whole.estimated:.1%} of the tokens are estimates."
     return text
 
 

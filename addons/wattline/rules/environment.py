@@ -7,7 +7,7 @@ base URL decides whose key it is, and the key is handed on under a name that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from wattline.rules.addresses import BadUrl, is_own, read_url
 
@@ -41,6 +41,17 @@ def provider_environment(env: Mapping[str, str], own: tuple[str, int]) -> dict[s
         if key:
             drawn[_GOAPI_KEY] = key
     return drawn
+
+
+def settable(names: Sequence[str], env: Mapping[str, str], own: tuple[str, int]) -> str:
+    """Variables as a person can set them: OpenAI's key has the name that everybody knows too, unless
+    the base URL beside it is another server's.
+    """
+    known = _KEY if _is_openai(env.get(_URL, "").strip(), own) else None
+    shown = [
+        name for key in names for name in ((known, key) if key == _OPENAI_KEY else (key,)) if name
+    ]
+    return " or ".join(dict.fromkeys(shown))
 
 
 def _is_openai(url: str, own: tuple[str, int]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from wattline.base.ids import hash_secret
@@ -20,6 +21,7 @@ from wattline.rules.book import (
     Tunnel,
     Window,
 )
+from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.environment import DEMO_URL, provider_environment
 from wattline.rules.problems import Problem, RulesError
 from wattline.rules.providers import Source, compile_providers, compile_window
@@ -52,32 +54,41 @@ def load(
     env: Mapping[str, str],
     name: str = "rules.yaml",
     own: tuple[str, int] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Book:
     """The compiled rules. `name` is shown in problems; `own` is the host and port that we really listen
-    on, when that is not what the file says (command line, environment).
+    on, when that is not what the file says (command line, environment). With `elsewhere` the book is
+    that process's as far as it can be known here: which providers and callers have their variables.
 
     Raises RulesError with every problem of the file; no problem's text holds a secret.
     """
     tree = parse(text, name)
     report = Report(tree)
     sections = read_sections(report)
-    listen = _listen(sections.single.get("listen"), own)
-    book = _compile(sections, report, listen, env)
+    written = _written(sections.single.get("listen"))
+    listen = written if own is None else Listen(*own)
+    book = replace(_compile(sections, report, listen, env, elsewhere), written=written)
     if report.problems:
         raise RulesError(report.problems)
     return book
 
 
-def _listen(shape: ListenShape | None, own: tuple[str, int] | None) -> Listen:
-    if own is not None:
-        return Listen(*own)
+def _written(shape: ListenShape | None) -> Listen:
     return Listen(shape.host, shape.port) if shape is not None else Listen()
 
 
-def _scene(sections: Sections, report: Report, own: tuple[str, int], drawn: _Drawn) -> Scene:
+def _scene(
+    sections: Sections,
+    report: Report,
+    own: tuple[str, int],
+    drawn: _Drawn,
+    elsewhere: Elsewhere | None,
+) -> Scene:
     """Providers, windows and models, and all their names: what rules refer to."""
     source = Source(report, drawn, own, sections.windows, sections.names["windows"])
     providers = compile_providers(sections.providers, source)
+    if elsewhere is not None:
+        providers = _as_elsewhere(providers, elsewhere)
     windows = _windows(sections, providers, report)
     broken = {
         *(sections.names["models"] - set(sections.models)),
@@ -96,17 +107,31 @@ def _scene(sections: Sections, report: Report, own: tuple[str, int], drawn: _Dra
     )
 
 
-def _compile(sections: Sections, report: Report, listen: Listen, env: Mapping[str, str]) -> Book:
+def _as_elsewhere(providers: Mapping[str, Provider], elsewhere: Elsewhere) -> dict[str, Provider]:
+    return {
+        name: replace(p, unavailable=elsewhere.unavailable(name, p.unavailable))
+        for name, p in providers.items()
+    }
+
+
+def _compile(
+    sections: Sections,
+    report: Report,
+    listen: Listen,
+    env: Mapping[str, str],
+    elsewhere: Elsewhere | None,
+) -> Book:
     own = (listen.host, listen.port)
     drawn = _Drawn(provider_environment(env, own))
-    scene = _scene(sections, report, own, drawn)
+    scene = _scene(sections, report, own, drawn, elsewhere)
     rules = compile_rules(sections.rules, scene)
     energy: EnergyShape = sections.single.get("energy", EnergyShape())
     log: LogShape = sections.single.get("log", LogShape())
-    auth = _auth(sections.single.get("auth", AuthShape()), drawn, report)
+    callers = elsewhere.callers if elsewhere is not None else frozenset()
+    auth = _auth(sections.single.get("auth", AuthShape()), drawn, report, callers)
     _check_open(auth, listen, report)
     return Book(
-        version=_version(report.tree.text, drawn),
+        version=_version(report.tree.text, drawn, scene.providers.values()),
         listen=listen,
         intercept=_intercept(sections.single.get("intercept", []), report),
         tunnel=_tunnel(sections.single.get("tunnel", TunnelShape())),
@@ -137,9 +162,16 @@ class _Drawn(dict[str, str]):
         return super().get(name, default)
 
 
-def _version(text: str, drawn: _Drawn) -> str:
-    """Equal for the same file and variables. The demo's port is ours and changes with each start."""
-    parts = [text, *(f"{name}={drawn.get(name)}" for name in sorted(drawn.seen - {DEMO_URL}))]
+def _version(text: str, drawn: _Drawn, providers: Iterable[Provider]) -> str:
+    """Equal for the same file, the same variables set and the same base URLs. Whether a variable is set
+    is all that is taken of it: it may be a key. The demo's port is ours and changes with each start.
+    """
+    names = sorted(drawn.seen - {DEMO_URL})
+    demo = drawn.get(DEMO_URL).strip().rstrip("/")
+    parts = [text, *(f"{name}={bool(drawn.get(name).strip())}" for name in names)]
+    for provider in providers:
+        place = f"{provider.origin}{provider.base_path}"
+        parts.append(f"{provider.name} {'' if place == demo else place} {provider.unavailable}")
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
@@ -165,13 +197,18 @@ def _windows(
     return windows
 
 
-def _auth(shape: AuthShape, env: Mapping[str, str], report: Report) -> Auth:
+def _auth(
+    shape: AuthShape, env: Mapping[str, str], report: Report, callers: frozenset[str]
+) -> Auth:
+    """Callers by their keys' hashes. `callers` have theirs in another process: their names stand in."""
     keys: dict[str, str] = {}
     tiers: dict[str, str] = {}
     for name, caller in shape.keys.items():
         path = ("auth", "keys", name)
         variable = " or ".join(caller.key.names)
         secret = caller.key.read(env)
+        if secret is None and name in callers:
+            secret = f"the key of {name} is known elsewhere"
         if secret is None:
             report.doubtful(path, f"{name} can't call: {variable} is not set")
             continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ next call; a file with a mistake changes nothing. Put this line first, and edito
 * Patterns know `*` (any run of characters) and `?` (one character). All else stands for itself; case counts.
 * Names in a chain or in `try` are looked up in this order: an entry or alias under `models`, `provider/model`,
   a provider (the model that was asked for, at that provider), an id that one provider lists.
+* A model that its provider's `models` do not list is warned about, with the nearest one: the list may be
+  short, or the name wrong. Without a list nothing is said.
 * `OPENAI_API_KEY` is OpenAI's key, drawn as `OPENAI_ORIGINAL_API_KEY`, when `OPENAI_BASE_URL` is not set or
   names OpenAI or this sidecar. With another base URL both are GoAPI's, drawn as `GOAPI_API_KEY` and
   `GOAPI_BASE_URL`.
@@ -219,5 +222,23 @@ def write(folder: Path) -> None:
     (folder / "rules.schema.json").write_text(f"{text}\n", encoding="utf-8")
 
 
+def main(arguments: Sequence[str]) -> None:
+    """The command line. Exits with 2 when it is misused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m wattline.rules.reference",
+        description="Write rules.md and rules.schema.json, made from the schema of rules.yaml.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=_folder, default=Path("docs"), help="where to (default: docs)"
+    )
+    write(parser.parse_args(arguments).folder)
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the folder's name is empty")
+    return Path(text)
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    main(sys.argv[1:])

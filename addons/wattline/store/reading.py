@@ -47,7 +47,8 @@ class UsageRow:
 
     label: str
     calls: int
-    """Calls with at least one attempt under this label."""
+    """Calls with at least one attempt under this label: one that went to two providers counts in both
+    rows, so calls do not add up to the whole. Everything else does."""
     attempts: int
     failed: int
     prompt: int
@@ -55,6 +56,10 @@ class UsageRow:
     energy_micro: int
     estimated: float
     """Share of the tokens that nobody counted, 0 to 1."""
+
+
+NOTHING = UsageRow("all", 0, 0, 0, 0, 0, 0, 0.0)
+"""The whole of a span without calls."""
 
 
 class Recent(NamedTuple):
@@ -91,11 +96,25 @@ class Seed(NamedTuple):
     state: State
 
 
-def usage(path: Path, by: By, since: int = 0, until: int = MAX_TIME) -> list[UsageRow]:
-    """Totals by label, the costliest first. Raises LedgerDown."""
+@dataclass(frozen=True, slots=True)
+class UsageTable:
+    """All rows of a span, and the whole, in which each call counts once. Of one moment."""
+
+    rows: tuple[UsageRow, ...]
+    whole: UsageRow
+
+
+def usage(path: Path, by: By, since: int = 0, until: int = MAX_TIME) -> UsageTable:
+    """Totals by label, the costliest first, and over all labels. Raises LedgerDown."""
+    label = _LABELS[by]
     with reading(path) as connection:
-        rows = connection.execute(_USAGE.format(label=_LABELS[by]), (since, until)).fetchall()
-    return [UsageRow(*(*row[:7], _share(row[7], row[4] + row[5]))) for row in rows]
+        rows = connection.execute(_USAGE.format(label=label), (since, until)).fetchall()
+        whole = connection.execute(_USAGE.format(label="'all'"), (since, until)).fetchall()
+    return UsageTable(tuple(map(_usage_row, rows)), next(map(_usage_row, whole), NOTHING))
+
+
+def _usage_row(row: tuple[Any, ...]) -> UsageRow:
+    return UsageRow(*(*row[:7], _share(row[7], row[4] + row[5])))
 
 
 def recent(path: Path, limit: int = 20) -> list[Recent]:
