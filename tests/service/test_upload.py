@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import wave
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -56,6 +58,41 @@ def test_the_same_file_serves_one_target_after_another():
 def test_a_form_without_a_model_stays_as_it_is():
     raw = b'--XX\r\ncontent-disposition: form-data; name="language"\r\n\r\nen\r\n--XX--\r\n'
     assert whole(Upload.read(io.BytesIO(raw), TYPE).for_model("x")) == raw
+
+
+def test_added_fields_stand_behind_the_model():
+    """A-031: the provider is asked for the language and the length too."""
+    upload = Upload.read(io.BytesIO(form(b"whisper-1")), TYPE)
+    made = whole(upload.for_model("w", {"response_format": "verbose_json", "prompt": "\u00fc"}))
+    again = Upload.read(io.BytesIO(made), TYPE)
+    assert again.values == {
+        "model": "w",
+        "response_format": "verbose_json",
+        "prompt": "\u00fc",
+        "language": "en",
+    }
+    assert again.form.files.keys() == {"file"}
+    assert made.startswith(form(b"w")[: form(b"w").index(b"w\r\n")])
+
+
+def test_a_field_that_the_form_has_is_not_added():
+    upload = Upload.read(io.BytesIO(form(b"whisper-1")), TYPE)
+    added = {"language": "de", "model": "x", "file": "y"}
+    assert whole(upload.for_model("w", added)) == form(b"w")
+
+
+def test_length_of_the_recording():
+    """A-117: read from where the recording stands in the form."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 56_000))
+    upload = Upload.read(io.BytesIO(form(b"whisper-1", made.getvalue())), TYPE)
+    assert upload.seconds() == Fraction("3.5")
+    assert whole(upload.for_model("w")) == form(b"w", made.getvalue())
+    assert Upload.read(io.BytesIO(form(b"whisper-1")), TYPE).seconds() is None
+    raw = form(b"whisper-1").replace(b'name="file"', b'name="other"')
+    assert Upload.read(io.BytesIO(raw), TYPE).seconds() is None
 
 
 def test_a_file_named_model_is_not_the_model():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wattline.base.errors import ClientFault
 from wattline.wire import multipart
 from wattline.wire.http import Request, Use
-from wattline.wire.multipart import read_fields, read_form
+from wattline.wire.multipart import read_fields, read_form, read_parts
 
 TYPE = "multipart/form-data; boundary=xYz"
 
@@ -168,3 +168,15 @@ def test_a_large_file_is_not_held() -> None:
     )
     assert read_fields(source, TYPE)["model"].value == "m"
     assert source.largest <= multipart.BLOCK
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_files_are_where_they_stand(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart, "BLOCK", block)
+    empty = part("empty", b"", '; filename="b"')
+    body = form(FILE, part("model", b"m"), empty)
+    files = read_parts(io.BytesIO(body), TYPE).files
+    assert {name: body[start:end] for name, (start, end) in files.items()} == {
+        "file": b"RIFF\r\n--xY\0\r\n\r\n--",
+        "empty": b"",
+    }

@@ -1,40 +1,58 @@
-"""An upload on its way to a target: the client's own bytes, but for the model's name."""
+"""An upload on its way to a target: the client's own bytes, but for the model's name and fields that the
+configuration adds.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
 from typing import IO
 
-from wattline.wire.multipart import Field, read_fields
+from wattline.wire.audio.duration import seconds
+from wattline.wire.multipart import Form, read_parts
 
 MODEL = "model"
+RECORDING = "file"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A form in a file, and where its text fields stand. The file is read, never copied."""
+    """A form in a file, and where its parts stand. The file is read, never copied."""
 
     file: IO[bytes]
-    fields: Mapping[str, Field]
+    form: Form
 
     @classmethod
     def read(cls, file: IO[bytes], content_type: str) -> Upload:
-        """Reads all of the file: run it in a thread. Raises ClientFault, as `read_fields`."""
-        return cls(file, read_fields(file, content_type))
+        """Reads all of the file: run it in a thread. Raises ClientFault, as `read_parts`."""
+        return cls(file, read_parts(file, content_type))
 
     @property
     def values(self) -> dict[str, str]:
         """The text fields by name."""
-        return {name: field.value for name, field in self.fields.items()}
+        return {name: field.value for name, field in self.form.fields.items()}
 
-    def for_model(self, model: str) -> Replaced:
-        """The form with this model; a form that names none stays as it is."""
-        field = self.fields.get(MODEL)
+    def seconds(self) -> Fraction | None:
+        """How long its recording is; None when that can't be known. Reads the file: run it in a thread,
+        while nobody else reads. Raises OSError.
+        """
+        span = self.form.files.get(RECORDING)
+        return None if span is None else seconds(self.file, span.start, span.end)
+
+    def for_model(self, model: str, added: Mapping[str, str] = _NOTHING) -> Replaced:
+        """The form with this model and the further text fields `added`; a form that names no model stays
+        as it is. A field that the form has is not added.
+        """
+        field = self.form.fields.get(MODEL)
         if field is None:
             return Replaced(self.file, 0, 0, b"")
-        return Replaced(self.file, field.start, field.end, model.encode())
+        taken = {*self.form.fields, *self.form.files}
+        parts = [self.form.text_part(*pair) for pair in added.items() if pair[0] not in taken]
+        return Replaced(self.file, field.start, field.end, model.encode() + b"".join(parts))
 
 
 class Replaced:

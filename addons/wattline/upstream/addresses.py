@@ -85,6 +85,12 @@ def read_address(text: str) -> Address:
     return plain(ip_address(text.split("%", 1)[0]))
 
 
+def is_metadata(address: Address) -> bool:
+    """Whether a cloud tells secrets of the machine at this address."""
+    address = plain(address)
+    return address in _METADATA or _carried(address) in _METADATA
+
+
 def why_not_public(address: Address) -> str | None:
     """What keeps an address from being one of the public internet; None when it is one."""
     address = plain(address)

@@ -31,6 +31,8 @@ _SINGLE = frozenset(
         "user-agent",
     }
 )
+_NEUTRAL = frozenset({"content-type", "idempotency-key", "traceparent", "tracestate", "user-agent"})
+"""What means the same in every dialect."""
 _REPEATED = frozenset({"anthropic-beta", "openai-beta", "tracestate"})
 _FORWARDED_PREFIX = "x-stainless-"
 """What official SDKs tell about themselves (language, runtime, retry count)."""
@@ -82,8 +84,10 @@ def outgoing_headers(
     *,
     pseudonym: str = "wattline",
     attempt: str | None = None,
+    foreign: bool = False,
 ) -> Pairs:
-    """The headers of an attempt, without its credential.
+    """The headers of an attempt, without its credential. To a `foreign` provider, one of another dialect
+    than the client's, go none that speak of the client's own.
 
     The provider's fixed headers replace the client's of the same name. Of a header that can stand
     only once the first counts. `pseudonym` is our name in `Via` (RFC 9110, 7.6.3), `attempt` an id for
@@ -93,6 +97,8 @@ def outgoing_headers(
     headers: list[tuple[str, str]] = []
     seen: set[str] = set()
     for name, value in client:
+        if foreign and name not in _NEUTRAL:
+            continue
         if name in _SINGLE or name.startswith(_FORWARDED_PREFIX):
             if name in seen:
                 continue

@@ -18,6 +18,8 @@ class Operation(StrEnum):
     IMAGES = "images"
     SPEECH = "speech"
     TRANSCRIPTION = "transcription"
+    COUNT_TOKENS = "count_tokens"
+    """How many tokens a prompt has; nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)

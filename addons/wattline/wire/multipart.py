@@ -1,4 +1,4 @@
-"""The text fields of an upload (multipart/form-data, RFC 7578), and where they stand.
+"""The parts of an upload (multipart/form-data, RFC 7578), and where they stand.
 
 Files are skipped without being held: an upload of 300 MB is read once, in blocks. Blocking; run it in
 a thread.
@@ -37,6 +37,26 @@ class Field(NamedTuple):
     end: int
 
 
+class Span(NamedTuple):
+    """Where the bytes of a file stand in the body."""
+
+    start: int
+    end: int
+
+
+class Form(NamedTuple):
+    """A whole form: its text fields and its files by name."""
+
+    fields: dict[str, Field]
+    files: dict[str, Span]
+    boundary: str
+
+    def text_part(self, name: str, value: str) -> bytes:
+        """A further text field, to stand right behind the value of another one. `name` is a plain word."""
+        head = f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"'
+        return f"\r\n{head}\r\n\r\n{value}".encode()
+
+
 def read_form(request: Request) -> Mapping[str, str]:
     """The text fields of a request's upload, by name. Raises ClientFault 400 or 415."""
     source: IO[bytes] = io.BytesIO(request.body)
@@ -47,19 +67,25 @@ def read_form(request: Request) -> Mapping[str, str]:
 
 
 def read_fields(source: IO[bytes], content_type: str) -> dict[str, Field]:
-    """The text fields (parts without a file name) of the form in `source`, which is left at its start.
+    """The text fields (parts without a file name) of the form in `source`. See `read_parts`."""
+    return read_parts(source, content_type).fields
 
-    Raises ClientFault: 415 when it is no form, 400 when it is broken, cut, or names a field twice.
+
+def read_parts(source: IO[bytes], content_type: str) -> Form:
+    """The form in `source`, which is left at its start.
+
+    Raises ClientFault: 415 when it is no form, 400 when it is broken, cut, or names a part twice.
     """
-    delimiter = b"\r\n--" + _boundary(content_type)
+    form = Form({}, {}, _boundary(content_type))
     source.seek(0)
     try:
-        return _fields(_Window(source), delimiter)
+        _read(_Window(source), form)
     finally:
         source.seek(0)
+    return form
 
 
-def _boundary(content_type: str) -> bytes:
+def _boundary(content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise ClientFault(
@@ -72,7 +98,7 @@ def _boundary(content_type: str) -> bytes:
     boundary = "".join(found[0]) if len(found) == 1 else ""
     if not _BOUNDARY_CHARS.fullmatch(boundary):
         raise _broken("the content-type has no valid boundary")
-    return boundary.encode("ascii")
+    return boundary
 
 
 class _Window:
@@ -120,27 +146,31 @@ class _Window:
         self.drop(found + len(mark))
 
 
-def _fields(window: _Window, delimiter: bytes) -> dict[str, Field]:
-    fields: dict[str, Field] = {}
-    names: set[str] = set()
+def _read(window: _Window, form: Form) -> None:
+    """Put the parts of a form into `form`."""
+    delimiter = f"\r\n--{form.boundary}".encode("ascii")
     window.skip_until(delimiter)
     for _ in range(MAX_PARTS + 1):
         if _last(window):
-            return fields
+            return
         tail = window.take_until(b"\r\n", MAX_PADDING, "a boundary line")
         if tail.strip(b" \t"):
             raise _broken("there are bytes after a boundary")
-        name, is_file = _part_head(window)
-        if name in names:
-            raise _broken(f"the field {name[:64]!r} is given twice", code="duplicate_key")
-        names.add(name)
-        if is_file:
-            window.skip_until(delimiter)
-            continue
-        start = window.base
-        value = window.take_until(delimiter, MAX_VALUE, f"the field {name[:64]!r}")
-        fields[name] = Field(_text(value, name), start, start + len(value))
+        _read_part(window, form, delimiter)
     raise _broken(f"it has more than {MAX_PARTS} parts")
+
+
+def _read_part(window: _Window, form: Form, delimiter: bytes) -> None:
+    name, is_file = _part_head(window)
+    if name in form.fields or name in form.files:
+        raise _broken(f"the field {name[:64]!r} is given twice", code="duplicate_key")
+    start = window.base
+    if is_file:
+        window.skip_until(delimiter)
+        form.files[name] = Span(start, window.base - len(delimiter))
+        return
+    value = window.take_until(delimiter, MAX_VALUE, f"the field {name[:64]!r}")
+    form.fields[name] = Field(_text(value, name), start, start + len(value))
 
 
 def _last(window: _Window) -> bool:

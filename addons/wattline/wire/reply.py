@@ -37,10 +37,13 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `created` is Unix seconds. Without a usage there was none."""
+    """A whole answer. `created` is Unix seconds. Without a usage there was none, or with `bad_usage` one
+    that can't be true.
+    """
 
     alternatives: tuple[Alternative, ...]
     id: str | None = None
     model: str | None = None
     created: int | None = None
     usage: Usage | None = None
+    bad_usage: bool = False

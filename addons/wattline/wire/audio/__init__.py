@@ -1,0 +1,1 @@
+"""How long a recording is, by its headers."""
