@@ -147,7 +147,7 @@ def test_paths_that_could_be_read_in_two_ways_are_refused(path: str) -> None:
         "/%E2%82%AC",
         "/x.",
         "/a/..b",
-        "/v1beta/models/gemini-2.5:generateContent",
+        "/v1beta/models/gemini-2.5:predict",
     ],
 )
 def test_other_paths_stay_as_they_are_and_are_no_calls(path: str) -> None:

@@ -26,6 +26,15 @@ class Route:
     """For example `/chat/completions`: appended to a target's base URL."""
     json: bool = True
     """The body is JSON (False: multipart upload)."""
+    family: str = ""
+    """The API whose clients use the path, where that is not the dialect: `groq`, `openrouter`. An operator
+    can switch families off.
+    """
+
+    @property
+    def switch(self) -> str:
+        """The family's name, the dialect's where it has none of its own."""
+        return self.family or self.dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,12 @@ class StreamReader(Protocol):
         """Pieces that `data` completes. Raises `EventTooLarge` past the bound of one event."""
         ...
 
+    def end(self) -> Sequence[Piece]:
+        """The upstream came to its end: pieces of a last event that lacks its terminator, where the dialect
+        lets it. Once.
+        """
+        ...
+
     def rest(self) -> bytes:
         """Bytes after the last complete event (at the upstream's end)."""
         ...
@@ -81,6 +96,8 @@ class Dialect(Protocol):
     """One API's shapes. Stateless; one instance serves all calls."""
 
     name: str
+    stream_type: str
+    """Media type of its streams."""
 
     def read_call(
         self,

@@ -41,6 +41,10 @@ class StreamDecoder(Protocol):
         """
         ...
 
+    def end(self) -> Sequence[Event]:
+        """The provider came to its end: what a last event without its terminator says."""
+        ...
+
 
 class StreamEncoder(Protocol):
     """Neutral events in, pieces of the client's dialect out."""
@@ -58,17 +62,8 @@ class StreamEncoder(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """Stateless; one instance serves all calls."""
-
-    headers: Sequence[tuple[str, str]]
-    """What a request in this dialect must carry beside its key, for example `anthropic-version`; a header
-    of the same name in the provider's configuration wins.
-    """
-
-    def path(self, model: str, *, stream: bool) -> str:
-        """The path below a provider's base URL, a query included where the dialect streams by one."""
-        ...
+class ClientCodec(Protocol):
+    """The client's half: it reads the prompt and writes the answer. Stateless."""
 
     def read_prompt(self, body: Mapping[str, Any], call: Call) -> Prompt:
         """The client's request (parsed strictly before; its basics were checked by `read_call`).
@@ -76,6 +71,31 @@ class Codec(Protocol):
         Raises ClientFault naming the field (`messages[2].content[0].source`) where it is not what the
         dialect defines. Fields and parts that have no neutral form go into `extras`.
         """
+        ...
+
+    def write_reply(self, reply: Reply, call: Call) -> bytes:
+        """The client's whole answer. `call.model` stands in where the provider named no model, an id made
+        from `call.id` where it gave none.
+        """
+        ...
+
+    def encoder(self, call: Call) -> StreamEncoder:
+        """A fresh encoder for one client's stream."""
+        ...
+
+
+class ProviderCodec(Protocol):
+    """The provider's half: it writes the prompt and reads the answer. Stateless."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """What a request in this dialect must carry beside its key, for example `anthropic-version`; a
+        header of the same name in the provider's configuration wins.
+        """
+        ...
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The path below a provider's base URL, a query included where the dialect streams by one."""
         ...
 
     def write_prompt(self, prompt: Prompt, model: str) -> Written:
@@ -89,16 +109,14 @@ class Codec(Protocol):
         """A provider's whole 2xx answer. Raises BadReply, ReplyError."""
         ...
 
-    def write_reply(self, reply: Reply, call: Call) -> bytes:
-        """The client's whole answer. `call.model` stands in where the provider named no model, an id made
-        from `call.id` where it gave none.
-        """
-        ...
+
+class StreamingCodec(ProviderCodec, Protocol):
+    """A provider's half that can stream."""
 
     def decoder(self) -> StreamDecoder:
         """A fresh decoder for one provider's stream."""
         ...
 
-    def encoder(self, call: Call) -> StreamEncoder:
-        """A fresh encoder for one client's stream."""
-        ...
+
+class Codec(ClientCodec, StreamingCodec, Protocol):
+    """Both halves; one instance serves all calls."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
 from wattline.dialects.base import Route
+from wattline.dialects.gemini import paths as gemini
 from wattline.wire.call import Operation
 
 MAX_PATH = 2048
@@ -28,6 +30,19 @@ _OPENAI = (
     Route("openai", Operation.IMAGES, "/images/generations"),
 )
 _CHAT_ONLY = _OPENAI[:1]
+_ANTHROPIC = (
+    Route("anthropic", Operation.CHAT, "/messages"),
+    Route("anthropic", Operation.COUNT_TOKENS, "/messages/count_tokens"),
+)
+_OLLAMA = (
+    Route("ollama", Operation.CHAT, "/api/chat"),
+    Route("ollama", Operation.COMPLETION, "/api/generate"),
+    Route("ollama", Operation.EMBEDDINGS, "/api/embed"),
+    Route("ollama", Operation.EMBEDDINGS, "/api/embeddings"),
+)
+_GEMINI: Mapping[str, Route] = MappingProxyType(
+    {method: Route("gemini", operation, "") for method, operation in gemini.OPERATIONS.items()}
+)
 
 type Paths = Mapping[str, Route]
 
@@ -37,23 +52,43 @@ def _under(prefixes: Iterable[str], routes: Iterable[Route] = _OPENAI) -> dict[s
     return {prefix + route.upstream_path: route for prefix in prefixes for route in routes}
 
 
-# Groq's SDK puts /openai/v1 before its paths; DeepSeek's and Perplexity's base URLs have no /v1.
-_OWN: Paths = MappingProxyType(_under(("/v1", "/openai/v1")) | _under(("",), _CHAT_ONLY))
+def _of_family(family: str, prefixes: Iterable[str]) -> dict[str, Route]:
+    return _under(prefixes, [replace(route, family=family) for route in _OPENAI])
+
+
+# Groq's SDK puts /openai/v1 before its paths; DeepSeek's and Perplexity's base URLs have no /v1. /v3 to /v6
+# are for clients of one API each, with and without what its SDK puts before a path (B-035..B-038).
+_OWN: Paths = MappingProxyType(
+    _under(("/v1", "/openai/v1"))
+    | _under(("",), _CHAT_ONLY)
+    | _under(("/v1", "/v3", "/v3/v1"), _ANTHROPIC)
+    | _of_family("groq", ("/v4", "/v4/openai/v1"))
+    | _under(("", "/v5"), _OLLAMA)
+    | _of_family("openrouter", ("/v6", "/v6/v1", "/v6/api/v1"))
+)
+_OWN_GEMINI = re.compile(r"(?:/v2)?(/(?:v1|v1beta|v1alpha)/.+)|/v2(/(?:models|tunedModels)/.+)")
+"""Gemini's paths, and those below /v2 (B-034)."""
 
 _HOSTS: Mapping[str, Paths] = MappingProxyType(
     {
         "api.openai.com": _under(("/v1",)),
+        "api.anthropic.com": _under(("/v1",), _ANTHROPIC) | _under(("/v1",), _CHAT_ONLY),
+        "generativelanguage.googleapis.com": _under(("/v1beta/openai",)),
         "api.groq.com": _under(("/openai/v1",)),
         "openrouter.ai": _under(("/api/v1",)),
-        "api.deepseek.com": _under(("/v1", "")),
-        "api.x.ai": _under(("/v1",)),
+        "api.deepseek.com": _under(("/v1", "")) | _under(("/anthropic/v1",), _ANTHROPIC),
+        "api.x.ai": _under(("/v1",)) | _under(("/v1",), _ANTHROPIC),
         "api.mistral.ai": _under(("/v1",)),
         "api.perplexity.ai": _under(("",)),
         "api.cerebras.ai": _under(("/v1",)),
         "integrate.api.nvidia.com": _under(("/v1",)),
+        "ollama.com": _under(("",), _OLLAMA) | _under(("/v1",)),
     }
 )
-_OTHER_HOST: Paths = MappingProxyType(_under(("/v1", "")))
+_OTHER_HOST: Paths = MappingProxyType(
+    _under(("/v1", "")) | _under(("/v1",), _ANTHROPIC) | _under(("",), _OLLAMA)
+)
+_GEMINI_HOSTS = frozenset({"generativelanguage.googleapis.com"})
 
 _KNOWN = frozenset(_OWN) | frozenset(_OTHER_HOST).union(*_HOSTS.values())
 
@@ -84,8 +119,22 @@ def find(method: str, host: str, path: str, forward: bool) -> Route | None:  # n
     if method != "POST":
         return None
     if not forward:
-        return _OWN.get(path)
-    return _HOSTS.get(host.lower().rstrip("."), _OTHER_HOST).get(path)
+        return _OWN.get(path) or _own_gemini(path)
+    host = host.lower().rstrip(".")
+    route = _HOSTS.get(host, _OTHER_HOST).get(path)
+    if route is None and (host in _GEMINI_HOSTS or host not in _HOSTS):
+        return _gemini(path)
+    return route
+
+
+def _own_gemini(path: str) -> Route | None:
+    found = _OWN_GEMINI.fullmatch(path)
+    return _gemini(found[1] or f"/v1{found[2]}") if found is not None else None
+
+
+def _gemini(path: str) -> Route | None:
+    found = gemini.match(path)
+    return _GEMINI[found[1]] if found is not None else None
 
 
 def known(path: str) -> str | None:

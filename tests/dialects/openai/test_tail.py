@@ -10,7 +10,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletionChunk
 from openai.types.responses import ResponseCompletedEvent
 
-from kit.openai_calls import DIALECT, call
+from kit.openai_calls import DIALECT, PATHS, call
 from wattline.dialects.base import Energy
 from wattline.wire.call import Operation
 from wattline.wire.piece import Piece
@@ -200,7 +200,7 @@ def test_data_on_several_lines_is_edited_too() -> None:
     ],
 )
 def test_any_piece_is_survived(raw: bytes) -> None:
-    for operation in Operation:
+    for operation in PATHS:
         for wants in (True, False):
             found = call(operation, wants_usage=wants)
             made = DIALECT.write_usage(found, piece(raw, operation), USAGE, ENERGY)

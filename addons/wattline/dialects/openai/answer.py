@@ -92,7 +92,7 @@ def _sound(operation: Operation, envelope: _Envelope) -> bool:
             return _has_items(envelope.data)
         case Operation.MODERATIONS:
             return _has_items(envelope.results)
-        case Operation.SPEECH:
+        case Operation.SPEECH | Operation.COUNT_TOKENS:
             return False
         case Operation.TRANSCRIPTION:
             return True

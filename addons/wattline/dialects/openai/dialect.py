@@ -24,6 +24,7 @@ class OpenAIDialect:
     """See `dialects.base.Dialect`. Each method's work is in the module of its name."""
 
     name = "openai"
+    stream_type = "text/event-stream"
 
     def read_call(
         self,

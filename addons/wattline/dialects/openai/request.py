@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.errors import ClientFault
 from wattline.dialects.base import Route
 from wattline.dialects.fields import (
     Fields,
@@ -21,23 +20,9 @@ from wattline.dialects.fields import (
     required,
     wrong,
 )
+from wattline.dialects.headers import plain_headers, tags
 from wattline.wire.call import Call, Operation, Principal
-from wattline.wire.http import Headers, Request, Use
-
-TAG_HEADER = "x-wattline-tag"
-MAX_TAGS = 32
-MAX_TAG = 64
-
-CREDENTIALS = frozenset(
-    {
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "cookie",
-        "proxy-authorization",
-    }
-)
+from wattline.wire.http import Request, Use
 
 # Rough counts, in tokens: what OpenAI adds around a message and a reply, and a picture of common size.
 PER_MESSAGE = 4
@@ -91,13 +76,13 @@ def read_call(
         model=model,
         stream=stream,
         principal=principal,
-        headers=_headers(request.headers),
+        headers=plain_headers(request.headers),
         tokens=facts.tokens,
         max_output=facts.max_output,
         tools=facts.tools,
         images=facts.images,
         user=optional_name(body, "user"),
-        tags=_tags(request.headers),
+        tags=tags(request.headers),
         wants_usage=facts.wants_usage,
         forward=request.use is Use.FORWARD,
     )
@@ -322,29 +307,3 @@ _READERS: Mapping[Operation, Callable[[Fields, _Facts], None]] = MappingProxyTyp
         Operation.TRANSCRIPTION: _nothing_more,
     }
 )
-
-
-def _headers(headers: Headers) -> dict[str, str]:
-    first: dict[str, str] = {}
-    for key, value in headers:
-        if key not in CREDENTIALS:
-            first.setdefault(key, value)
-    return first
-
-
-def _tags(headers: Headers) -> frozenset[str]:
-    tags = {
-        tag.strip()
-        for key, value in headers
-        if key == TAG_HEADER
-        for tag in value.split(",")
-        if tag.strip()
-    }
-    if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG or not tag.isprintable() for tag in tags):
-        raise ClientFault(
-            f"{TAG_HEADER} takes at most {MAX_TAGS} tags of at most {MAX_TAG} printable characters, "
-            "with commas between them.",
-            code="invalid_value",
-            param=TAG_HEADER,
-        )
-    return frozenset(tags)

@@ -20,6 +20,10 @@ class EventReader:
         """Pieces that `chunk` completes. Raises EventTooLarge."""
         return [self._piece(raw) for raw in self._decoder.feed(chunk)]
 
+    def end(self) -> list[Piece]:
+        """Nothing: an event without its blank line is not complete, says the standard."""
+        return []
+
     def rest(self) -> bytes:
         """Bytes after the last whole event."""
         return self._decoder.rest()

@@ -49,6 +49,7 @@ def _counts(value: dict[str, Any]) -> Count:
     completion = _first(value, "completion_tokens", "output_tokens")
     total = _first(value, "total_tokens")
     cached = _detail(value, "cached_tokens", "prompt_tokens_details", "input_tokens_details")
+    written = _detail(value, "cache_write_tokens", "prompt_tokens_details", "input_tokens_details")
     reasoning = _detail(
         value, "reasoning_tokens", "completion_tokens_details", "output_tokens_details"
     )
@@ -67,7 +68,16 @@ def _counts(value: dict[str, Any]) -> Count:
         completion += reasoning  # xAI counts reasoning beside the completion
     if completion > MAX_TOKENS:
         return BAD
-    return Count(Usage(prompt, completion, min(cached, prompt), min(reasoning, completion)))
+    cached = min(cached, prompt)
+    return Count(
+        Usage(
+            prompt,
+            completion,
+            cached,
+            min(reasoning, completion),
+            written=min(written, prompt - cached),
+        )
+    )
 
 
 def _first(value: dict[str, Any], *keys: str) -> int | None:
@@ -122,14 +132,18 @@ def _members(operation: Operation, usage: Usage) -> dict[str, bytes | None]:
             "completion_tokens": completion,
             "total_tokens": total,
         }
-        if usage.cached:
-            found["prompt_tokens_details"] = dumps({"cached_tokens": usage.cached})
+        if usage.cached or usage.written:
+            read = {"cached_tokens": usage.cached}
+            wrote = {"cache_write_tokens": usage.written} if usage.written else {}
+            found["prompt_tokens_details"] = dumps(read | wrote)
         if usage.reasoning:
             found["completion_tokens_details"] = dumps({"reasoning_tokens": usage.reasoning})
         return found
     return {
         "input_tokens": prompt,
-        "input_tokens_details": dumps({"cached_tokens": usage.cached, "cache_write_tokens": 0}),
+        "input_tokens_details": dumps(
+            {"cached_tokens": usage.cached, "cache_write_tokens": usage.written}
+        ),
         "output_tokens": completion,
         "output_tokens_details": dumps({"reasoning_tokens": usage.reasoning}),
         "total_tokens": total,

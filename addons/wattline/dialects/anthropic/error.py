@@ -1,0 +1,79 @@
+"""Faults in the shape of Anthropic's errors."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from wattline.base.errors import Fault, Kind, Whose
+from wattline.wire.http import Whole
+from wattline.wire.sse import event
+
+_TYPES: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.INVALID_REQUEST: "invalid_request_error",
+        Kind.AUTHENTICATION: "authentication_error",
+        Kind.PERMISSION: "permission_error",
+        Kind.NOT_FOUND: "not_found_error",
+        Kind.TOO_LARGE: "request_too_large",
+        Kind.RATE_LIMIT: "rate_limit_error",
+        Kind.INSUFFICIENT_BALANCE: "billing_error",
+        Kind.UPSTREAM: "api_error",
+        Kind.UNAVAILABLE: "overloaded_error",
+        Kind.INTERNAL: "api_error",
+    }
+)
+"""`overloaded_error` keeps our status (503): SDKs retry it like Anthropic's own 529."""
+
+_SERVER_ERRORS = 500
+
+
+def error(fault: Fault, call_id: str) -> Whole:
+    """A fault as a whole answer."""
+    headers = [("content-type", "application/json"), ("x-wattline-fault", _whose(fault).value)]
+    if call_id:
+        headers += [("request-id", call_id), ("x-request-id", call_id)]
+    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
+        headers.append(("www-authenticate", "Bearer"))
+    headers += _retry(fault)
+    return Whole(fault.status, tuple(headers), _body(fault, call_id))
+
+
+def stream_error(fault: Fault, call_id: str) -> bytes:
+    """A fault as the last event of a stream. No `message_stop` follows: the answer is not complete."""
+    return event(_body(fault, call_id), "error")
+
+
+def _body(fault: Fault, call_id: str) -> bytes:
+    """Anthropic's object. `code` and `param` are our own, for programs; SDKs let them pass."""
+    inner: dict[str, Any] = {
+        "type": _TYPES[fault.kind],
+        "message": fault.message,
+        "code": fault.code,
+    }
+    if fault.param is not None:
+        inner["param"] = fault.param
+    return json.dumps({"type": "error", "error": inner, "request_id": call_id or None}).encode()
+
+
+def _whose(fault: Fault) -> Whose:
+    by_status = Whose.CLIENT if fault.status < _SERVER_ERRORS else Whose.OURS
+    return getattr(fault, "whose", by_status)
+
+
+def _retry(fault: Fault) -> list[tuple[str, str]]:
+    """`retry-after` in whole seconds, rounded up; SDKs read the milliseconds first."""
+    headers = []
+    seconds = fault.retry_after
+    if seconds is not None and math.isfinite(seconds):
+        seconds = max(0.0, seconds)
+        headers = [
+            ("retry-after", str(math.ceil(seconds))),
+            ("retry-after-ms", str(math.ceil(seconds * 1000))),
+        ]
+    if fault.should_retry is not None:
+        headers.append(("x-should-retry", "true" if fault.should_retry else "false"))
+    return headers

@@ -1,0 +1,103 @@
+"""One way across: a client's dialect on this side, a provider's on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wattline.dialects.base import Answer
+from wattline.dialects.codec import (
+    BadReply,
+    ClientCodec,
+    ProviderCodec,
+    ReplyError,
+    StreamDecoder,
+    StreamEncoder,
+)
+from wattline.dialects.unfold import events_of
+from wattline.wire.call import Call
+from wattline.wire.events import Counted, Ended, Event, Failed, Malformed, Stopped
+from wattline.wire.parts import Reasoning, Refusal, Text, ToolCall
+from wattline.wire.piece import Mark, Piece
+from wattline.wire.reply import Reply
+
+
+class TranslatingReader:
+    """Reads a provider's stream into pieces that are already in the client's dialect."""
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self._decoder = decoder
+        self._encoder = encoder
+        self._stopped = self._ended = False
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Pieces that `data` completes. Raises EventTooLarge."""
+        return self._pieces(self._decoder.feed(data))
+
+    def _pieces(self, events: Iterable[Event]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for event in events:
+            if type(event) is Failed:
+                pieces.append(Piece(Mark.ERROR, b"", error=event.word))
+            elif type(event) is Malformed:
+                pieces.append(Piece(Mark.MALFORMED, b""))
+            elif type(event) is Counted and event.bad:
+                pieces.append(Piece(Mark.STARTUP, b"", bad_usage=True))
+            else:
+                pieces += self._encoder.encode(event)
+                self._stopped = self._stopped or type(event) is Stopped
+                self._ended = self._ended or type(event) is Ended
+        return pieces
+
+    def end(self) -> list[Piece]:
+        """Pieces that the end of the stream completes. An answer that gave its reason to stop is complete
+        without the end marker.
+        """
+        pieces = self._pieces(self._decoder.end())
+        if self._stopped and not self._ended:
+            pieces += self._pieces([Ended()])
+        return pieces
+
+    def rest(self) -> bytes:
+        """Nothing: what is not whole can't be told to the client."""
+        return b""
+
+    @property
+    def ended(self) -> bool:
+        """The provider's end marker has been seen."""
+        return self._ended
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'ended' if self._ended else 'open'}>"
+
+
+def translated(
+    provider: ProviderCodec, client: ClientCodec, call: Call, body: bytes
+) -> tuple[Answer, bytes]:
+    """What a provider's whole answer says, and the same for the client."""
+    try:
+        reply = provider.read_reply(body)
+    except ReplyError as error:
+        return Answer(None, error=error.word), b""
+    except BadReply:
+        return Answer(None, sound=False), b""
+    said = Answer(
+        reply.usage, bad_usage=reply.bad_usage, output=characters(reply), model=reply.model
+    )
+    return said, client.write_reply(reply, call)
+
+
+def unfolded(client: ClientCodec, reply: Reply, call: Call) -> bytes:
+    """A whole answer as the client's stream (A-052)."""
+    encoder = client.encoder(call)
+    return b"".join(piece.raw for event in events_of(reply) for piece in encoder.encode(event))
+
+
+def characters(reply: Reply) -> int:
+    """Characters of text, thought, refusals and arguments in all alternatives."""
+    return sum(_size(part) for choice in reply.alternatives for part in choice.parts)
+
+
+def _size(part: object) -> int:
+    if isinstance(part, Text | Reasoning | Refusal):
+        return len(part.text)
+    return len(part.arguments) if isinstance(part, ToolCall) else 0
