@@ -23,8 +23,7 @@ from wattline.base.settings import Settings, SettingsError, read_settings
 from wattline.base.tasks import spawn
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
-from wattline.dialects.base import Dialect
-from wattline.dialects.openai.dialect import OpenAIDialect
+from wattline.dialects.spoken import spoken_dialects
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
@@ -43,6 +42,8 @@ from wattline.proxy.script import ScriptDoor
 from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
+from wattline.rules.elsewhere import Elsewhere
+from wattline.rules.listening import ListenWatch
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
 from wattline.service.opening import Opening
@@ -51,12 +52,14 @@ from wattline.service.past import remember
 from wattline.service.reception import Reception
 from wattline.service.reload import Books, read_book
 from wattline.service.settlement import Settlement
+from wattline.service.switches import switched_off
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
 from wattline.testing.crash import Crash, CrashingUpstream
 from wattline.upstream.base import Upstream
 from wattline.upstream.guard import Guard, Listeners
 from wattline.upstream.pool import AiohttpUpstream
+from wattline.wire.http import Ending
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,9 @@ class Sidecar:
         self.address: tuple[str, int] = ("", 0)
         self._exit = contextlib.AsyncExitStack()
         self._stopped = False
+        self._hurried = False
+        self._mark: Path | None = None
+        self.listen_watch: ListenWatch | None = None
 
     async def start(self) -> None:
         """Open the ledger, load the rules, start the demo provider, listen. Ready on return.
@@ -106,12 +112,29 @@ class Sidecar:
         if self._stopped:
             return
         self._stopped = True
+        if (
+            getattr(self, "master", None) is None
+        ):  # it never started; what was opened is closed already
+            return
         if isinstance(self.master, EdgeMaster):
             await self.master.deaf()
-        await self.layers.drain(self.books.current.limits.grace if grace is None else grace)
+        grace = self.books.current.limits.grace if grace is None else grace
+        await self.layers.drain(0 if self._hurried else grace)
         if isinstance(self.master, EdgeMaster) and (hung_up := self.master.hang_up()):
             await asyncio.wait(hung_up, timeout=1)
         await self._exit.aclose()
+
+    def hurry(self) -> None:
+        """End the calls that `stop` waits for at once, each with an error and settled."""
+        self._hurried = True
+        layers: Layers | None = getattr(self, "layers", None)  # none yet while we start
+        for delivery in list(layers.deliveries) if layers is not None else ():
+            delivery.end(Ending.SHUTDOWN)
+
+    @property
+    def open_calls(self) -> int:
+        """Calls that have not ended yet."""
+        return len(self.layers.deliveries)
 
     async def attach(self, running: Master) -> None:
         """Work inside a mitmproxy that was started by somebody else. Raises what `start` raises."""
@@ -126,6 +149,7 @@ class Sidecar:
             self._add_addons(running, run_inline=lambda _: False)
             self._learn_addresses()
             self._check_loopback(running)
+            self._watch_listen(fixed=True)
         except BaseException:
             await self._exit.aclose()
             raise
@@ -141,6 +165,7 @@ class Sidecar:
         await self._open()
         book = self.books.current
         await self._listen(book.listen.host, book.listen.port)
+        self._watch_listen(fixed=False)
         self._announce()
 
     async def _open(self) -> None:
@@ -201,7 +226,7 @@ class Sidecar:
             upstream = CrashingUpstream(upstream, self.crash)
             books.changed = self.crash.around(books.changed)
         self._exit.push_async_callback(upstream.close)
-        dialects: dict[str, Dialect] = {"openai": OpenAIDialect()}
+        dialects = spoken_dialects()
         view = View(windows, resting, self.ledger.balance)
         settlement = Settlement(self.ledger, windows, resting, clock)
         pseudonym = new_id("wattline")
@@ -224,7 +249,12 @@ class Sidecar:
             summary=self._summary,
         )
         self.reception = Reception(
-            lambda: books.current, dialects, pages, own=self._is_own, pseudonym=pseudonym
+            lambda: books.current,
+            dialects,
+            pages,
+            switched_off(self.settings.env),
+            own=self._is_own,
+            pseudonym=pseudonym,
         )
         self.guard = Guard(lambda: books.current.tunnel, listeners)
 
@@ -286,8 +316,9 @@ class Sidecar:
         book = self.books.current
         if self.settings.log_level is None:
             set_level(book.log_level)
-        if (book.listen.host, book.listen.port) != self.address:
-            log.warning("`listen` of the new rules takes effect at the next start")
+        if self.listen_watch is not None and (told := self.listen_watch.changed(book.written)):
+            log.warning("%s", told)
+        self._write_mark()
         options = self.master.options
         options.update(allow_hosts=host_patterns(book.intercept, options.mode))
 
@@ -297,15 +328,45 @@ class Sidecar:
         now, wall = self.clock.monotonic(), self.clock.wall()
         remember(self.windows, self.books.current, ledger, now, wall)
 
+    def _watch_listen(self, *, fixed: bool) -> None:
+        """From now on changes of `listen` are told."""
+        settings, written = self.settings, self.books.current.written
+        self.listen_watch = ListenWatch(written, settings.host, settings.port, fixed)
+
     def _announce(self) -> None:
-        """Tell other commands where this sidecar is."""
-        path = self.settings.state / "sidecar.json"
+        """Tell other commands where this sidecar is, and what it has."""
+        self._mark = self.settings.state / "sidecar.json"
+        self._write_mark()
+        self._exit.callback(self._take_mark_away)
+
+    def _take_mark_away(self) -> None:
+        path, self._mark = self._mark, None
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def _write_mark(self) -> None:
+        """Names and reasons only: no key, no value of a variable. Not before it is announced."""
+        if self._mark is None:
+            return
         host, port = self.address
-        mark = {"pid": os.getpid(), "host": host, "port": port, "version": __version__}
-        whole = path.with_suffix(".json.new")
-        whole.write_text(json.dumps(mark))
-        whole.replace(path)
-        self._exit.callback(path.unlink, missing_ok=True)
+        book = self.books.current
+        had = Elsewhere.of(book)
+        mark = {
+            "pid": os.getpid(),
+            "host": host,
+            "port": port,
+            "version": __version__,
+            "rules": str(self.books.path.absolute()),
+            "rules_version": book.version,
+            "providers": dict(had.providers),
+            "callers": sorted(had.callers),
+        }
+        whole = self._mark.with_suffix(".json.new")
+        try:
+            whole.write_text(json.dumps(mark))
+            whole.replace(self._mark)
+        except OSError as error:
+            log.warning("other commands can't be told of this sidecar: %s", error)
 
     def _head_limits(self) -> HeadLimits:
         limits = self.books.current.limits

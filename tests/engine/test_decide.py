@@ -18,11 +18,13 @@ from kit.decisions import (
     flag_is,
     text_is,
 )
+from wattline.dialects.crossing import crosses
 from wattline.engine.decide import DEMO, decide
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
 from wattline.rules.book import AS_ASKED, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.wire.call import Operation
 
 GROQ, OPENAI = a_provider("groq"), a_provider("openai")
 ASKED = Rule("asked", (), Asked())
@@ -152,7 +154,8 @@ def test_why_a_target_is_skipped():
         a_target(GROQ),
     )
     book = a_book(Rule("r", (), Listed(chain)))
-    plan = plan_of(a_call(), book, a_view(windows, resting), now=10.0)
+    call = a_call(operation=Operation.EMBEDDINGS)
+    plan = plan_of(call, book, a_view(windows, resting), now=10.0)
     assert names(plan) == ["groq/m"]
     assert plan.skipped == (
         Skip("off/m", "unavailable", "No API key for off: OFF_KEY is not set"),
@@ -168,7 +171,7 @@ def test_why_a_target_is_skipped():
         Skip(
             "claude/m",
             "dialect",
-            "it speaks anthropic and the call openai: this version doesn't translate",
+            "it speaks anthropic, which has no embeddings of openai's kind",
         ),
     )
 
@@ -181,7 +184,8 @@ def test_what_never_passes_is_said_before_what_does():
         ({"unavailable": "off"}, "unavailable"),
     ):
         target = a_target(a_provider("p", **changed))
-        plan = plan_of(a_call(), a_book(Rule("r", (), Listed((target,)))), a_view(resting=resting))
+        call = a_call(operation=Operation.EMBEDDINGS)
+        plan = plan_of(call, a_book(Rule("r", (), Listed((target,)))), a_view(resting=resting))
         assert [skip.code for skip in plan.skipped] == [code]
 
 
@@ -303,7 +307,7 @@ def test_pure_total_and_one_of_four(call, book, view, draw):
     assert len(places) == len(set(places))
     for target in plan.targets:
         assert target.provider.unavailable is None
-        assert target.provider.dialect == call.dialect
+        assert crosses(call.operation, call.dialect, target.provider.dialect)
         assert view.healthy(target.provider.name, 1.0)
         assert target.model != AS_ASKED or call.model == AS_ASKED
     if plan.position is not None:

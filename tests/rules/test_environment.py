@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattline.rules.environment import NO_DEMO, provider_environment
+from wattline.rules.environment import NO_DEMO, provider_environment, settable
 
 OWN = ("127.0.0.1", 8088)
 NAMES = (
@@ -83,3 +83,13 @@ def test_the_given_environment_is_not_changed():
     env = {"OPENAI_API_KEY": "k"}
     provider_environment(env, OWN)
     assert env == {"OPENAI_API_KEY": "k"}
+
+
+def test_a_missing_key_is_named_as_people_know_it():
+    """Not where OPENAI_API_KEY would be another server's key."""
+    known = "OPENAI_API_KEY or OPENAI_ORIGINAL_API_KEY"
+    names = ("OPENAI_ORIGINAL_API_KEY",)
+    assert settable(names, {}, OWN) == known
+    assert settable(names, {"OPENAI_BASE_URL": "https://api.openai.com/v1"}, OWN) == known
+    assert settable(names, {"OPENAI_BASE_URL": "https://go.test/v1"}, OWN) == names[0]
+    assert settable(("A", "B"), {}, OWN) == "A or B"

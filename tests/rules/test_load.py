@@ -9,6 +9,7 @@ import pytest
 from wattline.base.ids import hash_secret
 from wattline.base.origin import AuthStyle
 from wattline.rules.book import Book, LedgerRules, Limits, Listen, Scope, Tunnel
+from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import RulesError, load
 
 LEAST = "rules: [{name: all, try: model}]\n"
@@ -208,10 +209,67 @@ def test_equal_versions_for_equal_files_and_variables():
     first = book(text, K="one", OTHER="1")
     assert first.version == book(text, K="one", OTHER="2").version
     assert first.version == book(text, K="one", WATTLINE_DEMO_URL="http://127.0.0.1:5/v1").version
-    assert first.version != book(text, K="two").version
     assert first.version != book(text).version
+    assert first.version != book(text, K=" ").version
     assert first.version != book(text + "#", K="one").version
     assert len(first.version) == 12
+
+
+def test_a_version_tells_nothing_of_a_secret():
+    """A weak key could be guessed from a hash: versions are shown to everybody on loopback."""
+    text = """
+        providers:
+          x: {url: "${U}", key: "${K|L}", headers: {x-team: "${H}"}, require: {R: "on"}}
+        auth: {mode: keys, keys: {a: "${C}"}}
+        rules: [{name: all, try: [x]}]
+        """
+    env = {"U": "https://h.test", "K": "one", "H": "red", "C": "c" * 16, "R": "on"}
+    first = book(text, **env)
+    for name in ("K", "H", "C"):
+        assert first.version == book(text, **{**env, name: "another-value-0123"}).version, name
+    for name in ("K", "H", "R"):
+        assert first.version != book(text, **{**env, name: ""}).version, name
+    assert first.version != book(text, **{**env, "U": "https://other.test"}).version
+    assert first.version != book(text, **{**env, "R": "off"}).version
+    only = {name: value for name, value in env.items() if name != "K"}
+    assert first.version != book(text, **only, L="one").version
+
+
+def test_what_the_file_says_of_listen_is_kept_beside_the_address_in_force():
+    text = textwrap.dedent("listen: {port: 9000}\n") + LEAST
+    found = load(text, env={}, own=("127.0.0.1", 4321))
+    assert (found.listen.port, found.written.port) == (4321, 9000)
+    assert load(text, env={}).listen == load(text, env={}).written
+
+
+def test_a_book_can_be_that_of_another_process():
+    """Providers and callers as a sidecar with other variables has them; nothing else changes."""
+    text = textwrap.dedent("""
+        providers:
+          here: {url: "https://h.test", key: "${K}"}
+          there: {url: "https://t.test", key: "${T}"}
+          new: {url: "https://n.test", key: "${N}"}
+        models: {m: {provider: there, chain: [m, here/m]}}
+        auth: {mode: keys, keys: {alice: "${A}", bob: {key: "${B}", tier: bulk}}}
+        rules: [{name: nothing, when: {unconfigured: true}, deny: no}, {name: all, try: model}]
+        """)
+    there = load(text, env={"T": "0123456789abcdef", "A": "a" * 16, "B": "b" * 16})
+    told = Elsewhere.of(there)
+    assert "0123456789abcdef" not in repr(told)
+    with pytest.raises(RulesError, match="nobody could call"):
+        load(text, env={"K": "0123456789abcdef"})
+    known = dict(told.providers)
+    del known["new"]
+
+    found = load(text, env={"K": "0123456789abcdef"}, elsewhere=Elsewhere(known, told.callers))
+
+    assert found.providers["there"].unavailable is None
+    assert found.models["m"][0].provider.unavailable is None
+    assert "K is not set" in str(found.providers["here"].unavailable)
+    assert "N is not set" in str(found.providers["new"].unavailable)
+    assert sorted(found.auth.keys.values()) == ["alice", "bob"]
+    assert found.auth.tiers == {"bob": "bulk"}
+    assert not any("can't call" in warning for warning in found.warnings)
 
 
 def test_a_loaded_book_can_not_be_changed():

@@ -76,11 +76,6 @@ def test_auth_is_bearer_with_a_key_and_none_without():
             {"H": "a\r\nb"},
             "No x-a for p: it holds characters that no header has",
         ),
-        (
-            "url: 'https://h.test', dialect: generate",
-            {},
-            "dialect generate is not supported by this version",
-        ),
     ],
 )
 def test_what_is_not_set_makes_a_provider_unavailable_with_the_reason(part, env, reason):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from wattline.rules.load import load
-from wattline.rules.reference import EXAMPLES, json_schema, markdown, write
+from wattline.rules.reference import EXAMPLES, json_schema, main, markdown, write
 from wattline.rules.schema import RulesShape
 
 ROOT = Path(__file__).parents[2]
@@ -160,3 +160,27 @@ def test_each_section_has_an_example_that_loads():
         if name == "providers":
             rest = "rules: [{name: all, try: model}]\n"
         load(f"{rest}{example}\n", env=env)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["-h"], 0), (["--nope"], 2), ([""], 2), (["a", "b"], 2)],
+)
+def test_options_are_no_folders(arguments, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == code
+    assert "usage: python -m wattline.rules.reference" in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_files_go_into_the_folder_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["mine"])
+    main([])
+    for folder in ("mine", "docs"):
+        assert {path.name for path in (tmp_path / folder).iterdir()} == {
+            "rules.md",
+            "rules.schema.json",
+        }

@@ -80,7 +80,6 @@ EXTERNAL: dict[str, tuple[int, tuple[str, ...]]] = {
     "codex": (60, CODEX),
 }
 """C-021..C-033: calls in 60 seconds, and each model's id, tier and context."""
-GENERATE = "dialect generate is not supported by this version"
 
 
 def shipped(**env: str) -> Book:
@@ -245,10 +244,10 @@ def test_providers_by_their_variables(name, env, where):
     assert provider(name).unavailable is not None
 
 
-def test_anthropics_own_dialect_is_not_spoken_yet():
+def test_anthropic_is_asked_in_its_own_dialect():
     """E-001, E-024, E-060."""
     found = provider("anthropic", ANTHROPIC_API_KEY="k")
-    assert found.unavailable == "dialect anthropic is not supported by this version"
+    assert (found.unavailable, found.dialect) == (None, "anthropic")
     assert found.headers == (("anthropic-version", "2023-06-01"),)
     assert found.credential is not None
     assert found.credential.header() == ("x-api-key", "k")
@@ -361,7 +360,7 @@ def test_the_claude_bridge_must_be_switched_on():
         == "No base URL for claude-bridge: CLAUDE_BRIDGE_URL is not set"
     )
     ready = provider("claude-bridge", **on, **where)
-    assert (ready.unavailable, url(ready), ready.credential) == (GENERATE, "http://b.test", None)
+    assert (ready.unavailable, url(ready), ready.credential) == (None, "http://b.test", None)
 
 
 def test_claude_code_needs_its_url():
@@ -371,7 +370,7 @@ def test_claude_code_needs_its_url():
         == "No base URL for claude-code: CLAUDE_CODE_URL is not set"
     )
     ready = provider("claude-code", CLAUDE_CODE_URL="http://b.test/x/")
-    assert (ready.unavailable, url(ready), ready.credential) == (GENERATE, "http://b.test/x", None)
+    assert (ready.unavailable, url(ready), ready.credential) == (None, "http://b.test/x", None)
 
 
 def test_codex_falls_back_to_a_key():

@@ -129,7 +129,32 @@ def test_a_target_twice_is_tried_once():
     found = book("{x: {provider: a, chain: [x, a/x, b/x, x]}}", "[x, a/x]")
     assert chain(found, "x") == ["x=a/x", "b/x=b/x"]
     assert len(found.rules[0].action.targets) == 1
-    assert [warning.split(": ", 1)[1] for warning in found.warnings] == [
+    twice = (warning.split(": ", 1)[1] for warning in found.warnings if "already" in warning)
+    assert list(twice) == [
         "'a/x' is in this chain already: it is tried once",
         "'x' is in this chain already: it is tried once",
+    ]
+
+
+def test_a_model_that_its_provider_does_not_list_is_warned_of():
+    """In a rule, a chain and an entry; not where nothing is listed, nor where an entry says it is there."""
+    found = load(
+        PROVIDERS
+        + """
+  c: {url: 'https://c.test'}
+models:
+  typo: {provider: b, name: botth}
+  far: {provider: a, chain: [far, a/m11, c/any, b/botth, b/m2]}
+rules:
+  - {name: r, when: {model: w}, try: [a/org/deeep, c/anything, a/m1]}
+  - {name: s, try: {weighted: {b/m22: 1, a: 1}}}
+""",
+        env={},
+    )
+
+    assert [warning.split(" ", 1)[1] for warning in found.warnings] == [
+        "models.typo.name: b does not list this: unknown model 'botth'. Did you mean 'both'?",
+        "models.far.chain[1]: a does not list this: unknown model 'm11'. Did you mean 'm1'?",
+        "rules[0].try[0]: a does not list this: unknown model 'org/deeep'. Did you mean 'org/deep'?",
+        "rules[1].try.weighted.b/m22: b does not list this: unknown model 'm22'. Did you mean 'm2'?",
     ]

@@ -69,7 +69,7 @@ def test_norways_words_are_no_booleans_and_the_right_one_is_told(word):
         ("key: '${K}', auth: none", "p: `auth: none` and a `key` exclude each other"),
         (
             "dialect: opnai",
-            "dialect: must be one of openai, anthropic, generate. Did you mean 'openai'?",
+            "dialect: must be one of openai, anthropic, gemini, ollama, generate. Did you mean 'openai'?",
         ),
         (
             "models: [{id: m, tier: larg}]",

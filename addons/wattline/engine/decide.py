@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from wattline.dialects.crossing import crosses
 from wattline.engine.near import near, quoted
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.targets import Choice, choices, draw_order
@@ -59,8 +60,10 @@ def obstacle_of(target: Target, call: Call, view: View, now: float) -> Skip | No
     provider = target.provider
     if provider.unavailable is not None:
         return Skip(str(target), "unavailable", provider.unavailable)
-    if provider.dialect != call.dialect:
-        reason = f"it speaks {provider.dialect} and the call {call.dialect}: this version doesn't translate"
+    if not crosses(call.operation, call.dialect, provider.dialect):
+        reason = (
+            f"it speaks {provider.dialect}, which has no {call.operation} of {call.dialect}'s kind"
+        )
         return Skip(str(target), "dialect", reason)
     rest = view.resting(provider.name, now)
     if rest is not None:
@@ -126,6 +129,8 @@ def _plan(
         defaults=rule.defaults,
         overrides=rule.overrides,
         on=rule.on,
+        adapt=rule.adapt,
+        drop=rule.drop,
         reasons=tuple(reasons),
         version=book.version,
         unknown=call.model not in book.models,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wattline.dialects.base import Answer
 from wattline.wire.call import Call
 from wattline.wire.piece import Piece
@@ -62,7 +64,7 @@ class Meter:
         if ended or not self._events:
             return said, flags
         completion = min(said.completion + self._estimate(), MAX_TOKENS)
-        partial = Usage(said.prompt, completion, said.cached, said.reasoning, UsageSource.ESTIMATED)
+        partial = replace(said, completion=completion, source=UsageSource.ESTIMATED)
         return partial, (*flags, PARTIAL_USAGE)
 
     def _note(self, output: int, usage: Usage | None, *, bad: bool) -> None:

@@ -41,6 +41,8 @@ class Plan:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     on: frozenset[str] = frozenset()
+    adapt: frozenset[str] = frozenset()
+    drop: bool = False
     reasons: tuple[str, ...] = ()
     """What else a reader should know: `tier large for fast`, `demo: no provider key is set`, …"""
     version: str = ""

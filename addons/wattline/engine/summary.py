@@ -15,6 +15,8 @@ SHOWN = 10
 LIMITED = frozenset({"http_429", "window_full", "inband_rate_limit"})
 _TEMPORARY = frozenset({"window_full", "resting"})
 _MISSING = ("No API key for ", "No base URL for ")
+CANNOT_EXPRESS = "cannot_express"
+"""The target's API has no words for parts of the call; it was not tried."""
 NOT_CONFIGURED = "No external providers configured (missing API keys)"
 
 
@@ -25,6 +27,8 @@ class Failure:
     target: str
     code: str
     retry_after: float | None
+    detail: str | None = None
+    """What a client is told beside the code."""
 
 
 def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
@@ -41,6 +45,8 @@ def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
     ]
     if limits and all(limits):
         return _limited(failures, waiting)
+    if failures and all(failure.code == CANNOT_EXPRESS for failure in failures):
+        return _inexpressible(failures)
     if failures:
         return UpstreamFault(
             f"All providers unavailable: {_told(failures, waiting)}",
@@ -63,6 +69,16 @@ def _nowhere(plan: Plan, model: str) -> Fault:
         status=404,
         code="no_rule",
         kind=Kind.NOT_FOUND,
+    )
+
+
+def _inexpressible(failures: Sequence[Failure]) -> Fault:
+    reasons = list(dict.fromkeys(failure.detail or failure.target for failure in failures))
+    return ClientFault(
+        f"No provider of this call can express all of it: {_joined(reasons)}. Leave that out, or set "
+        "`unsupported: drop` on the rule in rules.yaml.",
+        code="unsupported_by_target",
+        should_retry=False,
     )
 
 

@@ -112,6 +112,8 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
         defaults=dict(changes.defaults or {}) if changes is not None else {},
         overrides=dict(changes.override or {}) if changes is not None else {},
         on=frozenset(shape.on or ()),
+        adapt=frozenset(shape.adapt or ()),
+        drop=shape.unsupported == "drop",
         line=scene.report.tree.line(path),
     )
 

@@ -83,6 +83,10 @@ class Provider:
     """Further tries of this provider in one call before the next target."""
     rate: Fraction | None = None
     """Tokens for one unit of energy, for its models that have no entry of their own."""
+    responses: bool = True
+    """It has OpenAI's Responses API."""
+    adapt: frozenset[str] = frozenset()
+    """Changes that each conversation with it needs: `whole`, `alternate`, `no_system`, `reasoner`."""
 
     def __repr__(self) -> str:
         state = "ready" if self.unavailable is None else f"unavailable: {self.unavailable}"
@@ -102,6 +106,8 @@ class Target:
     """Tokens for one unit of energy before the margin; None: unknown."""
     timeouts: Timeouts | None = None
     """Only when the model's own differ from the provider's."""
+    adapt: frozenset[str] = frozenset()
+    """Beside those of its provider."""
 
     def __str__(self) -> str:
         return f"{self.provider.name}/{self.model}"
@@ -196,6 +202,10 @@ class Rule:
     """`set: {override: …}`: body fields replaced."""
     on: frozenset[str] = frozenset()
     """Further outcomes that move on to the next target, for example `context_length`."""
+    adapt: frozenset[str] = frozenset()
+    """Changes that each of its targets needs, beside their own."""
+    drop: bool = False
+    """What a target can't express is left out; else that target is not tried."""
     line: int = 0
     """1-based line in rules.yaml."""
 
@@ -261,8 +271,9 @@ class LedgerRules:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Everything an operator decided. `version` is a short hash of the file and of what it drew from
-    the environment, so that two equal versions route equally.
+    """Everything an operator decided. `version` is a short hash of the file, of which variables it found
+    set, and of the providers' base URLs, so that two equal versions route equally. No key's value is in
+    it: versions are shown, and a weak key could be guessed from a hash.
     """
 
     version: str
@@ -281,6 +292,8 @@ class Book:
     ledger: LedgerRules
     log_level: str = "info"
     default_rate: Fraction | None = None
+    written: Listen = field(default_factory=Listen)
+    """`listen` as the file has it; `listen` above is where we listen, whoever decided that."""
     warnings: tuple[str, ...] = ()
     """What is allowed and most likely a mistake, one line each, with file and position."""
     _index: ModelIndex[Rule] = field(init=False, repr=False, compare=False)

@@ -23,6 +23,15 @@ from wattline.rules.fields import (
 
 AuthName = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
 TierName = Literal["fast", "medium", "large", "reasoning"]
+DialectName = Literal["openai", "anthropic", "gemini", "ollama", "generate"]
+AdaptName = Literal["whole", "alternate", "no_system", "reasoner"]
+Adapt = Annotated[list[AdaptName], Field(min_length=1)]
+ADAPT = (
+    "What must be changed in a conversation for it. `whole`: it is asked without streaming, and a client "
+    "that wanted a stream gets one made from the whole answer. `alternate`: neighbours of one role become "
+    "one message, and the user speaks first. `no_system`: instructions move into the first message of the "
+    "user. `reasoner`: as `alternate`, and earlier turns lose their reasoning."
+)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 CREDENTIALS = frozenset(
     {
@@ -128,18 +137,24 @@ class ProviderShape(Shape):
     )
     auth: AuthName | None = Field(
         default=None,
-        description="The header for the key. Default `bearer`, or `none` without a key.",
+        description="The header for the key. Default: what its dialect uses (`bearer`; `x-api-key` for "
+        "anthropic, `x-goog-api-key` for gemini), or `none` without a key.",
     )
     either: Annotated[list[Access], Field(min_length=1)] | None = Field(
         default=None,
         description="In place of `url`, `key` and `auth`: the first of these whose variables are all "
         "set.",
     )
-    dialect: Literal["openai", "anthropic", "generate"] = Field(
+    dialect: DialectName = Field(
         default="openai",
-        description="The API that it speaks. Only `openai` can be called by this version; a provider "
-        "with another one is skipped with that reason.",
+        description="The API that it speaks. A call in another one is translated on its way there, and the "
+        "answer on its way back.",
     )
+    responses: bool = Field(
+        default=True,
+        description="It has OpenAI's Responses API. `false`: a call of that becomes a chat completion.",
+    )
+    adapt: Adapt | None = Field(default=None, description=ADAPT)
     rpm: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Calls in any 60 seconds. Providers with the same URL and key count together.",
@@ -217,6 +232,9 @@ class ModelShape(Shape):
     timeouts: TimeoutsShape | None = Field(
         default=None, description="Seconds, where they differ from the provider's."
     )
+    adapt: Adapt | None = Field(
+        default=None, description="As the provider's `adapt`, for this model of it; both count."
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -224,7 +242,7 @@ class ModelShape(Shape):
             return self
         if self.chain is None:
             raise ValueError("`provider` is missing (or a `chain` of other targets)")
-        for name in ("name", "rate", "timeouts"):
+        for name in ("name", "rate", "timeouts", "adapt"):
             if getattr(self, name) is not None:
                 raise ValueError(f"`{name}` has no effect without `provider`")
         return self

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
 from wattline.rules.book import Provider, ProviderModel, Scope, Timeouts, Window
+from wattline.rules.environment import settable
 from wattline.rules.problems import unknown
 from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
 from wattline.rules.references import Filled, fill
 from wattline.rules.report import Report
 from wattline.rules.tree import Path
 
-SPOKEN = frozenset({"openai"})
-"""Dialects that this version can speak to a provider."""
+_STYLES: Mapping[str, AuthStyle] = MappingProxyType(
+    {"anthropic": AuthStyle.X_API_KEY, "gemini": AuthStyle.X_GOOG_API_KEY}
+)
+"""Headers for keys, where a dialect has its own."""
 NOWHERE = Origin("https", "not-set.invalid", 443)
 """Stands in for a base URL that can't be known (RFC 2606 reserves the name)."""
 RPM_SECONDS = 60.0
@@ -81,6 +85,8 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         demo=shape.demo,
         retries=shape.retries,
         rate=shape.rate,
+        responses=shape.responses,
+        adapt=frozenset(shape.adapt or ()),
     )
 
 
@@ -96,8 +102,6 @@ def _unavailable(
         return "; ".join(reached.missing)
     if unset is not None:
         return unset
-    if shape.dialect not in SPOKEN:
-        return f"dialect {shape.dialect} is not supported by this version"
     return None
 
 
@@ -107,9 +111,9 @@ def _reach(name: str, shape: ProviderShape, source: Source) -> _Reached:
     if shape.either is None:
         assert shape.url is not None  # noqa: S101  (the shape demands it)
         only = Access.model_construct(url=shape.url, key=shape.key, auth=shape.auth)
-        return _attempt(name, only, source, path)
+        return _attempt(name, only, source, path, shape.dialect)
     ways = [
-        _attempt(name, way, source, (*path, "either", index))
+        _attempt(name, way, source, (*path, "either", index), shape.dialect)
         for index, way in enumerate(shape.either)
     ]
     for way in ways:
@@ -119,12 +123,12 @@ def _reach(name: str, shape: ProviderShape, source: Source) -> _Reached:
     return replace(next((way for way in ways if way.origin != NOWHERE), ways[0]), missing=texts)
 
 
-def _attempt(name: str, way: Access, source: Source, path: Path) -> _Reached:
+def _attempt(name: str, way: Access, source: Source, path: Path, dialect: str) -> _Reached:
     missing: list[str] = []
     secret = None
     if way.key is not None:
         secret = way.key.read(source.env)
-        names = " or ".join(way.key.names)
+        names = settable(way.key.names, source.env, source.own)
         if secret is None:
             missing.append(f"No API key for {name}: {names} is not set")
         elif not _is_header_text(secret):
@@ -133,7 +137,9 @@ def _attempt(name: str, way: Access, source: Source, path: Path) -> _Reached:
     filled = fill(way.url, source.env, slashes=True)
     missing += [f"No base URL for {name}: {variables} is not set" for variables in filled.missing]
     origin, base_path = _base(name, filled, source, (*path, "url"))
-    style = AuthStyle(way.auth or ("bearer" if way.key is not None else "none"))
+    style = AuthStyle(way.auth) if way.auth else _STYLES.get(dialect, AuthStyle.BEARER)
+    if way.key is None:
+        style = AuthStyle.NONE
     if secret is not None and origin.scheme == "http" and not is_loopback(origin.host):
         source.report.doubtful(
             (*path, "url"), f"the key of {name} would travel unencrypted: use https"

@@ -15,7 +15,7 @@ from wattline.rules.fields import (
     Text,
     listed,
 )
-from wattline.rules.provider_schema import TierName
+from wattline.rules.provider_schema import Adapt, TierName
 
 
 class TokensShape(Shape):
@@ -277,6 +277,15 @@ class RuleShape(Shape):
     on: Annotated[list[Literal["context_length"]], Field(min_length=1)] | None = Field(
         default=None, description="Further refusals after which `try` goes on with the next target."
     )
+    adapt: Adapt | None = Field(
+        default=None, description="As a provider's `adapt`, for every target of this rule."
+    )
+    unsupported: Literal["error", "drop"] = Field(
+        default="error",
+        description="What happens to parts of a request that a target's API can't express. `error`: the "
+        "target is not tried, and when none is left the client is told with 400. `drop`: they are left out, "
+        "and the header `x-wattline-dropped` and the log name them.",
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -284,7 +293,7 @@ class RuleShape(Shape):
         if len(actions) != 1:
             raise ValueError("exactly one of `try`, `deny` and `pass` is needed")
         if self.try_ is None:
-            for name in ("set", "on"):
+            for name in ("set", "on", "adapt"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"`{name}` has no effect without `try`")
         return self

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wattline.rules.book import AS_ASKED, Provider, Target
-from wattline.rules.problems import unknown
+from wattline.rules.problems import nearest, unknown
 from wattline.rules.provider_schema import ModelShape
 from wattline.rules.providers import compile_timeouts
 from wattline.rules.report import Report
@@ -42,13 +42,22 @@ class Targets:
             text = f"{name!r} has no provider of its own: use {{chain: {name}}}"
             self.report.wrong(path, text)
             return None
-        return self._qualified(name) or self._bare(name) or self._single(name, path)
+        return self._qualified(name, path) or self._bare(name) or self._single(name, path)
 
-    def _qualified(self, name: str) -> Target | None:
+    def _qualified(self, name: str, path: Path) -> Target | None:
         provider, slash, model = name.partition("/")
         if not slash or not model or provider not in self.providers:
             return None
+        if name not in self.priced:
+            self.doubt(self.providers[provider], model, path)
         return self.at(self.providers[provider], model, name)
+
+    def doubt(self, provider: Provider, model: str, path: Path) -> None:
+        """Warn of a model that is not among those its provider lists."""
+        listed = [known.id for known in provider.models]
+        if listed and model not in listed:
+            text = f"{provider.name} does not list this: {unknown('model', model, listed)}"
+            self.report.doubtful(path, text)
 
     def _bare(self, name: str) -> Target | None:
         if name not in self.providers:
@@ -70,7 +79,7 @@ class Targets:
         """A provider's model, with what an entry says about the same one."""
         target = Target(provider, model, entry, provider.rate)
         if (known := self.priced.get(str(target))) is not None:
-            return replace(target, rate=known.rate, timeouts=known.timeouts)
+            return replace(target, rate=known.rate, timeouts=known.timeouts, adapt=known.adapt)
         return target
 
     @property
@@ -130,7 +139,13 @@ def _add_entry(name: str, shape: ModelShape, targets: Targets) -> None:
     if shape.timeouts is not None:
         timeouts = compile_timeouts(shape.timeouts, provider.timeouts)
     rate = shape.rate if shape.rate is not None else provider.rate
-    target = Target(provider, shape.name or name, name, rate, timeouts)
+    adapt = frozenset(shape.adapt or ())
+    target = Target(provider, shape.name or name, name, rate, timeouts, adapt)
+    if nearest(target.model, (known.id for known in provider.models)):
+        # An entry may add a model to those that its provider lists; a likely slip is told.
+        targets.doubt(
+            provider, target.model, ("models", name, "name" if shape.name else "provider")
+        )
     targets.own[name] = target
     targets.priced.setdefault(str(target), target)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.dialects.base import Route
+from wattline.dialects.refused import refused
 from wattline.engine.failover import (
     judge_broken,
     judge_inband,
@@ -30,7 +31,9 @@ from wattline.service.opening import Opening
 from wattline.service.passing import passing_target
 from wattline.service.refusal import refusal
 from wattline.service.relay import InBand, StreamRelay
+from wattline.service.report import report
 from wattline.service.settlement import Settlement
+from wattline.service.unfolding import Unfolding
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 ERROR_BODY = 65_536
 """Bytes of an upstream's error body that are read."""
+
+_STREAMS = ("text/event-stream", "application/x-ndjson")
 
 type Items = AsyncGenerator[Head | Whole | bytes]
 
@@ -58,26 +63,31 @@ class Answers:
         """A head and pieces, or one whole answer, errors included. Raises only `Truncated`."""
         dialect = self.opening.dialects[route.dialect]
         exchange: Exchange | None = None
+        told: Fault | None = None
         try:
             exchange = await self.opening.open(request, route)
             async with aclosing(self._exchange(exchange)) as items:
                 async for item in items:
                     yield item
         except Fault as fault:
+            told = fault
             yield _with(dialect.error(fault, request.id), exchange_headers(exchange, request))
         except asyncio.CancelledError:
             if not _stopping(request, exchange):
                 raise
             _uncancel()
-            yield dialect.error(_shutting_down(), request.id)
+            told = _shutting_down()
+            yield dialect.error(told, request.id)
         except (Truncated, GeneratorExit):
             raise
         except Exception:
             log.exception("%s failed", request.id)
             if exchange is not None and exchange.delivered:
                 raise Truncated from None
-            ours = OurFault("wattline failed on this request. The log has the details.")
-            yield dialect.error(ours, request.id)
+            told = OurFault("wattline failed on this request. The log has the details.")
+            yield dialect.error(told, request.id)
+        finally:
+            report(request, exchange, told, self.clock.monotonic())
 
     async def _exchange(self, exchange: Exchange) -> Items:
         for target in _targets(exchange):
@@ -140,8 +150,15 @@ class Answers:
         """What the head promises: a whole answer, the items of a stream, or None and settled."""
         if not 200 <= incoming.status < 300:
             return await self._refused(exchange, attempt, incoming)
-        if exchange.call.stream and _is_event_stream(incoming):
-            return await self._opened(exchange, attempt, incoming, meter)
+        if exchange.call.stream:
+            passage = attempt.passage
+            if passage is not None and passage.whole:
+                unfolding = Unfolding(
+                    incoming, passage, exchange.call, exchange.book.limits.answer_bytes
+                )
+                return await self._opened(exchange, attempt, unfolding, meter)
+            if _is_stream(incoming):
+                return await self._opened(exchange, attempt, incoming, meter)
         return await self._whole(exchange, attempt, incoming, meter)
 
     async def _refused(
@@ -163,7 +180,11 @@ class Answers:
             return None
         exchange.delivered = True
         headers = answer_headers(exchange, attempt, incoming)
-        return Whole(incoming.status, headers, _scrub(body, attempt.target))
+        body = _scrub(body, attempt.target)
+        if attempt.passage is not None and attempt.passage.foreign:
+            fault = refused(incoming.status, body)
+            return _with(exchange.dialect.error(fault, exchange.call.id), headers)
+        return Whole(incoming.status, headers, body)
 
     async def _whole(
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
@@ -174,9 +195,16 @@ class Answers:
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
+        passage = attempt.passage
         if rest:
+            if passage is not None and passage.foreign:
+                self.settlement.failed(exchange, attempt, judge_broken("answer_too_large"))
+                return None
             return self._large(exchange, attempt, incoming, meter, body)
-        answer = exchange.dialect.read_answer(exchange.call, body)
+        if passage is None:
+            answer = exchange.dialect.read_answer(exchange.call, body)
+        else:
+            answer, body = passage.read_answer(exchange.call, body)
         if answer.error is not None:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
             return None
@@ -223,7 +251,9 @@ class Answers:
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
     ) -> Items | None:
         """A stream, once it has shown its first output."""
-        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter)
+        passage = attempt.passage
+        reader = passage.reader(exchange.call) if passage is not None and passage.foreign else None
+        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter, reader)
         try:
             await relay.start(self.attempts.timeouts(exchange, attempt.target).first_byte)
         except Broken as broken:
@@ -243,7 +273,11 @@ class Answers:
         relay: StreamRelay,
     ) -> Items:
         exchange.delivered = True
-        exchange.body, exchange.value = b"", {}  # no other target will need them
+        exchange.body, exchange.value, exchange.prompt = (
+            b"",
+            {},
+            None,
+        )  # no other target will need them
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         secrets = _secrets(attempt.target)
         try:
@@ -294,9 +328,9 @@ def _stream_error(exchange: Exchange, fault: Fault) -> bytes:
     return exchange.dialect.stream_error(fault, exchange.call.id, exchange.call.operation)
 
 
-def _is_event_stream(incoming: Incoming) -> bool:
+def _is_stream(incoming: Incoming) -> bool:
     return any(
-        name == "content-type" and value.lower().startswith("text/event-stream")
+        name == "content-type" and value.lower().startswith(_STREAMS)
         for name, value in incoming.headers
     )
 

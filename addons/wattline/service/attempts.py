@@ -13,11 +13,12 @@ from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import new_id
 from wattline.engine.failover import judge_broken
-from wattline.engine.summary import Failure
+from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts
 from wattline.service.exchange import SENT, Attempt, Exchange
-from wattline.service.outgoing import outgoing
+from wattline.service.outgoing import CannotExpress, outgoing
+from wattline.service.passage import Passage, passage_to
 from wattline.service.settlement import Settlement, price
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
@@ -49,9 +50,18 @@ class Attempts:
         if ticket is None:
             return None
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
+        try:
+            attempt.passage = self._passage(exchange, target)
+            attempt.request = self._request(exchange, attempt)
+        except CannotExpress as reason:
+            self.windows.release(ticket, now)
+            exchange.failures.append(Failure(str(target), CANNOT_EXPRESS, None, str(reason)))
+            return None
+        except BaseException:
+            self.windows.release(ticket, now)
+            raise
         row = self.ledger.open(self._row(exchange, attempt))
         try:
-            attempt.request = self._request(exchange, attempt)  # while its row is being written
             await self._written(exchange, row)
         except BaseException:
             row.cancel()
@@ -62,6 +72,11 @@ class Attempts:
             raise
         exchange.attempts.append(attempt)
         return attempt
+
+    def _passage(self, exchange: Exchange, target: Target) -> Passage | None:
+        if exchange.plan.passed:
+            return None
+        return passage_to(target, exchange.call, exchange.dialect, exchange.plan.adapt)
 
     def _request(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
         try:

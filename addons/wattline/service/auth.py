@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import hash_secret
@@ -14,6 +15,11 @@ from wattline.wire.call import LOCAL, Principal
 
 class Headed(Protocol):
     """Anything with headers."""
+
+    @property
+    def path(self) -> str:
+        """The target, query included."""
+        ...
 
     def all(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -49,7 +55,15 @@ def _secret(head: Headed) -> str | None:
     for name in ("x-api-key", "api-key", "x-goog-api-key"):
         for value in head.all(name):
             return value
-    return None
+    return query_key(head.path)
+
+
+def query_key(path: str) -> str | None:
+    """The `key` in a target's query, as Gemini's clients may send it."""
+    query = path.partition("?")[2]
+    return (
+        next((value for name, value in parse_qsl(query) if name == "key"), None) if query else None
+    )
 
 
 def _proxy_secret(head: Headed) -> str | None:

@@ -11,10 +11,13 @@ from wattline.engine.plan import Plan
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
+from wattline.service.passage import Passage
 from wattline.service.upload import Upload
+from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
 from wattline.wire.http import Request
+from wattline.wire.prompt import Prompt
 from wattline.wire.usage import Usage
 
 _NOT_MADE = Broken("internal_error", "the request was not made")
@@ -36,6 +39,7 @@ class Attempt:
     status: int | None = None
     first_byte: float | None = None
     settled: bool = False
+    passage: Passage | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         state = "settled" if self.settled else "open"
@@ -60,5 +64,11 @@ class Exchange:
     failures: list[Failure] = field(default_factory=list)
     usage: Usage | None = None
     energy: Energy | None = None
+    state: State | None = None
+    """How the attempt with output ended; None while there was none."""
+    prompt: Prompt | None = field(default=None, repr=False)
+    """What the client asked for, once a target of another dialect needed it."""
+    dropped: tuple[str, ...] = ()
+    """What the target that is being tried can't express and was not sent."""
     delivered: bool = False
     """The head of an answer is out: no other target can be tried."""

@@ -36,6 +36,10 @@ _DROPPED = frozenset(
 )
 """Hop-by-hop, about another origin, or replaced by ours."""
 
+_ABOUT_THE_BODY = frozenset({"content-type", "etag", "content-md5", "digest", "content-digest"})
+"""Not true of a body that was made from the upstream's."""
+_JSON = "application/json"
+
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -44,6 +48,10 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     credential = attempt.target.provider.credential
     secret = credential.secret if credential is not None else None
     dropped = _DROPPED
+    passage = attempt.passage
+    made = passage is not None and (passage.foreign or (passage.whole and exchange.call.stream))
+    if made:
+        dropped = dropped.union(_ABOUT_THE_BODY)
     if any(name == "connection" for name, _ in incoming.headers):
         dropped = dropped.union(_named_by_connection(incoming.headers))
     kept = [
@@ -56,6 +64,11 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     upstream_id = next((v for n, v in incoming.headers if n == "x-request-id"), None)
     if upstream_id is not None and _ID.fullmatch(upstream_id):
         kept.append(("x-wattline-upstream-request-id", upstream_id))
+    if made:
+        streamed = exchange.call.stream and 200 <= incoming.status < 300
+        kept.append(("content-type", exchange.dialect.stream_type if streamed else _JSON))
+    if exchange.dropped:
+        kept.append(("x-wattline-dropped", _printable(", ".join(exchange.dropped))[:1000]))
     provider = attempt.target.provider
     kept.append(("x-wattline-provider", provider.name))
     kept.append(("x-wattline-model", _printable(attempt.target.model)))

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+
+from wattline.base.errors import ClientFault, OurFault
+from wattline.dialects.json_text import dumps
+from wattline.dialects.set_fields import Fields, placed, set_in_prompt
 from wattline.service.exchange import Attempt, Exchange
+from wattline.service.passage import Passage
 from wattline.service.upload import Upload
 from wattline.upstream.base import File, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
+from wattline.wire.http import Headers
+from wattline.wire.prompt import Prompt, Written
+
+log = logging.getLogger(__name__)
+
+
+class CannotExpress(Exception):
+    """The target's API has no words for parts of the call. The message names them."""
 
 
 def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool) -> Outgoing:
@@ -13,30 +27,72 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
     if exchange.plan.passed:
         return _passed(exchange, attempt, pseudonym)
     provider = attempt.target.provider
+    path, wanted, body = _content(exchange, attempt)
+    headers = outgoing_headers(
+        exchange.request.headers,
+        provider,
+        pseudonym=pseudonym,
+        attempt=attempt.id if mark else None,
+        foreign=attempt.passage is not None and attempt.passage.foreign,
+    )
+    present = {name for name, _ in headers}
     return Outgoing(
         origin=provider.origin,
         method=exchange.request.method,
-        path=provider.base_path
-        + exchange.dialect.path(exchange.route, exchange.call, attempt.target.model),
-        headers=outgoing_headers(
-            exchange.request.headers,
-            provider,
-            pseudonym=pseudonym,
-            attempt=attempt.id if mark else None,
-        ),
-        body=_body(exchange, attempt),
+        path=provider.base_path + path,
+        headers=(*headers, *(pair for pair in wanted if pair[0] not in present)),
+        body=body,
         credential=provider.credential,
     )
 
 
-def _body(exchange: Exchange, attempt: Attempt) -> bytes | File:
-    plan, target = exchange.plan, attempt.target
-    if isinstance(exchange.body, Upload):
-        return exchange.body.for_model(target.model)
+def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes | File]:
+    """Path below the base URL, headers of the dialect, body."""
+    plan, target, passage = exchange.plan, attempt.target, attempt.passage
     defaults = {**target.provider.defaults, **plan.defaults}
-    return exchange.dialect.write_body(
+    if passage is not None and passage.rewrites and passage.side is not None:
+        codec = passage.side.codec
+        fields = Fields(defaults, plan.overrides)
+        prompt, others = set_in_prompt(_prompt(exchange, passage), fields)
+        written = codec.write_prompt(prompt, target.model)
+        _check(exchange, attempt, written)
+        path = codec.path(target.model, stream=prompt.stream)
+        return path, codec.headers, dumps(placed(written.body, others))
+    path = exchange.dialect.path(exchange.route, exchange.call, target.model)
+    if isinstance(exchange.body, Upload):
+        return path, (), exchange.body.for_model(target.model)
+    body = exchange.dialect.write_body(
         exchange.body, exchange.call, target.model, defaults, plan.overrides
     )
+    return path, (), body
+
+
+def _prompt(exchange: Exchange, passage: Passage) -> Prompt:
+    """The prompt as the target needs it; read once for all targets. Raises CannotExpress."""
+    if passage.client is None:
+        raise OurFault("A call that can't be translated was to be.")
+    if exchange.prompt is None:
+        try:
+            exchange.prompt = passage.client.read_prompt(exchange.value, exchange.call)
+        except ClientFault as fault:
+            raise CannotExpress(fault.message) from fault
+    return passage.adapted(exchange.prompt, exchange.call)
+
+
+def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
+    """What was left out is told. Raises CannotExpress when the rule does not allow it."""
+    left_out = written.unsupported
+    if left_out and not exchange.plan.drop:
+        raise CannotExpress(f"{attempt.target.provider.name} can't do {', '.join(left_out)}")
+    exchange.dropped = (*left_out, *written.dropped)
+    if left_out:
+        log.warning(
+            "%s attempt %d: %s can't do %s: left out, as the rule says",
+            exchange.call.id,
+            attempt.number,
+            attempt.target,
+            ", ".join(left_out),
+        )
 
 
 def _passed(exchange: Exchange, attempt: Attempt, pseudonym: str) -> Outgoing:

@@ -12,7 +12,7 @@ from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.dialects.base import Dialect, Route
 from wattline.dialects.table import find, known, normalise
 from wattline.rules.book import Book, Limits
-from wattline.service.auth import authenticate
+from wattline.service.auth import authenticate, query_key
 from wattline.service.pages import Pages
 from wattline.wire.call import Principal
 from wattline.wire.http import Headers, Use, Whole
@@ -79,6 +79,7 @@ class Reception:
         book: Callable[[], Book],
         dialects: Mapping[str, Dialect],
         pages: Pages,
+        switched_off: frozenset[str] = frozenset(),
         *,
         own: Callable[[str, int], bool],
         pseudonym: str,
@@ -86,6 +87,8 @@ class Reception:
         self.book = book
         self.dialects = dialects
         self.pages = pages
+        self.switched_off = switched_off
+        """Families of routes that the operator closed (B-118..B-123)."""
         self.own = own
         self.pseudonym = pseudonym
 
@@ -99,7 +102,7 @@ class Reception:
         try:
             return self._receive(head)
         except Fault as fault:
-            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+            return Decision(Verdict.ANSWER, self._dialect(head).error(fault, head.id))
 
     def connect(self, head: RequestHead) -> Decision:
         """Decide on a CONNECT, but for the address, which must be resolved first."""
@@ -125,6 +128,13 @@ class Reception:
         """The answer for a destination that the policy refuses."""
         fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
         return self.render(fault, "")
+
+    def _dialect(self, head: RequestHead) -> Dialect:
+        """That of the path, as far as one can tell; OpenAI's where it is nobody's."""
+        path = normalise(head.path)
+        forward = head.use is Use.FORWARD and not self.own(head.host, head.port)
+        route = find("POST", head.host, path, forward=forward) if path else None
+        return self.dialects[route.dialect if route is not None else "openai"]
 
     def _receive(self, head: RequestHead) -> Decision:
         check_head(head, self.pseudonym)
@@ -154,7 +164,7 @@ class Reception:
                 code="ambiguous_path",
             )
         route = find(head.method, head.host, path, forward=False)
-        if route is None:
+        if route is None or route.switch in self.switched_off:
             raise self._no_route(head.method, path)
         principal = head.principal or authenticate(self.book().auth, head, proxy=False)
         return self._call(route, principal)
@@ -239,10 +249,12 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
                 status=508,
                 code="loop_detected",
             )
+    if query_key(head.path) is not None:
+        credentials += 1
     if credentials > 1:
         raise ClientFault(
             "The request carries more than one credential (authorization, x-api-key, api-key, "
-            "x-goog-api-key). Send one.",
+            "x-goog-api-key, or key in the query). Send one.",
             code="several_credentials",
         )
 

@@ -49,13 +49,21 @@ class StreamRelay:
         "meter",
     )
 
-    def __init__(self, dialect: Dialect, call: Call, incoming: Incoming, meter: Meter) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        call: Call,
+        incoming: Incoming,
+        meter: Meter,
+        reader: StreamReader | None = None,
+    ) -> None:
+        """`reader` where the upstream speaks another dialect than the client."""
         self.dialect = dialect
         self.call = call
         self.meter = meter
         self.ended = False
         """The answer came to its own end."""
-        self._reader: StreamReader = dialect.reader(call)
+        self._reader: StreamReader = reader or dialect.reader(call)
         self._data = aiter(incoming.pieces())
         self._finished = False
         self._held: list[bytes] = []
@@ -91,7 +99,12 @@ class StreamRelay:
 
     async def _next(self) -> Sequence[Piece]:
         if not self._unread:
-            self._unread = await anext(self._data)
+            try:
+                self._unread = await anext(self._data)
+            except StopAsyncIteration:
+                if pieces := self._reader.end():
+                    return pieces
+                raise
         elif len(self._unread) >= SLICE:
             await asyncio.sleep(0)  # a flood of small events must not stop the other calls
         data, self._unread = self._unread[:SLICE], self._unread[SLICE:]
@@ -116,7 +129,7 @@ class StreamRelay:
             passing.append(piece.raw)
             if self._like is None and piece.model is not None:
                 self._like = piece
-            if piece.usage is not None:
+            if piece.usage is not None and piece.mark is Mark.OUTPUT:
                 self._usage = piece
 
     async def next(self) -> bytes:

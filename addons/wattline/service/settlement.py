@@ -62,7 +62,7 @@ class Settlement:
         if exchange.caller_ticket is not None:
             self.windows.settle(exchange.caller_ticket, usage.total, now)
         energy = price(usage, attempt.target, exchange.book)
-        exchange.usage, exchange.energy = usage, energy
+        exchange.usage, exchange.energy, exchange.state = usage, energy, state
         log.debug(
             "%s attempt %d: %s %s in %.0f ms, %d tokens",
             exchange.call.id,

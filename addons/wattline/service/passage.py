@@ -1,0 +1,88 @@
+"""How a call crosses to one target: in its client's own bytes, or written anew in the target's dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wattline.dialects.base import Answer, Dialect, StreamReader
+from wattline.dialects.codec import BadReply, ClientCodec
+from wattline.dialects.codecs import ProviderSide, client_codec, provider_side
+from wattline.dialects.crossing import TEXT
+from wattline.dialects.history import alternating, for_deepseek_reasoner, without_system
+from wattline.dialects.translation import TranslatingReader, translated, unfolded
+from wattline.rules.book import Target
+from wattline.wire.call import Call, Operation
+from wattline.wire.prompt import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One way to a target and back. `client` and `side` are None for calls that can't be translated."""
+
+    dialect: Dialect
+    """The client's."""
+    client: ClientCodec | None = None
+    side: ProviderSide | None = None
+    foreign: bool = False
+    """The target speaks another dialect, so that its answers are translated."""
+    adapt: frozenset[str] = frozenset()
+    whole: bool = False
+    """The target is asked for a whole answer, and a client that wants a stream gets one made of it."""
+
+    @property
+    def rewrites(self) -> bool:
+        """The request is written anew; else it is the client's own bytes."""
+        return self.foreign or bool(self.adapt)
+
+    def reader(self, call: Call) -> StreamReader:
+        """A fresh reader for one stream of the target. What is unfolded comes in the client's dialect."""
+        if not self.foreign or self.whole:
+            return self.dialect.reader(call)
+        assert self.client is not None  # noqa: S101  (foreign has both)
+        assert self.side is not None  # noqa: S101
+        assert self.side.streaming is not None  # noqa: S101  (else it is asked for a whole answer)
+        return TranslatingReader(self.side.streaming.decoder(), self.client.encoder(call))
+
+    def read_answer(self, call: Call, body: bytes) -> tuple[Answer, bytes]:
+        """What a whole answer says, and the same in the client's dialect."""
+        if not self.foreign or self.client is None or self.side is None:
+            return self.dialect.read_answer(call, body), body
+        return translated(self.side.codec, self.client, call, body)
+
+    def unfold(self, call: Call, body: bytes) -> bytes:
+        """A whole answer as the client's stream. Raises BadReply, ReplyError."""
+        if self.client is None or self.side is None:
+            raise BadReply
+        return unfolded(self.client, self.side.codec.read_reply(body), call)
+
+    def adapted(self, prompt: Prompt, call: Call) -> Prompt:
+        """The prompt as the target needs it (A-056, A-057, A-058)."""
+        if "no_system" in self.adapt:
+            prompt = without_system(prompt)
+        if "reasoner" in self.adapt:
+            prompt = for_deepseek_reasoner(prompt)
+        elif "alternate" in self.adapt:
+            prompt = alternating(prompt)
+        return replace(prompt, stream=call.stream and not self.whole)
+
+
+def passage_to(target: Target, call: Call, dialect: Dialect, adapt: frozenset[str]) -> Passage:
+    """The way of a call to a target; `adapt` are the rule's changes."""
+    provider = target.provider
+    if call.operation not in TEXT:
+        return Passage(dialect)
+    adapt = adapt | provider.adapt | target.adapt
+    foreign = provider.dialect != call.dialect or (
+        call.operation is Operation.RESPONSES and not provider.responses
+    )
+    if not foreign and not adapt:
+        return Passage(dialect)
+    side = provider_side(provider.dialect, provider.origin.host)
+    return Passage(
+        dialect,
+        client_codec(call.dialect, call.operation),
+        side,
+        foreign=foreign,
+        adapt=adapt,
+        whole="whole" in adapt or side.streaming is None,
+    )

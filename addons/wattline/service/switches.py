@@ -1,0 +1,24 @@
+"""Families of routes that can be switched off by the environment (B-118..B-123)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wattline.base.settings import SettingsError
+
+FAMILIES = ("openai", "anthropic", "gemini", "groq", "openrouter", "ollama")
+_ON = frozenset({"", "1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+
+
+def switched_off(env: Mapping[str, str]) -> frozenset[str]:
+    """The families whose `ENABLE_<FAMILY>_ROUTES` is false. Raises SettingsError for another word."""
+    off: set[str] = set()
+    for family in FAMILIES:
+        name = f"ENABLE_{family.upper()}_ROUTES"
+        value = env.get(name, "").strip().lower()
+        if value in _OFF:
+            off.add(family)
+        elif value not in _ON:
+            raise SettingsError(f"{name} must be true or false, not {value[:40]!r}")
+    return frozenset(off)
