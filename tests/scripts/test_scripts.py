@@ -400,6 +400,40 @@ class TestTest:
         assert " pytest" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["run", "test", "install", "bench"])
+@pytest.mark.parametrize("links_are", ["absolute", "relative"])
+def test_a_link_from_elsewhere_leads_to_the_checkout(
+    copy: Copy, tmp_path: Path, name: str, links_are: str
+) -> None:
+    """Through a second link and from another folder; without `readlink -f`, which macOS had not."""
+    shutil.copy(ROOT / "scripts" / "bench", copy.root / "scripts" / "bench")
+    relative = links_are == "relative"
+    links = tmp_path / "my bin"
+    links.mkdir()
+    target = copy.root / "scripts" / name
+    (links / "first").symlink_to(os.path.relpath(target, links) if relative else target)
+    (links / "second").symlink_to("first" if relative else links / "first")
+    copy.run("install", "dev")
+    for tool in ("ruff", "mypy", "lint-imports", "pytest"):
+        executable(copy.root / ".venv" / "bin" / tool, "#!/bin/sh\nexit 0\n")
+
+    done = subprocess.run(
+        [str(links / "second")],
+        env=copy.env,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    if name == "run":
+        assert f"rules={copy.root}/rules.yaml state={copy.root}/state" in done.stdout
+    if name == "bench":
+        assert f"{copy.root}/scripts/bench.d/main.py" in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_fresh_copy_installs_and_answers(tmp_path: Path) -> None:
