@@ -46,6 +46,7 @@ from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.listening import ListenWatch
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
+from wattline.service.inlining import Inlining
 from wattline.service.opening import Opening
 from wattline.service.pages import Pages
 from wattline.service.past import remember
@@ -58,6 +59,8 @@ from wattline.store.writer import no_crash
 from wattline.testing.crash import Crash, CrashingUpstream
 from wattline.upstream.base import Upstream
 from wattline.upstream.guard import Guard, Listeners
+from wattline.upstream.image_policy import ImagePolicy
+from wattline.upstream.images import Images
 from wattline.upstream.pool import AiohttpUpstream
 from wattline.wire.http import Ending
 
@@ -238,6 +241,7 @@ class Sidecar:
             settlement,
             clock,
             pseudonym,
+            Inlining(Images(listeners=listeners), ImagePolicy.from_env(self.settings.env)),
             mark=self.mark_attempts,
         )
         self.answers = Answers(opening, attempts, settlement, clock)

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattline.engine.audio import (
-    PER_CHARACTER,
-    PER_SECOND,
     speech_energy,
     transcription_energy,
 )
+from wattline.rules.book import PER_CHARACTER, PER_SECOND
 
 MICRO = 1_000_000
 

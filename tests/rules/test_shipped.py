@@ -110,12 +110,15 @@ def test_it_loads_without_a_warning_and_names_its_schema():
 # A: models, chains, rates
 
 
+SOUND = {"whisper-1", "whisper-1_openai", "tts-1", "tts-1_go"}
+
+
 def entries() -> dict[str, tuple[str, str, Fraction]]:
-    """Entries under `models`: provider, name there, rate."""
+    """Entries under `models` for text: provider, name there, rate."""
     found = {}
     for name, chain in BOOK.models.items():
         own = [target for target in chain if target.entry == name]
-        if own:
+        if own and name not in SOUND:
             found[name] = (own[0].provider.name, own[0].model, own[0].rate)
     return found
 
@@ -124,6 +127,25 @@ def test_there_are_46_models_at_the_six_providers():
     """A-090, A-092."""
     assert len(entries()) == 46
     assert {entry[0] for entry in entries().values()} == set(GATEWAY)
+
+
+def test_sound_has_its_models_and_prices():
+    """A-032, A-035, A-117, A-118, A-121, A-181."""
+    assert [str(target) for target in BOOK.models["whisper-1"]] == [
+        "deepinfra/openai/whisper-large-v3-turbo",
+        "openai/whisper-1",
+    ]
+    assert [str(target) for target in BOOK.models["tts-1"]] == ["goapi/tts-1", "openai/tts-1"]
+    assert {target.timeouts.total for target in BOOK.models["tts-1"]} == {30.0}
+    assert (BOOK.audio.per_second, BOOK.audio.per_character) == (15, Fraction(1, 2))
+
+
+def test_models_that_need_another_conversation_say_so():
+    """A-052, A-056, A-058."""
+    for name in ("o1-preview", "o1-mini"):
+        for target in BOOK.models[name][:2]:
+            assert target.adapt == {"whole", "no_system"}
+    assert BOOK.models["deepseek-reasoner"][0].adapt == {"reasoner"}
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,6 @@ from fractions import Fraction
 
 from wattline.engine.energy import MICRO
 
-PER_SECOND = Fraction(15)
-"""Energy for a second of a recording, unless configured."""
-PER_CHARACTER = Fraction(1, 2)
-"""Energy for a character of a text to be spoken, unless configured."""
-
 
 def transcription_energy(seconds: Fraction | None, rate: Fraction | None) -> int | None:
     """The price of a recording in micro-units of energy; None when its length or the rate is unknown.

@@ -14,6 +14,10 @@ from wattline.wire.call import Call
 
 TIERS = ("fast", "medium", "large", "reasoning")
 """From the lowest to the highest."""
+PER_SECOND = Fraction(15)
+"""Energy for a second of a recording, unless configured."""
+PER_CHARACTER = Fraction(1, 2)
+"""Energy for a character of a text to be spoken, unless configured."""
 AS_ASKED = "*"
 """A target's model when the rule names only a provider: the model that the client asked for."""
 
@@ -85,12 +89,22 @@ class Provider:
     """Tokens for one unit of energy, for its models that have no entry of their own."""
     responses: bool = True
     """It has OpenAI's Responses API."""
+    inline_images: bool = False
+    """Pictures named by URL are fetched here."""
     adapt: frozenset[str] = frozenset()
     """Changes that each conversation with it needs: `whole`, `alternate`, `no_system`, `reasoner`."""
 
     def __repr__(self) -> str:
         state = "ready" if self.unavailable is None else f"unavailable: {self.unavailable}"
         return f"<Provider {self.name} {self.origin}{self.base_path} {state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRates:
+    """Energy for a second of a recording, and for a character that is spoken (A-117, A-118)."""
+
+    per_second: Fraction = PER_SECOND
+    per_character: Fraction = PER_CHARACTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,9 @@ class Target:
     """Only when the model's own differ from the provider's."""
     adapt: frozenset[str] = frozenset()
     """Beside those of its provider."""
+    per_second: Fraction | None = None
+    per_character: Fraction | None = None
+    """Energy for sound, only where the model's own differs from the book's."""
 
     def __str__(self) -> str:
         return f"{self.provider.name}/{self.model}"
@@ -292,6 +309,7 @@ class Book:
     ledger: LedgerRules
     log_level: str = "info"
     default_rate: Fraction | None = None
+    audio: AudioRates = AudioRates()
     written: Listen = field(default_factory=Listen)
     """`listen` as the file has it; `listen` above is where we listen, whoever decided that."""
     warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from wattline.base.ids import hash_secret
 from wattline.rules.actions import Scene, compile_rules
 from wattline.rules.addresses import is_loopback
 from wattline.rules.book import (
+    AudioRates,
     Auth,
     Book,
     LedgerRules,
@@ -27,6 +28,7 @@ from wattline.rules.problems import Problem, RulesError
 from wattline.rules.providers import Source, compile_providers, compile_window
 from wattline.rules.report import Report
 from wattline.rules.schema import (
+    AudioShape,
     AuthShape,
     EnergyShape,
     LedgerShape,
@@ -126,6 +128,7 @@ def _compile(
     scene = _scene(sections, report, own, drawn, elsewhere)
     rules = compile_rules(sections.rules, scene)
     energy: EnergyShape = sections.single.get("energy", EnergyShape())
+    audio: AudioShape = sections.single.get("audio", AudioShape())
     log: LogShape = sections.single.get("log", LogShape())
     callers = elsewhere.callers if elsewhere is not None else frozenset()
     auth = _auth(sections.single.get("auth", AuthShape()), drawn, report, callers)
@@ -141,6 +144,7 @@ def _compile(
         rules=rules,
         windows=tuple(w for w in scene.windows.values() if w.scope is not Scope.PROVIDER),
         margin=energy.margin,
+        audio=AudioRates(audio.per_second, audio.per_character),
         limits=Limits(**sections.single.get("limits", LimitsShape()).model_dump()),
         ledger=_ledger(sections.single.get("ledger", LedgerShape())),
         log_level=log.level,

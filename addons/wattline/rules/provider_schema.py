@@ -15,6 +15,7 @@ from wattline.rules.fields import (
     Seconds,
     Secret,
     Shape,
+    Share,
     ShortName,
     TemplateText,
     Text,
@@ -155,6 +156,11 @@ class ProviderShape(Shape):
         description="It has OpenAI's Responses API. `false`: a call of that becomes a chat completion.",
     )
     adapt: Adapt | None = Field(default=None, description=ADAPT)
+    inline_images: bool = Field(
+        default=False,
+        description="It can't fetch pictures itself: those that a call names by http or https URL are fetched "
+        "here, within the bounds that IMAGE_FETCH_… set, and sent as base64.",
+    )
     rpm: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Calls in any 60 seconds. Providers with the same URL and key count together.",
@@ -235,6 +241,13 @@ class ModelShape(Shape):
     adapt: Adapt | None = Field(
         default=None, description="As the provider's `adapt`, for this model of it; both count."
     )
+    per_second: Share | None = Field(
+        default=None,
+        description="Energy for a second of a recording, where `audio` says otherwise.",
+    )
+    per_character: Share | None = Field(
+        default=None, description="Energy for a spoken character, where `audio` says otherwise."
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -242,7 +255,7 @@ class ModelShape(Shape):
             return self
         if self.chain is None:
             raise ValueError("`provider` is missing (or a `chain` of other targets)")
-        for name in ("name", "rate", "timeouts", "adapt"):
+        for name in ("name", "rate", "timeouts", "adapt", "per_second", "per_character"):
             if getattr(self, name) is not None:
                 raise ValueError(f"`{name}` has no effect without `provider`")
         return self

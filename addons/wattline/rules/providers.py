@@ -87,6 +87,7 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         rate=shape.rate,
         responses=shape.responses,
         adapt=frozenset(shape.adapt or ()),
+        inline_images=shape.inline_images,
     )
 
 

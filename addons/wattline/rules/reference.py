@@ -28,6 +28,7 @@ EXAMPLES: dict[str, str] = {
     "ledger": "ledger: {sync: full, down: refuse}",
     "log": "log: {level: warning}",
     "energy": "energy: {margin: 0.5, default_rate: 2}",
+    "audio": "audio: {per_second: 15, per_character: 0.5}",
     "windows": (
         "windows:\n"
         "  per-address: {calls: 100, per: 15m, scope: address}\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattline.rules.addresses import read_host
+from wattline.rules.book import PER_CHARACTER, PER_SECOND
 from wattline.rules.fields import (
     HostPattern,
     Name,
@@ -95,6 +96,21 @@ class AuthShape(Shape):
         if (self.mode == "keys") != bool(self.keys):
             raise ValueError("`keys` and `mode: keys` belong together")
         return self
+
+
+class AudioShape(Shape):
+    """What sound costs: no tokens, no margin, rounded up to whole energy."""
+
+    per_second: Share = Field(
+        default=PER_SECOND,
+        description="Energy for a second of a recording that is transcribed.",
+        json_schema_extra={"default": 15},
+    )
+    per_character: Share = Field(
+        default=PER_CHARACTER,
+        description="Energy for a character of a text that is spoken.",
+        json_schema_extra={"default": 0.5},
+    )
 
 
 class EnergyShape(Shape):
@@ -194,6 +210,7 @@ class RulesShape(Shape):
     ledger: LedgerShape = Field(default_factory=LedgerShape, description="How the ledger is kept.")
     log: LogShape = Field(default_factory=LogShape, description="What is logged.")
     energy: EnergyShape = Field(default_factory=EnergyShape, description="What tokens cost.")
+    audio: AudioShape = Field(default_factory=AudioShape, description="What sound costs.")
     windows: dict[ShortName, WindowShape] = Field(
         default_factory=dict, description="Rate windows by name."
     )

@@ -79,7 +79,7 @@ class Targets:
         """A provider's model, with what an entry says about the same one."""
         target = Target(provider, model, entry, provider.rate)
         if (known := self.priced.get(str(target))) is not None:
-            return replace(target, rate=known.rate, timeouts=known.timeouts, adapt=known.adapt)
+            return replace(known, entry=entry)
         return target
 
     @property
@@ -140,7 +140,16 @@ def _add_entry(name: str, shape: ModelShape, targets: Targets) -> None:
         timeouts = compile_timeouts(shape.timeouts, provider.timeouts)
     rate = shape.rate if shape.rate is not None else provider.rate
     adapt = frozenset(shape.adapt or ())
-    target = Target(provider, shape.name or name, name, rate, timeouts, adapt)
+    target = Target(
+        provider,
+        shape.name or name,
+        name,
+        rate,
+        timeouts,
+        adapt,
+        per_second=shape.per_second,
+        per_character=shape.per_character,
+    )
     if nearest(target.model, (known.id for known in provider.models)):
         # An entry may add a model to those that its provider lists; a likely slip is told.
         targets.doubt(

@@ -27,18 +27,21 @@ from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.headers import answer_headers, exchange_headers
+from wattline.service.listening import hear_transcript, speech_headers
 from wattline.service.opening import Opening
 from wattline.service.passing import passing_target
 from wattline.service.refusal import refusal
 from wattline.service.relay import InBand, StreamRelay
 from wattline.service.report import report
-from wattline.service.settlement import Settlement
+from wattline.service.settlement import Settlement, price
 from wattline.service.unfolding import Unfolding
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub
+from wattline.wire.call import Operation
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 from wattline.wire.inflate import inflate
+from wattline.wire.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +162,22 @@ class Answers:
                 return await self._opened(exchange, attempt, unfolding, meter)
             if _is_stream(incoming):
                 return await self._opened(exchange, attempt, incoming, meter)
+        if exchange.call.operation is Operation.SPEECH and not _is_json(incoming):
+            return await self._spoken(exchange, attempt, incoming, meter)
         return await self._whole(exchange, attempt, incoming, meter)
+
+    async def _spoken(
+        self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
+    ) -> Items | None:
+        """Sound is passed on as it comes, once there is some of it."""
+        try:
+            first, _ = await _read(incoming, 0)
+            if not first:
+                raise Broken("bad_answer", "no sound", sent=True)
+        except Broken as broken:
+            self.settlement.failed(exchange, attempt, judge_broken(broken.code))
+            return None
+        return self._large(exchange, attempt, incoming, meter, first)
 
     async def _refused(
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming
@@ -213,6 +231,7 @@ class Answers:
             return None
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
+        body = hear_transcript(exchange, body)
         exchange.delivered = True
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         if exchange.energy is not None and not exchange.plan.passed:
@@ -232,7 +251,11 @@ class Answers:
         """Too large to hold: passed on as it comes, its last piece after the commit."""
         exchange.delivered = True
         scrubber = Scrubber(_secrets(attempt.target))
-        yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
+        headers = answer_headers(exchange, attempt, incoming)
+        if exchange.call.operation is Operation.SPEECH:
+            cost = price(Usage(0, 0), attempt.target, exchange.book, exchange.sound)
+            headers = (*headers, *speech_headers(exchange, cost.micro))
+        yield Head(incoming.status, headers)
         last = scrubber.feed(first)
         try:
             async for data in incoming.pieces():
@@ -273,11 +296,7 @@ class Answers:
         relay: StreamRelay,
     ) -> Items:
         exchange.delivered = True
-        exchange.body, exchange.value, exchange.prompt = (
-            b"",
-            {},
-            None,
-        )  # no other target will need them
+        exchange.forget()  # no other target will need it
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         secrets = _secrets(attempt.target)
         try:
@@ -326,6 +345,13 @@ def _targets(exchange: Exchange) -> tuple[Target, ...]:
 
 def _stream_error(exchange: Exchange, fault: Fault) -> bytes:
     return exchange.dialect.stream_error(fault, exchange.call.id, exchange.call.operation)
+
+
+def _is_json(incoming: Incoming) -> bool:
+    return any(
+        name == "content-type" and value.lower().startswith("application/json")
+        for name, value in incoming.headers
+    )
 
 
 def _is_stream(incoming: Incoming) -> bool:

@@ -17,8 +17,10 @@ from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts
 from wattline.service.exchange import SENT, Attempt, Exchange
-from wattline.service.outgoing import CannotExpress, outgoing
+from wattline.service.inlining import Inlining
+from wattline.service.outgoing import outgoing
 from wattline.service.passage import Passage, passage_to
+from wattline.service.prompting import CannotExpress
 from wattline.service.settlement import Settlement, price
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
@@ -37,6 +39,7 @@ class Attempts:
     settlement: Settlement
     clock: Clock
     pseudonym: str
+    inlining: Inlining | None = None
     mark: bool = False
     """Send each attempt's id upstream (`x-wattline-attempt`), for independent counts in tests."""
 
@@ -46,16 +49,21 @@ class Attempts:
         if now - exchange.began >= exchange.book.limits.deadline:
             exchange.failures.append(Failure(str(target), "deadline", None))
             return None
+        try:
+            passage = await self._passage(exchange, target)
+        except CannotExpress as reason:
+            self._inexpressible(exchange, target, reason)
+            return None
         ticket = self._take(exchange, target, now)
         if ticket is None:
             return None
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
+        attempt.passage = passage
         try:
-            attempt.passage = self._passage(exchange, target)
             attempt.request = self._request(exchange, attempt)
         except CannotExpress as reason:
             self.windows.release(ticket, now)
-            exchange.failures.append(Failure(str(target), CANNOT_EXPRESS, None, str(reason)))
+            self._inexpressible(exchange, target, reason)
             return None
         except BaseException:
             self.windows.release(ticket, now)
@@ -73,10 +81,16 @@ class Attempts:
         exchange.attempts.append(attempt)
         return attempt
 
-    def _passage(self, exchange: Exchange, target: Target) -> Passage | None:
+    async def _passage(self, exchange: Exchange, target: Target) -> Passage | None:
         if exchange.plan.passed:
             return None
-        return passage_to(target, exchange.call, exchange.dialect, exchange.plan.adapt)
+        passage = passage_to(target, exchange.call, exchange.dialect, exchange.plan.adapt)
+        if target.provider.inline_images and self.inlining is not None:
+            await self.inlining.prepare(exchange, passage)
+        return passage
+
+    def _inexpressible(self, exchange: Exchange, target: Target, reason: CannotExpress) -> None:
+        exchange.failures.append(Failure(str(target), CANNOT_EXPRESS, None, str(reason)))
 
     def _request(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
         try:
@@ -120,7 +134,7 @@ class Attempts:
     def _row(self, exchange: Exchange, attempt: Attempt) -> Opened:
         call, target = exchange.call, attempt.target
         tokens = call.tokens + (call.max_output or 0)
-        energy = price(Usage(tokens, 0), target, exchange.book).micro
+        energy = price(Usage(tokens, 0), target, exchange.book, exchange.sound).micro
         return Opened(
             attempt=attempt.id,
             call=call.id,

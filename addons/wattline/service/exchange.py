@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from wattline.dialects.base import Dialect, Energy, Route
@@ -17,12 +18,23 @@ from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
 from wattline.wire.http import Request
+from wattline.wire.pictures import Fetched
 from wattline.wire.prompt import Prompt
 from wattline.wire.usage import Usage
 
 _NOT_MADE = Broken("internal_error", "the request was not made")
 SENT = Broken("internal_error", "the request was sent already")
 """In place of a request that is no longer needed: a stream may stay open for long."""
+
+
+@dataclass(slots=True)
+class Sound:
+    """What sound is priced by: the seconds of a recording (None: unknown), or the characters of a text that
+    is spoken.
+    """
+
+    seconds: Fraction | None = None
+    characters: int | None = None
 
 
 @dataclass(slots=True)
@@ -68,7 +80,17 @@ class Exchange:
     """How the attempt with output ended; None while there was none."""
     prompt: Prompt | None = field(default=None, repr=False)
     """What the client asked for, once a target of another dialect needed it."""
+    sound: Sound | None = None
+    pictures: Mapping[str, Fetched] | None = field(default=None, repr=False)
+    """By URL, once they were fetched."""
+    inlined: bytes | None = field(default=None, repr=False)
+    """The body with those pictures in it."""
     dropped: tuple[str, ...] = ()
     """What the target that is being tried can't express and was not sent."""
     delivered: bool = False
     """The head of an answer is out: no other target can be tried."""
+
+    def forget(self) -> None:
+        """Let go of what the client sent: a stream may stay open for long."""
+        self.body, self.value = b"", {}
+        self.prompt = self.pictures = self.inlined = None

@@ -18,6 +18,7 @@ from wattline.engine.view import View
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Book, Scope
 from wattline.service.exchange import Exchange
+from wattline.service.listening import sound_of
 from wattline.service.reload import Books
 from wattline.service.upload import Upload
 from wattline.wire.call import LOCAL, Call
@@ -56,6 +57,7 @@ class Opening:
             value=value,
             began=now,
         )
+        exchange.sound = await sound_of(exchange)
         exchange.caller_ticket = self._take(request, call, book, now)
         return exchange
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import logging
 
-from wattline.base.errors import ClientFault, OurFault
 from wattline.dialects.json_text import dumps
+from wattline.dialects.openai.form import form_defaults
 from wattline.dialects.set_fields import Fields, placed, set_in_prompt
+from wattline.rules.book import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.passage import Passage
+from wattline.service.prompting import CannotExpress, prompt_of
 from wattline.service.upload import Upload
 from wattline.upstream.base import File, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
 from wattline.wire.http import Headers
+from wattline.wire.pictures import with_images
 from wattline.wire.prompt import Prompt, Written
 
 log = logging.getLogger(__name__)
-
-
-class CannotExpress(Exception):
-    """The target's API has no words for parts of the call. The message names them."""
 
 
 def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool) -> Outgoing:
@@ -53,30 +52,28 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
     if passage is not None and passage.rewrites and passage.side is not None:
         codec = passage.side.codec
         fields = Fields(defaults, plan.overrides)
-        prompt, others = set_in_prompt(_prompt(exchange, passage), fields)
+        prompt, others = set_in_prompt(_prompt(exchange, passage, target), fields)
         written = codec.write_prompt(prompt, target.model)
         _check(exchange, attempt, written)
         path = codec.path(target.model, stream=prompt.stream)
         return path, codec.headers, dumps(placed(written.body, others))
     path = exchange.dialect.path(exchange.route, exchange.call, target.model)
     if isinstance(exchange.body, Upload):
-        return path, (), exchange.body.for_model(target.model)
-    body = exchange.dialect.write_body(
-        exchange.body, exchange.call, target.model, defaults, plan.overrides
-    )
+        added = form_defaults(exchange.value.keys(), defaults)
+        return path, (), exchange.body.for_model(target.model, added)
+    raw = exchange.body
+    if target.provider.inline_images and exchange.inlined is not None:
+        raw = exchange.inlined
+    body = exchange.dialect.write_body(raw, exchange.call, target.model, defaults, plan.overrides)
     return path, (), body
 
 
-def _prompt(exchange: Exchange, passage: Passage) -> Prompt:
-    """The prompt as the target needs it; read once for all targets. Raises CannotExpress."""
-    if passage.client is None:
-        raise OurFault("A call that can't be translated was to be.")
-    if exchange.prompt is None:
-        try:
-            exchange.prompt = passage.client.read_prompt(exchange.value, exchange.call)
-        except ClientFault as fault:
-            raise CannotExpress(fault.message) from fault
-    return passage.adapted(exchange.prompt, exchange.call)
+def _prompt(exchange: Exchange, passage: Passage, target: Target) -> Prompt:
+    """The prompt as the target needs it. Raises CannotExpress."""
+    prompt = prompt_of(exchange, passage)
+    if target.provider.inline_images and exchange.pictures:
+        prompt = with_images(prompt, exchange.pictures)
+    return passage.adapted(prompt, exchange.call)
 
 
 def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:

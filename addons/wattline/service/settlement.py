@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from wattline.base.clock import Clock
 from wattline.dialects.base import Energy
+from wattline.engine.audio import speech_energy, transcription_energy
 from wattline.engine.energy import energy as energy_of
 from wattline.engine.failover import Verdict
 from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED, Failure
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book, Target
-from wattline.service.exchange import Attempt, Exchange
+from wattline.service.exchange import Attempt, Exchange, Sound
 from wattline.store.base import Ledger, LedgerDown, Settled, State
 from wattline.wire.usage import Usage
 
@@ -61,7 +62,7 @@ class Settlement:
         self.windows.settle(attempt.ticket, usage.total, now)
         if exchange.caller_ticket is not None:
             self.windows.settle(exchange.caller_ticket, usage.total, now)
-        energy = price(usage, attempt.target, exchange.book)
+        energy = price(usage, attempt.target, exchange.book, exchange.sound)
         exchange.usage, exchange.energy, exchange.state = usage, energy, state
         log.debug(
             "%s attempt %d: %s %s in %.0f ms, %d tokens",
@@ -131,7 +132,20 @@ CREDENTIAL_REST = 300.0
 """Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
 
 
-def price(usage: Usage, target: Target, book: Book) -> Energy:
-    """What an answer costs at the rate of the model that gave it."""
+def price(usage: Usage, target: Target, book: Book, sound: Sound | None = None) -> Energy:
+    """What an answer costs at the rate of the model that gave it: sound by its length, all else by its
+    tokens, sound of unknown length too.
+    """
+    micro = _sound_price(sound, target, book) if sound is not None else None
+    if micro is not None:
+        return Energy(micro)
     rate = target.rate if target.rate is not None else book.default_rate
     return Energy(energy_of(usage.total, rate, book.margin))
+
+
+def _sound_price(sound: Sound, target: Target, book: Book) -> int | None:
+    if sound.characters is not None:
+        rate = target.per_character
+        return speech_energy(sound.characters, book.audio.per_character if rate is None else rate)
+    rate = target.per_second
+    return transcription_energy(sound.seconds, book.audio.per_second if rate is None else rate)

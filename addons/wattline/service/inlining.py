@@ -1,0 +1,47 @@
+"""Pictures that a call names by URL, fetched once and put into the call for targets that want that (B-170)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from wattline.dialects.openai.image_urls import find_image_urls, inline_images
+from wattline.service.exchange import Exchange
+from wattline.service.passage import Passage
+from wattline.service.prompting import prompt_of
+from wattline.upstream.image_policy import ImagePolicy, referer_of
+from wattline.upstream.images import Images
+from wattline.wire.pictures import ImageUrl, image_urls
+
+
+@dataclass(slots=True)
+class Inlining:
+    """Fetches within the operator's policy."""
+
+    images: Images
+    policy: ImagePolicy
+
+    async def prepare(self, exchange: Exchange, passage: Passage) -> None:
+        """Everything that this target's request needs is there afterwards. Raises ClientFault naming the
+        field whose URL can't be had, CannotExpress.
+        """
+        if not exchange.call.images:
+            return
+        if passage.rewrites:
+            await self._fetch(exchange, image_urls(prompt_of(exchange, passage)))
+        elif exchange.call.dialect == "openai" and exchange.inlined is None:
+            places = find_image_urls(exchange.value)
+            await self._fetch(exchange, places)
+            if exchange.pictures and isinstance(exchange.body, bytes):
+                exchange.inlined = await asyncio.to_thread(
+                    inline_images, exchange.body, places, exchange.pictures
+                )
+
+    async def _fetch(self, exchange: Exchange, wanted: tuple[ImageUrl, ...]) -> None:
+        if exchange.pictures is None:
+            exchange.pictures = await self.images.fetch_all(
+                wanted,
+                self.policy,
+                referer_of(exchange.call.headers),
+                exchange.request.header("authorization"),
+            )
