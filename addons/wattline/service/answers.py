@@ -25,6 +25,7 @@ from wattline.engine.failover import (
 from wattline.engine.meter import Meter
 from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
+from wattline.service.counting import counted_here
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.headers import answer_headers, exchange_headers
 from wattline.service.listening import hear_transcript, speech_headers
@@ -69,6 +70,10 @@ class Answers:
         told: Fault | None = None
         try:
             exchange = await self.opening.open(request, route)
+            counted = counted_here(exchange)
+            if counted is not None:
+                yield counted
+                return
             async with aclosing(self._exchange(exchange)) as items:
                 async for item in items:
                     yield item
@@ -159,9 +164,11 @@ class Answers:
                 unfolding = Unfolding(
                     incoming, passage, exchange.call, exchange.book.limits.answer_bytes
                 )
-                return await self._opened(exchange, attempt, unfolding, meter)
+                return await self._opened(exchange, attempt, unfolding, meter, unfolding)
             if _is_stream(incoming):
-                return await self._opened(exchange, attempt, incoming, meter)
+                foreign = passage is not None and passage.foreign
+                reader = passage.reader(exchange.call) if foreign else None
+                return await self._opened(exchange, attempt, incoming, meter, reader)
         if exchange.call.operation is Operation.SPEECH and not _is_json(incoming):
             return await self._spoken(exchange, attempt, incoming, meter)
         return await self._whole(exchange, attempt, incoming, meter)
@@ -274,8 +281,6 @@ class Answers:
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
     ) -> Items | None:
         """A stream, once it has shown its first output."""
-        passage = attempt.passage
-        reader = passage.reader(exchange.call) if passage is not None and passage.foreign else None
         relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter, reader)
         try:
             await relay.start(self.attempts.timeouts(exchange, attempt.target).first_byte)

@@ -12,6 +12,7 @@ from wattline.dialects.history import alternating, for_deepseek_reasoner, withou
 from wattline.dialects.translation import TranslatingReader, translated, unfolded
 from wattline.rules.book import Target
 from wattline.wire.call import Call, Operation
+from wattline.wire.piece import Piece
 from wattline.wire.prompt import Prompt
 
 
@@ -35,8 +36,8 @@ class Passage:
         return self.foreign or bool(self.adapt)
 
     def reader(self, call: Call) -> StreamReader:
-        """A fresh reader for one stream of the target. What is unfolded comes in the client's dialect."""
-        if not self.foreign or self.whole:
+        """A fresh reader for one stream of the target."""
+        if not self.foreign:
             return self.dialect.reader(call)
         assert self.client is not None  # noqa: S101  (foreign has both)
         assert self.side is not None  # noqa: S101
@@ -49,7 +50,7 @@ class Passage:
             return self.dialect.read_answer(call, body), body
         return translated(self.side.codec, self.client, call, body)
 
-    def unfold(self, call: Call, body: bytes) -> bytes:
+    def unfold(self, call: Call, body: bytes) -> list[Piece]:
         """A whole answer as the client's stream. Raises BadReply, ReplyError."""
         if self.client is None or self.side is None:
             raise BadReply

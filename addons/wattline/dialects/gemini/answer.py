@@ -15,7 +15,7 @@ from wattline.dialects.base import Answer, Energy
 from wattline.dialects.gemini.stream import Response, lenient, read_response
 from wattline.dialects.gemini.usage import read_usage, write_usage
 from wattline.dialects.gemini.words import response_error, word
-from wattline.dialects.splice import edit, value_of
+from wattline.dialects.splice import dumps, edit, value_of
 from wattline.wire.call import Call, Operation
 from wattline.wire.usage import Usage
 
@@ -111,3 +111,8 @@ def with_energy(call: Call, response: bytes, usage: Usage, energy: Energy) -> by
     said = read_usage(None if raw is None else lenient(raw))
     new = write_usage(raw, said, usage, energy, call.operation)
     return edit(response, {"usageMetadata": new}, found)
+
+
+def count_reply(tokens: int) -> bytes:
+    """The answer to countTokens: https://ai.google.dev/api/tokens."""
+    return dumps({"totalTokens": tokens})
