@@ -37,6 +37,9 @@ SAFE = {
     "jinja2": ("3.1.6", "CVE-2025-27516: sandbox escape"),
     "werkzeug": ("3.0.6", "CVE-2024-49767: memory of form data"),
     "requests": ("2.32.4", "CVE-2024-47081: netrc credentials to other hosts"),
+    "fastapi": ("0.65.2", "CVE-2021-32677: JSON of other content types"),
+    "starlette": ("0.49.1", "CVE-2025-62727: quadratic time of Range headers"),
+    "uvicorn": ("0.11.7", "CVE-2020-7695: header injection by request paths"),
     "urllib3": ("2.5.0", "CVE-2025-50181: redirects that were switched off"),
 }
 

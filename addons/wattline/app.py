@@ -23,14 +23,19 @@ from wattline.base.settings import Settings, SettingsError, read_settings
 from wattline.base.tasks import spawn
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
+from wattline.dialects.base import Route
+from wattline.dialects.follow_up import kind_of
 from wattline.dialects.spoken import spoken_dialects
 from wattline.engine.rest import Resting
+from wattline.engine.spending import Spending
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.proxy.ca import ensure_ca
 from wattline.proxy.gate import Gate
 from wattline.proxy.head import HeadLimits
 from wattline.proxy.layers import Layers
+from wattline.proxy.local import LOOPBACK as LOCAL_HOST
+from wattline.proxy.local import LocalFace
 from wattline.proxy.master import (
     EdgeMaster,
     host_patterns,
@@ -38,22 +43,41 @@ from wattline.proxy.master import (
     settle_options,
     skip_type_checks,
 )
+from wattline.proxy.pending import Pending
 from wattline.proxy.script import ScriptDoor
 from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.listening import ListenWatch
+from wattline.service.accounts import Accounts
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
+from wattline.service.cache import Cache
+from wattline.service.caching import Caching
+from wattline.service.catalog.catalog import Catalog
+from wattline.service.catalog.inquiry import ask
+from wattline.service.catalog.prices import Prices
+from wattline.service.catalog.reports import Reports, refresh_seconds
+from wattline.service.control import Control
+from wattline.service.control_door import ControlDoor
+from wattline.service.conversation import MAX_MESSAGE, Services
+from wattline.service.default_admin import ensure_admin
+from wattline.service.directory import Directory
 from wattline.service.inlining import Inlining
+from wattline.service.master import MasterToken
 from wattline.service.opening import Opening
 from wattline.service.pages import Pages
-from wattline.service.past import remember
+from wattline.service.past import recall, recount, remember
 from wattline.service.reception import Reception
 from wattline.service.reload import Books, read_book
+from wattline.service.remembered import Remembered, remembered_seconds
 from wattline.service.settlement import Settlement
+from wattline.service.sockets import Sockets
 from wattline.service.switches import switched_off
+from wattline.service.turns import OwedAttempts, TurnAttempts
+from wattline.service.upgrades import Upgrades
+from wattline.service.visitor import Visits
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
 from wattline.testing.crash import Crash, CrashingUpstream
@@ -62,6 +86,13 @@ from wattline.upstream.guard import Guard, Listeners
 from wattline.upstream.image_policy import ImagePolicy
 from wattline.upstream.images import Images
 from wattline.upstream.pool import AiohttpUpstream
+from wattline.upstream.sockets import SocketConnector
+from wattline.web.parts import Parts
+from wattline.web.server import WebFace
+from wattline.web.site import load_site
+from wattline.web.ws.parts import ChatParts
+from wattline.web.ws.policy import SocketPolicy
+from wattline.wire.call import Principal
 from wattline.wire.http import Ending
 
 log = logging.getLogger(__name__)
@@ -122,7 +153,9 @@ class Sidecar:
         if isinstance(self.master, EdgeMaster):
             await self.master.deaf()
         grace = self.books.current.limits.grace if grace is None else grace
-        await self.layers.drain(0 if self._hurried else grace)
+        self.local.stopping = True
+        grace = 0 if self._hurried else grace
+        await asyncio.gather(self.layers.drain(grace), self.web.drain(grace))
         if isinstance(self.master, EdgeMaster) and (hung_up := self.master.hang_up()):
             await asyncio.wait(hung_up, timeout=1)
         await self._exit.aclose()
@@ -130,7 +163,10 @@ class Sidecar:
     def hurry(self) -> None:
         """End the calls that `stop` waits for at once, each with an error and settled."""
         self._hurried = True
-        layers: Layers | None = getattr(self, "layers", None)  # none yet while we start
+        web: WebFace | None = getattr(self, "web", None)  # none yet while we start
+        if web is not None:
+            web.hurry()
+        layers: Layers | None = getattr(self, "layers", None)
         for delivery in list(layers.deliveries) if layers is not None else ():
             delivery.end(Ending.SHUTDOWN)
 
@@ -186,11 +222,21 @@ class Sidecar:
             crash_at=self.crash or no_crash,
         )
         self._exit.push_async_callback(self.ledger.close)
+        self.master_token = MasterToken.from_env(self.settings.env)
         self._put_together()
+        await ensure_admin(self.accounts, self.settings.env)
+        await self._open_control()
+        await self._start_web()
         self._remember_windows()
         self.ca = ensure_ca(self.settings.state / "ca", self.settings.env)
         watch = spawn(self.books.watch(), name="watch rules.yaml")
         self._exit.callback(watch.cancel)
+
+    async def _open_control(self) -> None:
+        """Where the command line asks, since no other process may write the ledger."""
+        door = ControlDoor(Control(self.accounts), self.settings.state)
+        await door.open()
+        self._exit.push_async_callback(door.close)
 
     def _use_eager_tasks(self) -> None:
         """mitmproxy runs its own loop this way; a call's first steps then need no turn of the loop."""
@@ -231,9 +277,25 @@ class Sidecar:
         self._exit.push_async_callback(upstream.close)
         dialects = spoken_dialects()
         view = View(windows, resting, self.ledger.balance)
+        self.spending = Spending()
+        self.directory = Directory(self.ledger.accounts, clock)
+        self.accounts = Accounts(
+            self.ledger.accounts, self.ledger, clock, lambda: books.current, self.spending
+        )
         settlement = Settlement(self.ledger, windows, resting, clock)
         pseudonym = new_id("wattline")
-        opening = Opening(books, dialects, windows, view, clock, random.Random())  # noqa: S311
+        self.remembered = Remembered(clock.monotonic, remembered_seconds(self.settings.env))
+        draw = random.Random()  # noqa: S311
+        opening = Opening(
+            books,
+            dialects,
+            windows,
+            view,
+            clock,
+            draw,
+            self.remembered,
+            current=self.directory.current,
+        )
         attempts = Attempts(
             upstream,
             self.ledger,
@@ -242,9 +304,22 @@ class Sidecar:
             clock,
             pseudonym,
             Inlining(Images(listeners=listeners), ImagePolicy.from_env(self.settings.env)),
+            spending=self.spending,
             mark=self.mark_attempts,
         )
-        self.answers = Answers(opening, attempts, settlement, clock)
+        caching = Caching(Cache(clock), attempts, settlement)
+        self.answers = Answers(opening, attempts, settlement, clock, caching)
+        common = (upstream, self.ledger, windows, settlement, clock, pseudonym)
+        connector = SocketConnector(listeners, max_bytes=MAX_MESSAGE)
+        self.sockets = Sockets(
+            Services(
+                opening,
+                TurnAttempts(*common, spending=self.spending),
+                OwedAttempts(*common, spending=self.spending),
+                settlement,
+                Upgrades(connector, settlement, pseudonym),
+            )
+        )
         pages = Pages(
             clock,
             __version__,
@@ -259,8 +334,43 @@ class Sidecar:
             switched_off(self.settings.env),
             own=self._is_own,
             pseudonym=pseudonym,
+            knows=self._knows,
+            web=True,
+            keys=self.directory.find,
         )
+        self.visits = Visits()
+        self.local = LocalFace(self.reception.styles.render, self.visits)
+        self.catalog = self._catalog(upstream, view, pseudonym)
         self.guard = Guard(lambda: books.current.tunnel, listeners)
+
+    def _catalog(self, upstream: Upstream, view: View, pseudonym: str) -> Catalog:
+        books, clock = self.books, self.clock
+        reports = Reports(
+            lambda: books.current.providers.values(),  # noqa: PLW0108  (other rules may come)
+            lambda provider: ask(provider, upstream, pseudonym),
+            clock.monotonic,
+            refresh_seconds(self.settings.env),
+        )
+        self._exit.push_async_callback(reports.close)
+        return Catalog(lambda: books.current, view, clock, reports, Prices())
+
+    async def _start_web(self) -> None:
+        """Our own pages, before anybody can ask for one."""
+        styles = self.reception.styles
+        policy = SocketPolicy.from_env(self.settings.env)
+        chats = ChatParts(
+            self.answers,
+            lambda: self.books.current,
+            self.directory.find,
+            self.clock,
+            policy,
+        )
+        parts = Parts(styles, self.catalog, chats)
+        self.web = WebFace(lambda: load_site(parts), styles, self.visits, policy.heartbeat)
+        self._exit.push_async_callback(self.web.stop)
+        await self.web.start()
+        self.listeners.add(LOCAL_HOST, self.web.port)
+        self.local.open(self.web.port, self.web.secret)
 
     async def _listen(self, host: str, port: int) -> None:
         skip_type_checks()
@@ -281,20 +391,25 @@ class Sidecar:
     def _add_addons(self, running: Master, *, run_inline: Callable[[Any], bool]) -> None:
         proxyserver: Any = running.addons.get("proxyserver")
         next_layer: Any = running.addons.get("nextlayer")
-        tunnels = Tunnels(self.reception, self.guard)
+        tunnels = Tunnels(self.reception, self.guard, self.local)
         self.layers = Layers(
             lambda layers: Edge(
                 answer=self.answers.answer,
+                converse=self.sockets.converse,
                 begin=layers.begin,
                 internal_error=self.reception.internal_error,
                 render=self.reception.render,
                 head_limits=self._head_limits,
+                pending=Pending(lambda: self.books.current.limits),
                 run_inline=run_inline,
+                local=self.local,
             ),
             stock=lambda: next_layer,
             handlers=lambda: proxyserver.connections,
         )
         running.addons.add(Gate(self.reception, tunnels), tunnels, self.layers)
+        watch = spawn(self.layers.watch(), name="late bodies")
+        self._exit.callback(watch.cancel)
 
     def _learn_addresses(self) -> None:
         """Where we really listen: what no upstream and no tunnel may lead to."""
@@ -327,10 +442,12 @@ class Sidecar:
         options.update(allow_hosts=host_patterns(book.intercept, options.mode))
 
     def _remember_windows(self) -> None:
-        """A restart must not give every window away anew."""
+        """A restart must not give every window away anew, nor forget who made what."""
         ledger = self.settings.state / "ledger.sqlite"
         now, wall = self.clock.monotonic(), self.clock.wall()
-        remember(self.windows, self.books.current, ledger, now, wall)
+        remember(self.windows, self.books.current, ledger, now, wall, self.directory.tiers)
+        recount(self.spending, ledger, now, wall)
+        recall(self.remembered, ledger, wall)
 
     def _watch_listen(self, *, fixed: bool) -> None:
         """From now on changes of `listen` are told."""
@@ -375,6 +492,10 @@ class Sidecar:
     def _head_limits(self) -> HeadLimits:
         limits = self.books.current.limits
         return HeadLimits(limits.head_bytes, limits.head_seconds, limits.body_seconds)
+
+    def _knows(self, lookup: Route, principal: Principal) -> bool:
+        kind = kind_of(lookup)
+        return self.remembered.find(kind, principal.id, lookup.subject) is not None
 
     def _is_own(self, host: str, port: int) -> bool:
         return port == self.address[1] and host in {*LOOPBACK, self.address[0]}

@@ -18,9 +18,11 @@ from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
 from wattline.proxy.ca import CaError
 from wattline.rules.load import RulesError
+from wattline.service.master import operator_secrets
 from wattline.service.reload import Books
 from wattline.store.base import LedgerDown
 from wattline.testing.crash import Crash, marks_attempts
+from wattline.web.server import WebFace
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,11 @@ def _say(message: str) -> None:
 
 def _known_secrets(sidecar: Sidecar) -> Iterable[str]:
     books: Books | None = getattr(sidecar, "books", None)
-    return secrets_of(books.current) if books is not None else ()
+    if books is None:
+        return ()
+    web: WebFace | None = getattr(sidecar, "web", None)
+    own = () if web is None else (web.secret,)
+    return (*secrets_of(books.current), *own, *operator_secrets(sidecar.settings.env))
 
 
 def _say_ready(sidecar: Sidecar) -> None:

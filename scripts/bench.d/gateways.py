@@ -18,11 +18,11 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from calls import plain
+from calls import MODEL, plain
 from checks import CheckFailed
 from load import PlainLoad
 from process import Cpu, on_core, read_cpu, read_rss
-from rulesfile import rules_text
+from rulesfile import keyed_text, rules_text
 
 START_SECONDS = 45.0
 STOP_SECONDS = 15.0
@@ -69,6 +69,16 @@ def _stock(site: Site, *options: str) -> list[str]:
     ]
 
 
+def _wattline_keys(site: Site) -> list[str]:
+    """As `_wattline`, and each call has a key with a balance, a budget, a list of models and a tier."""
+    command = _wattline(site, 10)
+    file = site.folder / "rules.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + keyed_text(), encoding="utf-8")
+    maker = Path(__file__).with_name("keyed.py")
+    subprocess.run([sys.executable, str(maker), str(site.folder / "state"), MODEL], check=True)  # noqa: S603 - our own file
+    return command
+
+
 def _wattline(site: Site, rules: int) -> list[str]:
     """Everything on: routing, windows, metering into SQLite, energy.
 
@@ -94,6 +104,7 @@ RECIPES = (
     Recipe("stock-buffered", _stock, streams=False),
     Recipe("wattline", partial(_wattline, rules=10), _METERED, retries=True),
     Recipe("wattline-1000", partial(_wattline, rules=1000), _METERED, retries=True),
+    Recipe("wattline-keys", _wattline_keys, _METERED, retries=True),
 )
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from figures import ratios
-from samples import LONG, MEMORY, PLAIN, RULES, STREAMS, Samples, plain_name, stream_name
+from samples import KEYS, LONG, MEMORY, PLAIN, RULES, STREAMS, Samples, plain_name, stream_name
 
 STOCK = "stock"
 OWN = "wattline"
 MANY_RULES = "wattline-1000"
+KEYED = "wattline-keys"
+VARIANTS = {MANY_RULES: RULES, KEYED: KEYS}
+"""Those that differ from `wattline` in their rules only, and the scenario in which the two meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +63,7 @@ def goals() -> Iterator[Goal]:
         yield Goal(title, stream_name(streams), "added_first_ms", 0.5)
     yield Goal("CPU per 100 kB prompt, of stock", LONG, "cpu_us", 0.5)
     yield Goal("1,000 rules, CPU of 10 rules'", RULES, "cpu_us", 1.05, own=MANY_RULES, base=OWN)
+    title = "key, balance, budget and tier, CPU of none"
+    yield Goal(title, KEYS, "cpu_us", 1.1, own=KEYED, base=OWN)
     yield Goal("1,000 streams over idle", MEMORY, "over_idle_mib", 60, base=None, unit="MiB")
     yield Goal("memory when idle", MEMORY, "idle_mib", 120, base=None, unit="MiB")

@@ -20,8 +20,8 @@ import calls
 import report
 from checks import CheckFailed
 from gateways import RECIPES, Gateway, NotReady, Recipe, start, start_mock
-from goals import MANY_RULES, OWN
-from samples import LONG, MEMORY, PLAIN, RULES, STREAMS, Samples, plain_name, stream_name
+from goals import OWN, VARIANTS
+from samples import LONG, MEMORY, PLAIN, STREAMS, Samples, plain_name, stream_name
 from scenarios import Ground, memory, plain_slice, stream_slice
 
 FILES = 8192
@@ -58,7 +58,7 @@ class Run:
         self._ground = ground
         self._all = gateways
         # Gateways that differ in their rules only meet in the scenario for it.
-        self._main = [gateway for gateway in gateways if gateway.name != MANY_RULES]
+        self._main = [gateway for gateway in gateways if gateway.name not in VARIANTS]
         self._streaming = [gateway for gateway in self._main if gateway.recipe.streams]
         self.samples = Samples()
 
@@ -69,7 +69,7 @@ class Run:
             for turn in range(self._pace.plain_rounds):
                 await self._plain(turn)
             for turn in range(self._pace.rules_rounds):
-                await self._rules(turn)
+                await self._variants(turn)
             for turn in range(self._pace.stream_rounds):
                 await self._streams(turn)
         finally:
@@ -90,13 +90,14 @@ class Run:
         for gateway in rotated(self._main, turn):
             await self._slice(LONG, gateway, 16, long=True)
 
-    async def _rules(self, turn: int) -> None:
-        pair = [gateway for gateway in self._all if gateway.name in {OWN, MANY_RULES}]
-        if len(pair) < 2:
-            return
-        say(f"rules, round {turn + 1} of {self._pace.rules_rounds}")
-        for gateway in rotated(pair, turn):
-            await self._slice(RULES, gateway, 16)
+    async def _variants(self, turn: int) -> None:
+        for variant, scenario in VARIANTS.items():
+            pair = [gateway for gateway in self._all if gateway.name in {OWN, variant}]
+            if len(pair) < 2:
+                continue
+            say(f"{variant}, round {turn + 1} of {self._pace.rules_rounds}")
+            for gateway in rotated(pair, turn):
+                await self._slice(scenario, gateway, 16)
 
     async def _slice(
         self, scenario: str, gateway: Gateway, connections: int, *, long: bool = False

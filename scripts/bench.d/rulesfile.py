@@ -34,6 +34,12 @@ def rules_text(upstream_port: int, rules: int) -> str:
     )
 
 
+def keyed_text() -> str:
+    """Further sections: callers need keys, and have the windows of their tier."""
+    tier = {"rps": _PLENTY, "rpm": _PLENTY, "rpd": _PLENTY, "tpm": _PLENTY}
+    return yaml.safe_dump({"auth": {"mode": "keys"}, "tiers": {"bench": tier}})
+
+
 def _rule(place: int) -> dict[str, Any]:
     names = (f"exact-{place:04}", f"family-{place:04}-*", f"exact-{place:04}", f"*-end-{place:04}")
     return {"name": f"rule-{place:04}", "when": {"model": names[place % 4]}, "try": [MODEL]}

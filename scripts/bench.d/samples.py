@@ -10,6 +10,7 @@ PLAIN = (1, 16, 64)
 STREAMS = (16, 64)
 LONG = "100 kB prompt, 16 connections"
 RULES = "10 and 1,000 rules, 16 connections"
+KEYS = "open and with keys, 16 connections"
 MEMORY = "memory, 1,000 open streams"
 
 

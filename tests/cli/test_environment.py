@@ -41,6 +41,9 @@ def test_every_bundle_variable_names_the_bundle() -> None:
     assert {found[name] for name in BUNDLE_VARIABLES} == {str(BUNDLE)}
 
 
+WISHES = {"ANTHROPIC_API_KEY": "sk-ant", "OLLAMA_BASE_URL": "http://127.0.0.1:11434"}
+
+
 def test_base_urls_without_proxy() -> None:
     """A-163: SDKs read OPENAI_BASE_URL."""
     found = variables(DOOR, Via.BASE_URL, {"OPENAI_API_KEY": "sk-own"})
@@ -50,7 +53,16 @@ def test_base_urls_without_proxy() -> None:
         "OPENAI_BASE_URL": "http://127.0.0.1:8088/v1",
         "OPENAI_API_BASE": "http://127.0.0.1:8088/v1",
         "GROQ_BASE_URL": "http://127.0.0.1:8088",
+        "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:8088",
     }
+
+
+def test_some_base_urls_need_a_sign_that_they_are_wanted() -> None:
+    """Claude Code without a key has a login of its own; a local Ollama is the program's own."""
+    found = variables(DOOR, Via.BASE_URL, {})
+    assert not {"ANTHROPIC_BASE_URL", "OLLAMA_HOST"} & set(found)
+    found = variables(DOOR, Via.BASE_URL, WISHES)
+    assert found["ANTHROPIC_BASE_URL"] == found["OLLAMA_HOST"] == "http://127.0.0.1:8088"
 
 
 def test_both_is_the_sum() -> None:
@@ -66,17 +78,25 @@ def test_both_is_the_sum() -> None:
         ("OPENAI_BASE_URL", "/embeddings"),
         ("OPENAI_API_BASE", "/chat/completions"),
         ("GROQ_BASE_URL", "/openai/v1/chat/completions"),
+        ("ANTHROPIC_BASE_URL", "/v1/messages"),
+        ("ANTHROPIC_BASE_URL", "/v1/messages/count_tokens"),
+        ("GOOGLE_GEMINI_BASE_URL", "/v1beta/models/gemini-2.5-pro:streamGenerateContent"),
+        ("OLLAMA_HOST", "/api/chat"),
+        ("OLLAMA_HOST", "/api/generate"),
     ],
 )
 def test_only_base_urls_that_are_answered_are_set(variable: str, sdk_path: str) -> None:
     """What an SDK makes of its base URL is a route of the sidecar."""
-    path = urlsplit(variables(DOOR, Via.BASE_URL, {})[variable] + sdk_path).path
+    path = urlsplit(variables(DOOR, Via.BASE_URL, WISHES)[variable] + sdk_path).path
 
     assert find("POST", "127.0.0.1", path, forward=False) is not None
     assert {url.variable for url in BASE_URLS} == {
         "OPENAI_BASE_URL",
         "OPENAI_API_BASE",
         "GROQ_BASE_URL",
+        "ANTHROPIC_BASE_URL",
+        "GOOGLE_GEMINI_BASE_URL",
+        "OLLAMA_HOST",
     }
 
 

@@ -299,6 +299,7 @@ class TestExplain:
             (("--model", "m", "--path", "/v1/chat/completion"), 1, "did you mean"),
             (("--model", "m", "--path", "/v1/../x"), 1, "two ways"),
             (("--model", "m", "--method", "GET"), 1, "takes POST"),
+            (("--method", "GET", "--path", "/v1/videos/v_1"), 1, "the provider that made it"),
             (("--model", "m", "--host", "api.openai.com", "--path", "/v1/files"), 1, "untouched"),
             (("--model", "m", "--header", "nothing"), 2, "name=value"),
             (("/none.json",), 1, "No such file"),

@@ -59,7 +59,8 @@ def test_routes_on_our_own_address(path: str) -> None:
         ("llm.example.org", "/completions", True),
         ("llm.example.org", "/api/v1/completions", False),
         ("api.openai.com", "/v1/models", False),
-        ("api.openai.com", "/v1/responses/resp_1/cancel", False),
+        ("api.openai.com", "/v1/responses/resp_1/cancel", True),
+        ("api.openai.com", "/v1/responses/resp_1/cancel/now", False),
         ("chatgpt.com", "/backend-api/codex/responses", False),
     ],
 )

@@ -17,8 +17,11 @@ from pathlib import Path
 
 from kit.ledgers import opened, settled
 from wattline.base.clock import SystemClock
+from wattline.base.ids import hash_secret
 from wattline.store.base import InsufficientBalance
+from wattline.store.people import Key, User
 from wattline.store.sqlite import SqliteLedger
+from wattline.wire.call import Role
 
 
 def die() -> None:
@@ -69,6 +72,19 @@ async def caller(ledger: SqliteLedger, dice: random.Random, name: str) -> None:
             say("settle", attempt, energy)
 
 
+async def operator(ledger: SqliteLedger, seed: str) -> None:
+    """Makes users, each with a key that is rotated once."""
+    for number in range(100_000):
+        name = f"user{seed}.{number}"
+        await ledger.accounts.create_user(User(name, name, Role.USER, number, start=7))
+        say("user", name, 7)
+        key = Key(name, name, hash_secret(f"{name}.1"), "mask", Role.USER, number)
+        await ledger.accounts.create_key(key)
+        say("key", name, 1)
+        await ledger.accounts.change_key(name, hash=hash_secret(f"{name}.2"), mask="new")
+        say("key", name, 2)
+
+
 async def main(path: str, seed: str, point: str | None = None, after: str = "1") -> None:
     ledger = await SqliteLedger.open_at(
         Path(path),
@@ -81,7 +97,8 @@ async def main(path: str, seed: str, point: str | None = None, after: str = "1")
     for name in ("ann", "bob"):
         await ledger.credit(name, 1_000, f"begin.{seed}.{name}")
         say("credit", f"begin.{seed}.{name}", name)
-    await asyncio.gather(*(caller(ledger, dice, f"{seed}.{n}") for n in range(8)))
+    callers = (caller(ledger, dice, f"{seed}.{n}") for n in range(8))
+    await asyncio.gather(*callers, operator(ledger, seed))
 
 
 if __name__ == "__main__":

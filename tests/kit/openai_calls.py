@@ -18,6 +18,7 @@ PATHS = {
     Operation.RESPONSES: "/v1/responses",
     Operation.EMBEDDINGS: "/v1/embeddings",
     Operation.MODERATIONS: "/v1/moderations",
+    Operation.RERANK: "/v1/rerank",
     Operation.IMAGES: "/v1/images/generations",
     Operation.SPEECH: "/v1/audio/speech",
     Operation.TRANSCRIPTION: "/v1/audio/transcriptions",

@@ -99,7 +99,7 @@ REFUSED = {
             line=b"GET /v1/realtime HTTP/1.1",
             body=b"",
         ),
-        404,
+        400,
     ),
     "chunk size 0x5": (chunked(b"0x5\r\nhello\r\n0\r\n\r\n"), 400),
     "chunk size 0_5": (chunked(b"0_5\r\nhello\r\n0\r\n\r\n"), 400),
@@ -286,6 +286,21 @@ async def test_http2_tricks_reach_nobody(tmp_path, names):
                     assert status == 0 or status >= 400, (name, frames.body)
             assert len(sidecar.upstreams[0].journal.requests) == number, name
             assert (await sidecar.call(CHAT)).status == 200, name
+
+
+@pytest.mark.parametrize("path", [CALLS, "/v1/audio/transcriptions"])
+async def test_http2_bodies_have_a_deadline_too(tmp_path, path):
+    """The stream is answered; its connection goes on."""
+    async with running(tmp_path, 1, extra="limits: {body_seconds: 0.4}\n") as sidecar:
+        async with Frames.open(sidecar) as frames:
+            stream = frames.headers(pseudo(path=path), end=False)
+            frames.wire.send_data(stream, b"{")
+            frames.flush()
+            assert await frames.until_over(stream) == 408
+            assert b"body_timeout" in frames.body[stream]
+            other = frames.call()
+            assert await frames.until_over(other) == 200
+        assert len(sidecar.upstreams[0].journal.requests) == 1
 
 
 async def test_data_after_the_end_and_beyond_the_length_end_the_stream(tmp_path):

@@ -61,6 +61,30 @@ async def test_200_clients_that_drip_hold_nobody(tmp_path, first):
         record.check()
 
 
+async def test_bodies_under_way_hold_no_more_than_the_limit_together(tmp_path):
+    """Many large bodies that never end are refused before they fill the memory."""
+    extra = f"limits: {{pending_bytes: {8 << 20}}}\n"
+    head = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 6000000\r\n\r\n"
+    )
+    async with running(tmp_path, 1, extra=extra) as sidecar:
+        async with connections(sidecar, 4, head) as opened:
+            for _, writer in opened:
+                writer.write(b"{" + b" " * 3_500_000)
+            async with asyncio.timeout(20):
+                reads = [asyncio.ensure_future(reader.read(1000)) for reader, _ in opened]
+                done, held = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+                while len(done) < 2:
+                    more, held = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+                    done |= more
+            assert all(b" 503 " in read.result() for read in done)
+            assert all(b"too_many_bodies" in read.result() for read in done)
+            for read in held:
+                read.cancel()
+            await asyncio.gather(*held, return_exceptions=True)
+        assert (await sidecar.call(CHAT)).status == 200
+
+
 async def test_500_idle_connections_hold_nobody(tmp_path):
     async with running(tmp_path, 1) as sidecar:
         async with neighbour(sidecar) as record, connections(sidecar, 500, KEEP):

@@ -29,7 +29,7 @@ SEAMS = [
     ("answers.attempts.ledger", "open", REVERSE),
     ("answers.attempts.windows", "take", REVERSE),
     ("answers.attempts", "begin", REVERSE),
-    ("answers.attempts", "_row", CONNECT_H1),
+    ("answers.attempts", "row", CONNECT_H1),
     ("layers", "handlers", REVERSE),
     ("layers", "stock", REVERSE),
     ("layers", "stock", CONNECT_H1),
@@ -46,6 +46,7 @@ async def test_an_exception_in_our_code_sends_nothing(
         target: object = sidecar.sidecar
         for part in path.split("."):
             target = getattr(target, part)
+        assert hasattr(target, name)
         monkeypatch.setattr(type(target), name, explode, raising=False)
         if name in getattr(target, "__dict__", {}):
             monkeypatch.setattr(target, name, explode)

@@ -70,6 +70,8 @@ async def test_the_script_door_answers_like_the_sidecar(tmp_path):
                 await asyncio.sleep(0.05)
         assert reply.status == 200
         assert reply.json()["usage"]["energy"] > 0
+        listed = await call(address, REVERSE, ca, b"", path="/v1/models", method="GET")
+        assert (listed.status, listed.json()["data"][0]["id"]) == (200, "m0")
         streamed = await call(address, CONNECT_H2, ca, {**CHAT, "stream": True})
         assert (streamed.status, streamed.clean) == (200, True)
         assert streamed.events[-2]["usage"]["energy"] > 0

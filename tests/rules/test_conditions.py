@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit.decisions import a_book, a_provider, a_target
 from wattline.rules.book import Scope, Window
 from wattline.rules.conditions import (
     FLAGS,
@@ -195,7 +196,9 @@ def test_health_and_what_is_fixed():
 
 
 def test_a_known_model_needs_a_key_of_ours_only_when_the_client_could_pass():
-    condition = ModelKnown(frozenset({"gpt-4o", "o1"}), frozenset({"o1"}))
+    off = a_provider("off", unavailable="No API key for off (OFF_KEY)")
+    models = {"gpt-4o": (a_target(off, "gpt-4o"),), "o1": (a_target("on", "o1"),)}
+    condition = ModelKnown(a_book(models=models).names)
     assert holds(condition)
     assert not holds(condition, call(forward=True))
     assert holds(condition, call(forward=True, model="o1"))

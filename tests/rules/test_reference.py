@@ -137,7 +137,7 @@ def test_the_shipped_file_fits_the_json_schema():
         {"providers": {"a": {"url": "https://h", "key": "sk-literal"}}},
         {"providers": {"a": {"url": "https://h", "rpm": 0}}},
         {"listen": {"port": 70_000}},
-        {"cache": {}},
+        {"cash": {}},
     ],
 )
 def test_the_json_schema_refuses_what_the_loader_refuses(change):

@@ -130,7 +130,7 @@ def test_mistakes_in_a_provider(part, expected):
         ("model: [a, 4]", "model[1]: must be text, not a number: quote it"),
         (
             "operation: chats",
-            "operation: must be one of chat, completion, responses, embeddings, moderations, images, speech, transcription. Did you mean 'chat'?",
+            "operation: must be one of chat, completion, responses, embeddings, moderations, images, speech, transcription, realtime, count_tokens, videos, interactions, rerank. Did you mean 'chat'?",
         ),
         (
             "weekday: [mon, tues]",
@@ -284,7 +284,7 @@ def test_mistakes_in_an_action(part, expected):
             "limits: {json_byts: 1}",
             "limits.json_byts: unknown key 'json_byts'. Did you mean 'json_bytes'?",
         ),
-        ("cache: {}", "cache: unknown key 'cache'"),
+        ("cash: {}", "cash: unknown key 'cash'"),
     ],
 )
 def test_mistakes_elsewhere(text, expected):
@@ -300,4 +300,4 @@ def test_known_keys_are_found_through_unions_lists_and_mappings():
         "weighted",
     }
     assert "try" in keys_at(RulesShape, ("rules", 0))
-    assert keys_at(RulesShape, ("auth", "keys", "a")) == {"key", "tier"}
+    assert keys_at(RulesShape, ("auth", "keys", "a")) == {"key", "role", "tier"}

@@ -442,7 +442,8 @@ def measured(own: float, stock: float = 1.0) -> samples.Samples:
     """Samples in which `wattline` has `own` for every figure of every goal."""
     found = samples.Samples()
     for goal in goals.goals():
-        for gateway, value in (("stock", stock), ("wattline", own), ("wattline-1000", own)):
+        own_ones = ("wattline", "wattline-1000", "wattline-keys")
+        for gateway, value in (("stock", stock), *((name, own) for name in own_ones)):
             rounds = found.scenarios.setdefault(goal.scenario, {}).setdefault(gateway, [{}])
             rounds[0][goal.figure] = value
     return found

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ("python", "install", "run", "test")
+SCRIPTS = ("python", "install", "run", "test", "token-gen")
 NAMES = ("python3.14", "python3.13", "python3.12", "python3")
 
 PRETENDED = """\
@@ -350,6 +350,19 @@ class TestRun:
         executable(copy.root / ".venv" / "bin" / "python", "#!/bin/sh\nexit 7\n")
 
         assert copy.run("run").returncode == 7
+
+
+class TestTokenGen:
+    def test_it_hands_everything_to_the_command(self, copy: Copy) -> None:
+        """A-135: words of installing don't get between the key and who reads it."""
+        done = copy.run("token-gen", "--type", "user", "--userName", "john", "--token", "5000")
+
+        assert done.returncode == 0
+        assert done.stdout == (
+            "SERVED -P -m wattline keys create --type user --userName john --token 5000 "
+            f"rules={copy.root}/rules.yaml state={copy.root}/state\n"
+        )
+        assert done.stderr
 
 
 class TestTest:

@@ -17,7 +17,10 @@ AUTH = Auth("keys", {hash_secret(KEY): "alice"}, {"alice": "gold"})
 
 
 class Head:
+    path = "/v1/chat/completions"
+
     def __init__(self, **headers):
+        self.path = "/"
         self.headers = {k.replace("_", "-"): v for k, v in headers.items()}
 
     def all(self, name):

@@ -55,8 +55,21 @@ def test_the_same_file_serves_one_target_after_another():
     assert whole(first) == form(b"first")
 
 
-def test_a_form_without_a_model_stays_as_it_is():
-    raw = b'--XX\r\ncontent-disposition: form-data; name="language"\r\n\r\nen\r\n--XX--\r\n'
+@pytest.mark.parametrize("filename", [b"", b'; filename="a.png"'])
+def test_a_form_without_a_model_gets_it(filename):
+    """B-024: OpenAI has a default, the target's is another."""
+    head = b'--XX\r\ncontent-disposition: form-data; name="image"' + filename
+    raw = head + b"\r\n\r\n\x00\r\n--XX--\r\n"
+    made = whole(Upload.read(io.BytesIO(raw), TYPE).for_model("x", {"language": "en"}))
+    again = Upload.read(io.BytesIO(made), TYPE)
+    assert {"model": "x", "language": "en"}.items() <= again.values.items()
+    assert made.startswith(head)
+    assert b"\x00\r\n" in made
+    assert len(again.form.files) == bool(filename)
+
+
+def test_an_empty_form_stays_as_it_is():
+    raw = b"--XX--\r\n"
     assert whole(Upload.read(io.BytesIO(raw), TYPE).for_model("x")) == raw
 
 

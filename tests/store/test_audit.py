@@ -239,6 +239,20 @@ async def test_energies_are_recomputed_where_the_rates_are_known(path):
     assert audit(path, rate).differences == ("attempt a cost 625; by its tokens it costs 623",)
 
 
+async def test_kept_answers_are_not_priced_by_their_tokens(path):
+    """E-122: a hit has the original's tokens and costs what the rules say of hits."""
+    flagged = "UPDATE attempts SET flags = '[\"cached_answer\"]' WHERE attempt = 'a'"
+    edit(path, flagged)
+    priced = []
+
+    def rate(one):
+        priced.append(one.attempt)
+        return one.energy
+
+    assert audit(path, rate).ok
+    assert priced == ["b", "c"]
+
+
 async def test_a_damaged_page_is_found(path):
     content = bytearray(path.read_bytes())
     pages = len(content) // 4096

@@ -17,7 +17,9 @@ import pytest
 
 from kit.ledgers import dump, opened, query, settled
 from wattline.base.clock import ManualClock
+from wattline.base.ids import hash_secret
 from wattline.store.audit import audit
+from wattline.store.migrations import START
 from wattline.store.sqlite import SqliteLedger
 
 pytestmark = pytest.mark.slow
@@ -61,6 +63,7 @@ def check(path, lines):
     }
     booked = query(path, "SELECT reason, principal FROM entries WHERE kind = 'credit'")
     debits = dict(query(path, "SELECT attempt, micro FROM entries WHERE kind = 'debit'"))
+    keys = dict(query(path, "SELECT id, hash || mask FROM keys"))
     assert len(booked) == len(set(booked))
     for line in lines:
         word, name, value = line.split()
@@ -68,6 +71,12 @@ def check(path, lines):
             assert name in attempts, line
         elif word == "credit":
             assert (name, value) in booked, line
+        elif word == "user":
+            assert (START, name) in booked, line
+        elif word == "key":
+            # Both columns of a rotation, or neither; one that was not acknowledged may be there.
+            both = [hash_secret(f"{name}.1") + "mask", hash_secret(f"{name}.2") + "new"]
+            assert keys[name] in both[int(value) - 1 :], line
         else:
             assert attempts[name] == ("complete", int(value)), line
             assert debits[name] == int(value), line

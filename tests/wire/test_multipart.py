@@ -103,7 +103,7 @@ def test_a_request_may_hold_its_upload_in_a_file_or_in_memory() -> None:
         (form(part("model", b"a"), part("model", b"b")), TYPE, 400),
         (form(part("model", b"a"), part("model", b"b", '; filename="m"')), TYPE, 400),
         (form(part("model", b"\xff")), TYPE, 400),
-        (form(part("model", b"x" * 70_000)), TYPE, 400),
+        (form(part("model", b"x" * 140_000)), TYPE, 400),
         (form(part("model", b"a", '; name="user"')), TYPE, 400),
         (form(part("a", b"b", "\r\nContent-Disposition: form-data; name=model")), TYPE, 400),
         (form(part("m", b"a", "; x=" + "y" * 9000)), TYPE, 400),
@@ -180,3 +180,21 @@ def test_files_are_where_they_stand(block: int, monkeypatch: pytest.MonkeyPatch)
         "file": b"RIFF\r\n--xY\0\r\n\r\n--",
         "empty": b"",
     }
+
+
+def test_a_field_of_several_may_stand_several_times() -> None:
+    """B-024: `image[]`, as SDKs send pictures; the first is read, all of them stay in the body."""
+    body = form(
+        part("image[]", b"\x89PNG\r\n--x", '; filename="a.png"'),
+        part("model", b"m"),
+        part("image[]", b"other", '; filename="b.png"'),
+        part("include[]", b"one"),
+        part("include[]", b"two"),
+    )
+    found = read_parts(io.BytesIO(body), TYPE)
+    assert {name: field.value for name, field in found.fields.items()} == {
+        "model": "m",
+        "include[]": "one",
+    }
+    span = found.files["image[]"]
+    assert body[span.start : span.end] == b"\x89PNG\r\n--x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from itertools import pairwise
 
@@ -78,3 +79,11 @@ def test_payload_and_line() -> None:
     assert payload(b"\r\n") is None
     assert payload(b"") is None
     assert line(b"{}") == b"{}\n"
+
+
+def test_a_line_is_one_line_for_clients_that_know_unicode():
+    """Ollama's own client cuts text by `str.splitlines`."""
+    said = "a\x85b\u2028c\u2029d \u2027 é"
+    made = line(json.dumps({"text": said}, ensure_ascii=False).encode())
+    assert len(made.decode().splitlines()) == 1
+    assert json.loads(made) == {"text": said}

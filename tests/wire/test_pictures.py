@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from wattline.wire.parts import File, Image, Text, ToolResult
-from wattline.wire.pictures import Fetched, ImageUrl, image_urls, is_web_url, with_images
+from wattline.wire.pictures import (
+    Fetched,
+    ImageUrl,
+    fields_of,
+    image_urls,
+    is_web_url,
+    with_images,
+)
 from wattline.wire.prompt import Message, Prompt, Role
 
 URL = "https://h.test/a"
@@ -61,3 +68,25 @@ def test_web_urls() -> None:
         b"http://x",
     ):
         assert not is_web_url(value)
+
+
+def test_fields_are_named_as_the_client_wrote_them() -> None:
+    body = {
+        "n": 3,
+        "contents": [{"parts": [{"text": f"see {URL}"}, {"fileData": {"fileUri": OTHER}}]}],
+        "messages": [[], {"content": [None, {"image_url": URL}]}, {"again": URL}],
+    }
+    assert fields_of(body, [URL, OTHER, "https://else.test/"]) == {
+        OTHER: "contents[0].parts[1].fileData.fileUri",
+        URL: "messages[1].content[1].image_url",
+    }
+    assert fields_of(body, []) == {}
+    assert fields_of(URL, [URL]) == {URL: ""}
+
+
+def test_deep_body_has_its_fields_found() -> None:
+    """No recursion: the depth is the client's."""
+    body: object = URL
+    for _ in range(5000):
+        body = [body]
+    assert fields_of(body, [URL]) == {URL: "[0]" * 5000}

@@ -6,6 +6,7 @@ prompt or an upstream's own text. Any exception that is not a `Fault` is a bug a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -62,6 +63,8 @@ class Fault(Exception):
         self.param = param
         self.retry_after = retry_after
         self.should_retry = should_retry
+        self.details: Mapping[str, object] = {}
+        """What a program may want to know beside the code, in dialects that have a place for it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.code}: {self.message}>"

@@ -28,17 +28,25 @@ class Via(StrEnum):
 
 
 class BaseUrl(NamedTuple):
-    """One SDK's base-URL variable: what follows the sidecar's address, and the key that belongs to it."""
+    """One SDK's base-URL variable: what follows the sidecar's address, and the key that belongs to it.
+    `only_with` is a variable without which it is left alone.
+    """
 
     variable: str
     path: str
-    key: str
+    key: str | None
+    only_with: str | None = None
 
 
 BASE_URLS = (
     BaseUrl("OPENAI_BASE_URL", "/v1", "OPENAI_API_KEY"),
     BaseUrl("OPENAI_API_BASE", "/v1", "OPENAI_API_KEY"),
     BaseUrl("GROQ_BASE_URL", "", "GROQ_API_KEY"),
+    # Claude Code without a key has a login of its own, which only the proxy can leave alone.
+    BaseUrl("ANTHROPIC_BASE_URL", "", "ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
+    BaseUrl("GOOGLE_GEMINI_BASE_URL", "", "GEMINI_API_KEY"),
+    # A local Ollama stays the program's own, unless rules.yaml's provider stands for it.
+    BaseUrl("OLLAMA_HOST", "", None, "OLLAMA_BASE_URL"),
 )
 """What the sidecar can answer. A dialect that it learns gets its line here."""
 
@@ -149,8 +157,12 @@ def _hosts(before: Mapping[str, str]) -> list[str]:
 
 
 def _base_urls(door: Door, before: Mapping[str, str]) -> dict[str, str]:
-    found = {url.variable: f"http://{door.address}{url.path}" for url in BASE_URLS}
-    for name in dict.fromkeys(url.key for url in BASE_URLS):
+    found = {
+        url.variable: f"http://{door.address}{url.path}"
+        for url in BASE_URLS
+        if url.only_with is None or before.get(url.only_with)
+    }
+    for name in dict.fromkeys(url.key for url in BASE_URLS if url.key is not None):
         present = bool(before.get(name))
         if door.key and (present or name == NEEDS_KEY):
             found[name] = door.key

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from wattline import __version__
 from wattline.cli.environment import Via
 from wattline.cli.failure import FAILED, RUN_FAILED, end
+from wattline.cli.keys import app as keys_app
 from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, folder, path_of, settings
 from wattline.cli.shells import Shell
 
@@ -365,3 +366,4 @@ def export(
 
 
 app.add_typer(ca_app, name="ca")
+app.add_typer(keys_app, name="keys")

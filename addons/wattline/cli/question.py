@@ -26,9 +26,12 @@ _EXAMPLES: dict[Operation, dict[str, Any]] = {
     Operation.RESPONSES: {"input": "Hello"},
     Operation.EMBEDDINGS: {"input": "Hello"},
     Operation.MODERATIONS: {"input": "Hello"},
+    Operation.RERANK: {"query": "Hello", "documents": ["Hello"]},
     Operation.IMAGES: {"prompt": "Hello"},
     Operation.SPEECH: {"input": "Hello", "voice": "alloy"},
     Operation.TRANSCRIPTION: {},
+    Operation.VIDEOS: {"prompt": "Hello"},
+    Operation.INTERACTIONS: {"input": "Hello"},
 }
 """The least that each operation needs, for questions without a body."""
 
@@ -74,6 +77,11 @@ def _route(question: Question, path: str | None) -> Route:
         raise Failure(f"path {question.path!r} could be read in two ways: the sidecar refuses it")
     method, host = question.method.upper(), question.host or ""
     route = find(method, host, path, forward=question.host is not None)
+    if route is not None and route.operation is Operation.LOOKUP:
+        raise Failure(
+            f"{method} {path} asks about what an earlier call made: it goes to the provider that made it, "
+            "and no rule is asked"
+        )
     if route is not None:
         return route
     if question.host is not None:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from wattline.base.clock import Clock, SystemClock
 from wattline.base.ids import hash_secret
-from wattline.demo import audio, control, models
+from wattline.demo import audio, control, images, models
 from wattline.demo.asked import Asked
 from wattline.demo.body import Body, read_body
 from wattline.demo.chance import Chance
@@ -27,11 +27,12 @@ from wattline.demo.completion import completion
 from wattline.demo.embeddings import embeddings
 from wattline.demo.faults import FaultError, Faults, parse
 from wattline.demo.journal import Ended, Entry, Journal
+from wattline.demo.kept import Kept
 from wattline.demo.knobs import Knobs
 from wattline.demo.listener import Listener
 from wattline.demo.moderations import moderations
 from wattline.demo.reply import Reply
-from wattline.demo.responses import responses
+from wattline.demo.rerank import rerank
 from wattline.demo.script import Script
 from wattline.demo.sender import Gate, Pace, Sender, Sleep
 from wattline.demo.shapes import Moment
@@ -44,12 +45,15 @@ EMBEDDINGS = "/v1/embeddings"
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": chat,
     "/v1/completions": completion,
-    "/v1/responses": responses,
     EMBEDDINGS: embeddings,
     "/v1/moderations": moderations,
+    "/v1/rerank": rerank,
     "/v1/audio/speech": audio.speech,
     "/v1/audio/transcriptions": audio.transcription,
     "/v1/audio/translations": audio.transcription,
+    "/v1/images/generations": images.generation,
+    "/v1/images/edits": images.edit,
+    "/v1/images/variations": images.variation,
 }
 FAULT_HEADER = "x-demo-fault"
 
@@ -83,6 +87,13 @@ class DemoProvider:
         self._gate = Gate()
         self._allow_faults = allow_faults
         self._models = tuple(model_names)
+        self._kept = Kept()
+        self._endpoints: Mapping[str, Endpoint] = {
+            **ENDPOINTS,
+            "/v1/responses": self._kept.response,
+            "/v1/videos": self._kept.video,
+            "/v1/videos/generations": self._kept.video,
+        }
         self._live: dict[object, Entry] = {}
         self._listener: Listener | None = None
 
@@ -220,7 +231,7 @@ class DemoProvider:
         if not entry.path.startswith("/v1/"):
             return None
         planned = self._script.take(method=entry.method, model=entry.model, path=entry.path)
-        if planned is None and entry.path in ENDPOINTS and entry.method == "POST":
+        if planned is None and entry.path in self._endpoints and entry.method == "POST":
             return self._chance.faults(self.knobs)
         return planned
 
@@ -239,8 +250,8 @@ class DemoProvider:
     def _reply(self, method: str, entry: Entry, body: Body, words: str | None) -> Reply:
         if entry.path == control.PATH:
             return self._control(method, body)
-        if (endpoint := ENDPOINTS.get(entry.path)) is None:
-            return self._list_models(entry)
+        if (endpoint := self._endpoints.get(entry.path)) is None:
+            return self._kept.answer(method, entry.path) or self._list_models(entry)
         _check_method(entry, ("POST",))
         return endpoint(
             Asked(

@@ -11,7 +11,7 @@ from wattline.base.errors import Fault
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Whole
 from wattline.wire.piece import Piece
-from wattline.wire.usage import Usage
+from wattline.wire.usage import Usage, UsageSource
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -26,10 +26,14 @@ class Route:
     """For example `/chat/completions`: appended to a target's base URL."""
     json: bool = True
     """The body is JSON (False: multipart upload)."""
+    either: bool = False
+    """Where uploads are taken: JSON is taken as well."""
     family: str = ""
     """The API whose clients use the path, where that is not the dialect: `groq`, `openrouter`. An operator
     can switch families off.
     """
+    subject: str = ""
+    """What a lookup asks about: the id in its path."""
 
     @property
     def switch(self) -> str:
@@ -67,6 +71,10 @@ class Answer:
     error: str | None = None
     output: int = 0
     model: str | None = None
+
+
+LOOKED_UP: Final = Answer(Usage(0, 0, source=UsageSource.COUNTED))
+"""A lookup costs nothing, whatever its answer says of the call that it asks about."""
 
 
 class StreamReader(Protocol):

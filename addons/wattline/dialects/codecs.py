@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from wattline.dialects.anthropic.codec import MessagesCodec
-from wattline.dialects.codec import ClientCodec, Codec, ProviderCodec, StreamingCodec
+from wattline.dialects.codec import Codec, ProviderCodec, StreamingCodec
+from wattline.dialects.gateway.codec import GatewayCodec
 from wattline.dialects.gemini.codec import GenerateCodec
 from wattline.dialects.generate.codec import GenerateBridgeCodec
 from wattline.dialects.ollama.codec import OllamaChatCodec, OllamaGenerateCodec
@@ -32,13 +33,15 @@ _ANTHROPIC: Final = MessagesCodec()
 _GEMINI: Final = GenerateCodec()
 _OLLAMA: Final = OllamaChatCodec()
 
-_CLIENTS: Final[Mapping[tuple[str, Operation], ClientCodec]] = MappingProxyType(
+_CLIENTS: Final[Mapping[tuple[str, Operation], Codec]] = MappingProxyType(
     {
         ("openai", Operation.CHAT): _CHAT,
         ("openai", Operation.COMPLETION): CompletionCodec(),
         ("openai", Operation.RESPONSES): ResponsesCodec(),
         ("anthropic", Operation.CHAT): _ANTHROPIC,
         ("gemini", Operation.CHAT): _GEMINI,
+        ("inference", Operation.CHAT): _CHAT,
+        ("gateway", Operation.CHAT): GatewayCodec(),
         ("ollama", Operation.CHAT): _OLLAMA,
         ("ollama", Operation.COMPLETION): OllamaGenerateCodec(),
     }
@@ -64,7 +67,15 @@ _TRAITS: Final[Mapping[str, ChatTraits]] = MappingProxyType(
         "api.openai.com": OPENAI,
         "api.deepseek.com": ChatTraits(developer=False, hints=False, reasoning="reasoning_content"),
         "openrouter.ai": ChatTraits(
-            hints=False, top_k=True, cache=True, reasoning="reasoning", signatures=True
+            hints=False,
+            top_k=True,
+            cache=True,
+            reasoning="reasoning",
+            headers=(("site_url", "http-referer"), ("app_name", "x-title")),
+            signatures=True,
+        ),
+        "router.huggingface.co": ChatTraits(
+            developer=False, hints=False, headers=(("use_cache", "x-use-cache"),)
         ),
         "api.groq.com": ChatTraits(developer=False, hints=False, reasoning="reasoning"),
         "generativelanguage.googleapis.com": ChatTraits(
@@ -78,7 +89,7 @@ _OPENAI_SIDES: Final[Mapping[str, ProviderSide]] = MappingProxyType(
 _COMPATIBLE: Final = _side(ChatCodec(COMPATIBLE))
 
 
-def client_codec(dialect: str, operation: Operation) -> ClientCodec | None:
+def client_codec(dialect: str, operation: Operation) -> Codec | None:
     """The codec of a client's request; None when such a request is never translated."""
     return _CLIENTS.get((dialect, operation))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from wattline.dialects.anthropic.dialect import AnthropicDialect
 from wattline.dialects.base import Dialect
+from wattline.dialects.gateway.dialect import GatewayDialect
 from wattline.dialects.gemini.dialect import GeminiDialect
+from wattline.dialects.inference.dialect import InferenceDialect
 from wattline.dialects.ollama.dialect import OllamaDialect
 from wattline.dialects.openai.dialect import OpenAIDialect
 
@@ -16,5 +18,7 @@ def spoken_dialects() -> dict[str, Dialect]:
         AnthropicDialect(),
         GeminiDialect(),
         OllamaDialect(),
+        InferenceDialect(),
+        GatewayDialect(),
     ]
     return {dialect.name: dialect for dialect in found}

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from wattline.dialects.base import Route
+from wattline.dialects.follow_up import follow_up
 from wattline.dialects.gemini import paths as gemini
 from wattline.wire.call import Operation
 
@@ -24,10 +25,15 @@ _OPENAI = (
     Route("openai", Operation.EMBEDDINGS, "/embeddings"),
     Route("openai", Operation.RESPONSES, "/responses"),
     Route("openai", Operation.MODERATIONS, "/moderations"),
+    Route("openai", Operation.RERANK, "/rerank"),
     Route("openai", Operation.TRANSCRIPTION, "/audio/transcriptions", json=False),
     Route("openai", Operation.TRANSCRIPTION, "/audio/translations", json=False),
     Route("openai", Operation.SPEECH, "/audio/speech"),
     Route("openai", Operation.IMAGES, "/images/generations"),
+    Route("openai", Operation.IMAGES, "/images/edits", json=False, either=True),
+    Route("openai", Operation.IMAGES, "/images/variations", json=False),
+    Route("openai", Operation.VIDEOS, "/videos", json=False, either=True),
+    Route("openai", Operation.VIDEOS, "/videos/generations"),
 )
 _CHAT_ONLY = _OPENAI[:1]
 _ANTHROPIC = (
@@ -40,9 +46,22 @@ _OLLAMA = (
     Route("ollama", Operation.EMBEDDINGS, "/api/embed"),
     Route("ollama", Operation.EMBEDDINGS, "/api/embeddings"),
 )
+_SERVICES: Mapping[str, Route] = MappingProxyType(
+    {
+        "/api/v1/inference": Route("inference", Operation.CHAT, "/chat/completions"),
+        "/api/v1/inference/stream": Route("inference", Operation.CHAT, "/chat/completions"),
+        "/api/v1/chat": Route("gateway", Operation.CHAT, "/chat/completions"),
+        "/api/v1/embeddings": Route("gateway", Operation.EMBEDDINGS, "/embeddings"),
+        "/api/v1/rerank": Route("gateway", Operation.RERANK, "/rerank"),
+    }
+)
+"""An inference service (D-041, D-042) and a gateway (E-043..E-046)."""
+_INTERACTIONS = (Route("gemini", Operation.INTERACTIONS, "/interactions"),)
 _GEMINI: Mapping[str, Route] = MappingProxyType(
     {method: Route("gemini", operation, "") for method, operation in gemini.OPERATIONS.items()}
 )
+
+_GEMINI_PREFIXES = tuple(f"/{version}" for version in gemini.VERSIONS)
 
 type Paths = Mapping[str, Route]
 
@@ -65,6 +84,9 @@ _OWN: Paths = MappingProxyType(
     | _of_family("groq", ("/v4", "/v4/openai/v1"))
     | _under(("", "/v5"), _OLLAMA)
     | _of_family("openrouter", ("/v6", "/v6/v1", "/v6/api/v1"))
+    | dict(_SERVICES)
+    | _under(_GEMINI_PREFIXES, _INTERACTIONS)
+    | _under(("/v2", *(f"/v2{prefix}" for prefix in _GEMINI_PREFIXES)), _INTERACTIONS)
 )
 _OWN_GEMINI = re.compile(r"(?:/v2)?(/(?:v1|v1beta|v1alpha)/.+)|/v2(/(?:models|tunedModels)/.+)")
 """Gemini's paths, and those below /v2 (B-034)."""
@@ -73,7 +95,8 @@ _HOSTS: Mapping[str, Paths] = MappingProxyType(
     {
         "api.openai.com": _under(("/v1",)),
         "api.anthropic.com": _under(("/v1",), _ANTHROPIC) | _under(("/v1",), _CHAT_ONLY),
-        "generativelanguage.googleapis.com": _under(("/v1beta/openai",)),
+        "generativelanguage.googleapis.com": _under(("/v1beta/openai",))
+        | _under(_GEMINI_PREFIXES, _INTERACTIONS),
         "api.groq.com": _under(("/openai/v1",)),
         "openrouter.ai": _under(("/api/v1",)),
         "api.deepseek.com": _under(("/v1", "")) | _under(("/anthropic/v1",), _ANTHROPIC),
@@ -116,15 +139,18 @@ def find(method: str, host: str, path: str, forward: bool) -> Route | None:  # n
     """The route of a call, or None when it is none. `path` is normalised; `host` counts only when
     `forward` is set: the client then addressed a provider's host, not the sidecar.
     """
-    if method != "POST":
-        return None
-    if not forward:
-        return _OWN.get(path) or _own_gemini(path)
     host = host.lower().rstrip(".")
-    route = _HOSTS.get(host, _OTHER_HOST).get(path)
-    if route is None and (host in _GEMINI_HOSTS or host not in _HOSTS):
-        return _gemini(path)
-    return route
+    paths = _HOSTS.get(host, _OTHER_HOST) if forward else _OWN
+    if method != "POST":
+        return follow_up(method, path, paths)
+    return paths.get(path) or _with_model(host, path, forward) or follow_up(method, path, paths)
+
+
+def _with_model(host: str, path: str, forward: bool) -> Route | None:  # noqa: FBT001  (a fact)
+    """A route whose path names the model."""
+    if not forward:
+        return _own_gemini(path)
+    return _gemini(path) if host in _GEMINI_HOSTS or host not in _HOSTS else None
 
 
 def _own_gemini(path: str) -> Route | None:
@@ -135,6 +161,13 @@ def _own_gemini(path: str) -> Route | None:
 def _gemini(path: str) -> Route | None:
     found = gemini.match(path)
     return _GEMINI[found[1]] if found is not None else None
+
+
+def own_routes() -> list[tuple[str, Route]]:
+    """The calls on our own address by their main paths, for documents."""
+    main = [(path, route) for path, route in _OWN.items() if path.startswith(("/v1/", "/api/"))]
+    methods = [(f"/v1beta/models/{{model}}:{method}", route) for method, route in _GEMINI.items()]
+    return [*main, *methods]
 
 
 def known(path: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wattline.dialects.base import Answer
 from wattline.dialects.codec import (
@@ -36,16 +37,9 @@ class TranslatingReader:
     def _pieces(self, events: Iterable[Event]) -> list[Piece]:
         pieces: list[Piece] = []
         for event in events:
-            if type(event) is Failed:
-                pieces.append(Piece(Mark.ERROR, b"", error=event.word))
-            elif type(event) is Malformed:
-                pieces.append(Piece(Mark.MALFORMED, b""))
-            elif type(event) is Counted and event.bad:
-                pieces.append(Piece(Mark.STARTUP, b"", bad_usage=True))
-            else:
-                pieces += self._encoder.encode(event)
-                self._stopped = self._stopped or type(event) is Stopped
-                self._ended = self._ended or type(event) is Ended
+            pieces += _encoded(self._encoder, event)
+            self._stopped = self._stopped or type(event) is Stopped
+            self._ended = self._ended or type(event) is Ended
         return pieces
 
     def end(self) -> list[Piece]:
@@ -70,10 +64,21 @@ class TranslatingReader:
         return f"<{type(self).__name__} {'ended' if self._ended else 'open'}>"
 
 
+def _encoded(encoder: StreamEncoder, event: Event) -> Sequence[Piece]:
+    """The pieces of an event, those included that no encoder is given."""
+    if type(event) is Failed:
+        return [Piece(Mark.ERROR, b"", error=event.word)]
+    if type(event) is Malformed:
+        return [Piece(Mark.MALFORMED, b"")]
+    if type(event) is Counted and event.bad:
+        return [Piece(Mark.STARTUP, b"", bad_usage=True)]
+    return encoder.encode(event)
+
+
 def translated(
-    provider: ProviderCodec, client: ClientCodec, call: Call, body: bytes
+    provider: ProviderCodec, client: ClientCodec, call: Call, body: bytes, by: str | None = None
 ) -> tuple[Answer, bytes]:
-    """What a provider's whole answer says, and the same for the client."""
+    """What a provider's whole answer says, and the same for the client. `by` is the provider's name."""
     try:
         reply = provider.read_reply(body)
     except ReplyError as error:
@@ -83,13 +88,13 @@ def translated(
     said = Answer(
         reply.usage, bad_usage=reply.bad_usage, output=characters(reply), model=reply.model
     )
-    return said, client.write_reply(reply, call)
+    return said, client.write_reply(replace(reply, provider=by), call)
 
 
-def unfolded(client: ClientCodec, reply: Reply, call: Call) -> bytes:
+def unfolded(client: ClientCodec, reply: Reply, call: Call) -> list[Piece]:
     """A whole answer as the client's stream (A-052)."""
     encoder = client.encoder(call)
-    return b"".join(piece.raw for event in events_of(reply) for piece in encoder.encode(event))
+    return [piece for event in events_of(reply) for piece in _encoded(encoder, event)]
 
 
 def characters(reply: Reply) -> int:

@@ -43,7 +43,7 @@ def holds(rule: Rule, call: Call, view: View, now: float, wall: float) -> bool:
 
 def inapplicable(rule: Rule, call: Call, book: Book) -> str | None:
     """Why a rule whose conditions hold can't stand for this call all the same."""
-    if isinstance(rule.action, Asked) and call.model not in book.models:
+    if isinstance(rule.action, Asked) and not book.names.knows(call):
         return unknown_model(call.model)
     if isinstance(rule.action, Pass) and not call.forward:
         return f"rule {rule.name!r} passes calls on to their own host, and this one named none"
@@ -133,13 +133,13 @@ def _plan(
         drop=rule.drop,
         reasons=tuple(reasons),
         version=book.version,
-        unknown=call.model not in book.models,
+        unknown=not book.names.has(call.model),
     )
 
 
 def _undecided(call: Call, book: Book, reasons: list[str]) -> Plan:
     """No rule applies: a call to a provider's own host goes there, any other nowhere."""
-    unknown = call.model not in book.models
+    unknown = not book.names.has(call.model)
     names: tuple[str, ...] = ()
     if not call.forward:
         if unknown and (text := unknown_model(call.model)) not in reasons:

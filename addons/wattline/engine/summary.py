@@ -17,6 +17,7 @@ _TEMPORARY = frozenset({"window_full", "resting"})
 _MISSING = ("No API key for ", "No base URL for ")
 CANNOT_EXPRESS = "cannot_express"
 """The target's API has no words for parts of the call; it was not tried."""
+MODEL_NOT_FOUND = "model_not_found"
 NOT_CONFIGURED = "No external providers configured (missing API keys)"
 
 
@@ -38,7 +39,7 @@ def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
     failed (A-073); 503 when none could be tried.
     """
     waiting = [skip for skip in plan.skipped if skip.code in _TEMPORARY]
-    if plan.rule is None and not plan.passed and not failures:
+    if plan.rule is None and not plan.passed and not failures and not plan.skipped:
         return _nowhere(plan, model)
     limits = [failure.code in LIMITED for failure in failures] + [
         skip.limited for skip in waiting if skip.limited or not failures
@@ -62,7 +63,7 @@ def _nowhere(plan: Plan, model: str) -> Fault:
         meant = f" Did you mean {' or '.join(map(repr, plan.near))}?" if plan.near else ""
         text = f"The model {quoted(model)} is not known here.{meant}"
         return ClientFault(
-            text, status=404, code="model_not_found", kind=Kind.NOT_FOUND, param="model"
+            text, status=404, code=MODEL_NOT_FOUND, kind=Kind.NOT_FOUND, param="model"
         )
     return ClientFault(
         f"No rule takes this call of {quoted(model)}. Run `wattline explain` to see why, and add a rule.",

@@ -26,7 +26,7 @@ def choices(
 ) -> Iterator[Choice | Skip]:
     """The targets of an action in its order. A provider that has none is a `Skip`."""
     if isinstance(action, Asked):
-        chain = book.models.get(call.model, ())
+        chain = book.names.chain(call.model)
         return (Choice(as_asked(target, call, book)) for target in chain)
     if isinstance(action, Listed):
         return (Choice(as_asked(target, call, book)) for target in action.targets)
@@ -41,7 +41,7 @@ def as_asked(target: Target, call: Call, book: Book) -> Target:
     """
     if target.model != AS_ASKED:
         return target
-    chain = book.models.get(call.model, ())
+    chain = book.names.chain(call.model)
     for known in chain:
         if known.provider.name == target.provider.name and known.model != AS_ASKED:
             return known

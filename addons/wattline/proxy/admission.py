@@ -10,6 +10,7 @@ from mitmproxy import http
 
 from wattline.base.errors import Fault
 from wattline.dialects.base import Route
+from wattline.service.visitor import Visitor
 from wattline.wire.call import Principal
 from wattline.wire.http import Departure, Headers, Request, Use
 
@@ -17,11 +18,15 @@ KEY = "wattline"
 
 
 class Mark(Enum):
-    """Whether and how a flow may go on. Nothing is forwarded without `CALL` or `PASS`."""
+    """Whether and how a flow may go on. Nothing goes anywhere without another mark."""
 
     REFUSED = auto()
     CALL = auto()
     """An LLM call: answered by the service."""
+    SOCKET = auto()
+    """An upgrade to a WebSocket of calls: accepted or refused by the service."""
+    LOCAL = auto()
+    """A page of ours: mitmproxy carries it to the web face."""
     PASS = auto()
     """Not ours: mitmproxy carries it to the host that the client named, untouched."""
 
@@ -38,10 +43,14 @@ class Admission:
     body_limit: int = 0
     too_large: Fault | None = None
     """What to say when the body passes `body_limit`."""
+    style: str = ""
+    """The shape of errors on a page of ours."""
     received: int = 0
     spool: IO[bytes] | None = None
     """An upload is written here instead of being held in memory."""
     principal: Principal | None = None
+    visitor: Visitor | None = None
+    """Who asks for a page of ours: known to the web face for as long as it is here."""
     departure: Departure = field(default_factory=Departure)
 
     def request(self, flow: http.HTTPFlow) -> Request:
@@ -63,6 +72,12 @@ class Admission:
             principal=self.principal,
             departure=self.departure,
         )
+
+    def visit(self, flow: http.HTTPFlow) -> Visitor:
+        """The visitor, made at its first use."""
+        if self.visitor is None:
+            self.visitor = Visitor(self.id, flow.client_conn.peername[0], self.principal)
+        return self.visitor
 
 
 def admission_of(flow: http.HTTPFlow) -> Admission | None:

@@ -29,6 +29,7 @@ from wattline.base.tasks import spawn
 from wattline.dialects.base import Route
 from wattline.proxy.awaited import AnswerReady, AwaitAnswer
 from wattline.proxy.messages import stream_response, whole_response
+from wattline.proxy.websockets import transport_of
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from wattline.proxy.head import EdgeHttp1Server
     from wattline.proxy.stream import EdgeStream
+    from wattline.proxy.websockets import ClientInbox
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Delivery:
         "_wire",
         "answer",
         "awaited",
+        "inbox",
         "ready",
         "request",
         "response",
@@ -82,6 +85,8 @@ class Delivery:
         self.answer = answer
         self.response: http.Response | None = None
         self.streaming = False
+        self.inbox: ClientInbox | None = None
+        """What the client sends after its upgrade to a WebSocket; None for other calls."""
         self.ready = False
         """There is a response, or the call is over without one."""
         self.awaited: AwaitAnswer | None = None
@@ -106,6 +111,8 @@ class Delivery:
     def begin(self, handler: ConnectionHandler) -> None:
         """Start the call; its first steps run at once."""
         self._handler = handler
+        if self.inbox is not None:
+            self.inbox.connect(transport_of(handler))
         self._task = spawn(self._run(), name="call")
         self._task.add_done_callback(self._done)
 
@@ -120,6 +127,13 @@ class Delivery:
         task = self._task
         if task is not None and not task.done() and task is not asyncio.current_task():
             task.cancel(reason)
+
+    def retire(self) -> None:
+        """The sidecar stops: a WebSocket without a response under way has nothing to wait for."""
+        if self.inbox is not None:
+            self.inbox.retiring = True
+            if not self.inbox.busy:
+                self.end(Ending.SHUTDOWN)
 
     async def wait(self) -> None:
         """Until the call is over, however it ends."""

@@ -19,7 +19,14 @@ SPOOL_MEMORY = 1024 * 1024
 """Bytes of an upload that stay in memory before it moves to an unnamed file."""
 
 _FOR_US = (b"proxy-", b"x-wattline-")
-_MARKS = {Verdict.CALL: Mark.CALL, Verdict.PASS: Mark.PASS, Verdict.ANSWER: Mark.REFUSED}
+_MARKS = {
+    Verdict.CALL: Mark.CALL,
+    Verdict.SOCKET: Mark.SOCKET,
+    Verdict.LOCAL: Mark.LOCAL,
+    Verdict.PASS: Mark.PASS,
+    Verdict.ANSWER: Mark.REFUSED,
+}
+_CARRIED = (Mark.PASS, Mark.LOCAL)
 
 
 def _refuse(gate: Gate, flow: http.HTTPFlow) -> None:
@@ -55,9 +62,9 @@ class Gate:
 
     @fail_closed(_refuse)
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """What is passed on is streamed, never held."""
+        """What is passed on is streamed, never held; so are our own pages."""
         admission = admission_of(flow)
-        if admission is not None and admission.mark is Mark.PASS and flow.response is not None:
+        if admission is not None and admission.mark in _CARRIED and flow.response is not None:
             flow.response.stream = True
 
     def _head(self, flow: http.HTTPFlow, admission: Admission) -> RequestHead:
@@ -81,6 +88,7 @@ def _fill(admission: Admission, decision: Decision) -> None:
     admission.principal = decision.principal
     admission.body_limit = decision.body_limit
     admission.too_large = decision.too_large
+    admission.style = decision.style
     if decision.spool:
         admission.spool = _spool()
 

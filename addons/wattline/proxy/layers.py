@@ -12,8 +12,8 @@ from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
 
 from wattline.base.tasks import spawn
 from wattline.proxy.closed import fail_closed
-from wattline.proxy.delivery import Delivery
-from wattline.proxy.stream import Edge, put_in
+from wattline.proxy.delivery import Delivery, EdgePush
+from wattline.proxy.stream import BodyLate, Edge, put_in
 from wattline.wire.http import Ending
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LATE_SECONDS = 1.0
 END_SECONDS = 5.0
 """How long an ended call may take to say its last word to a client that does not read."""
 
@@ -81,10 +82,21 @@ class Layers:
         Calls that come meanwhile on open connections are refused.
         """
         self._stopping = True
+        for delivery in list(self.deliveries):
+            delivery.retire()
         await self._until_quiet(grace)
         for delivery in list(self.deliveries):
             delivery.end(Ending.SHUTDOWN)
         await self._until_quiet(END_SECONDS)
+
+    async def watch(self) -> None:
+        """Once a second: end the requests whose bodies are late. Until cancelled."""
+        while True:
+            await asyncio.sleep(LATE_SECONDS)
+            for stream in self.edge.pending.late():
+                handler = self.handlers().get(stream.context.client.id)
+                if handler is not None:
+                    await handler.server_event(EdgePush(stream, BodyLate(stream.stream_id)))
 
     async def _until_quiet(self, seconds: float) -> None:
         waits = [spawn(d.wait(), name=f"wait for {d!r}") for d in self.deliveries]

@@ -13,6 +13,7 @@ from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconf
 from mitmproxy.proxy import mode_specs
 
 from wattline.proxy.hooks import FlatAddons
+from wattline.service.reception import MAGIC_HOST
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +99,12 @@ def settle_options(opts: options.Options) -> None:
 
 def host_patterns(intercept: Iterable[str], modes: Sequence[str]) -> list[str]:
     """`allow_hosts` patterns (they see `host:port`): all else is tunnelled undecrypted."""
-    patterns = [_pattern(name) for name in intercept]
+    patterns = [_pattern(name) for name in (*intercept, MAGIC_HOST)]
     for mode in modes:
         spec = mode_specs.ProxyMode.parse(mode)
         if isinstance(spec, mode_specs.ReverseMode):
             patterns.append(_pattern(spec.address[0]))
-    return patterns or [r"^$"]
+    return patterns
 
 
 def _pattern(name: str) -> str:

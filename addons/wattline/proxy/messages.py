@@ -18,8 +18,12 @@ def whole_response(answer: Whole) -> http.Response:
 
 
 def stream_response(answer: Head, request: http.Request) -> http.Response:
-    """A response whose body follows in pieces, framed as the client's HTTP version needs."""
+    """A response whose body follows in pieces, framed as the client's HTTP version needs; after a 101
+    they are no body and have no frame.
+    """
     fields = _fields(answer)
+    if answer.status == 101:
+        return _response(answer.status, fields, b"")
     if request.data.http_version == b"HTTP/1.1":
         fields.append((b"transfer-encoding", b"chunked"))
     elif request.data.http_version == b"HTTP/1.0":

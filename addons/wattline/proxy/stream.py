@@ -2,7 +2,7 @@
 
 Rules of this file.
 1. `EdgeStream.make_server_connection` is the only way out: a flow is forwarded by mitmproxy only with
-   the mark `PASS`; with `CALL` our service answers it; with anything else it is answered 500.
+   the mark `PASS`, or `LOCAL` (to the web face); with `CALL` or `SOCKET` our service answers it; with anything else it is answered 500.
 2. A layer that waits for a hook queues its events: what must be seen at once (the client's departure)
    is seen in `handle_event`, which also runs while the layer is paused.
 3. `AwaitAnswer` pauses a stream; only its delivery's `AnswerReady` goes on.
@@ -12,10 +12,11 @@ Rules of this file.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast, override
 
 from mitmproxy import flow as mflow
@@ -25,6 +26,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import (
     DropStream,
+    GetHttpConnection,
     HttpErrorHook,
     HttpEvent,
     HttpLayer,
@@ -42,15 +44,21 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
     is_h3_alpn,
 )
+from mitmproxy.proxy.layers.tcp import TCPLayer
 from mitmproxy.proxy.mode_specs import RegularMode
 
 from wattline.base.errors import Fault
+from wattline.dialects.base import Route
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
 from wattline.proxy.head import EdgeHttp1Server, HeadLimits
+from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
-from wattline.wire.http import Ending, Use, Whole
+from wattline.proxy.pending import Pending
+from wattline.proxy.websockets import ClientInbox, ClientSocket
+from wattline.service.inbox import Inbox
+from wattline.wire.http import Ending, Head, Request, Use, Whole
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +67,16 @@ SKIPPED_BODY = 65_536
 has sent all of its request keeps its connection."""
 
 
+Converse = Callable[[Request, Route, Inbox], AsyncGenerator[Head | Whole | bytes]]
+"""The service for WebSockets: one whole refusal, or a head with 101 and bytes for the client."""
+
+
 @dataclass(slots=True)
 class Edge:
     """What the layers need from outside, given to each of them when it is put in."""
 
     answer: Answer
+    converse: Converse
     begin: Callable[[Delivery], None]
     """Starts a call on its connection."""
     internal_error: Callable[[], Whole]
@@ -71,8 +84,10 @@ class Edge:
     render: Callable[[Fault, str], Whole]
     """A fault and the request's id as an answer."""
     head_limits: Callable[[], HeadLimits]
+    pending: Pending
     run_inline: Callable[[commands.StartHook], bool]
     """Runs a hook if all its handlers are synchronous, and says whether it did."""
+    local: LocalFace | None = None
 
 
 class EdgeStream(HttpStream):
@@ -80,6 +95,8 @@ class EdgeStream(HttpStream):
 
     edge: Edge
     delivery: Delivery | None = None
+    body_since: float | None = None
+    """When the body began, on the event loop's clock; None for a request without one."""
     origin_form = False
     """The client named no host in its request line: it addressed the sidecar itself."""
 
@@ -92,6 +109,8 @@ class EdgeStream(HttpStream):
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, BodyLate):
+            return self._inline(self._end_late_body())
         return self._inline(super()._handle_event(event))
 
     def _inline(self, generator: CommandGenerator[None]) -> CommandGenerator[None]:
@@ -116,6 +135,8 @@ class EdgeStream(HttpStream):
             early = self._early(int(announced[:20]) if announced.isdecimal() else 0)
             if early is not None:
                 yield from self._answer_now(early)
+            else:
+                self.body_since = asyncio.get_running_loop().time()
 
     @override
     def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
@@ -133,8 +154,9 @@ class EdgeStream(HttpStream):
     def state_consume_request_body(self, event: events.Event) -> CommandGenerator[None]:
         admission = admission_of(self.flow)
         if admission is not None and isinstance(event, RequestData):
+            before = admission.received
             admission.received += len(event.data)
-            early = self._early(admission.received)
+            early = self._early(admission.received) or self._crowded(admission, before)
             if early is not None:
                 yield from self._answer_now(early)
             if early is not None or self.flow.response is not None:
@@ -142,29 +164,72 @@ class EdgeStream(HttpStream):
             if admission.spool is not None:
                 admission.spool.write(event.data)
                 return
-        yield from super().state_consume_request_body(event)
+        commands_ = super().state_consume_request_body(event)
+        local = self.edge.local
+        if admission is not None and admission.mark is Mark.LOCAL and local is not None:
+            commands_ = local.dressed(commands_, admission.visit(self.flow))
+        yield from commands_
 
     @override
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
         admission = admission_of(self.flow)
-        if admission is not None and admission.mark is Mark.PASS:
+        if admission is not None and admission.mark is Mark.LOCAL:
+            return (yield from self._connect_locally())
+        if admission is not None and admission.mark is Mark.PASS and not self._names_web_face():
             return (yield from super().make_server_connection())
-        if admission is None or admission.mark is not Mark.CALL or admission.route is None:
+        delivery = self._delivery(admission)
+        if delivery is None:
             self.flow.response = whole_response(self.edge.internal_error())
             yield from self.send_response()
             return False
-        request = admission.request(self.flow)
-        delivery = Delivery(self, request, admission.route, self.edge.answer)
         try:
             self.edge.begin(delivery)
             self.delivery = delivery
         except Exception:
-            log.exception("call %s could not begin", request.id)
+            log.exception("call %s could not begin", delivery.request.id)
         if self.delivery is not None and not delivery.ready:
             delivery.awaited = AwaitAnswer()
             yield delivery.awaited
         yield from self._send(delivery)
         return False  # "no connection": the caller does nothing more
+
+    def _names_web_face(self) -> bool:
+        local, request = self.edge.local, self.flow.request
+        return local is not None and (request.host, request.port) == local.address
+
+    def _connect_locally(self) -> Generator[commands.Command, Any, bool]:
+        """A connection to the web face. A failure is ours, and does not say where it listens."""
+        local, connection, answer = self.edge.local, None, self.edge.internal_error
+        admission = admission_of(self.flow)
+        if local is not None and local.stopping and admission is not None:
+            answer = partial(local.refusal, admission.style, admission.id)
+        elif local is not None:
+            connection, _ = yield local.connection()
+        if connection is None:
+            self.flow.response = whole_response(answer())
+            yield from self.send_response()
+            return False
+        self.context.server = self.flow.server_conn = connection
+        return True
+
+    def _delivery(self, admission: Admission | None) -> Delivery | None:
+        """The call of an admitted flow. HTTP/2 has no upgrades: one in it is admitted to nothing."""
+        if admission is None or admission.route is None:
+            return None
+        if admission.mark is Mark.CALL:
+            request = admission.request(self.flow)
+            return Delivery(self, request, admission.route, self.edge.answer)
+        if admission.mark is not Mark.SOCKET or not self.edge_layer.speaks_http1():
+            return None
+        inbox, converse = ClientInbox(), self.edge.converse
+        delivery = Delivery(
+            self,
+            admission.request(self.flow),
+            admission.route,
+            lambda request, route: converse(request, route, inbox),
+        )
+        delivery.inbox = inbox
+        return delivery
 
     def _send(self, delivery: Delivery) -> CommandGenerator[None]:
         response = delivery.response
@@ -175,11 +240,41 @@ class EdgeStream(HttpStream):
             yield HttpResponseHeadersHook(self.flow)
         if (yield from self.check_killed(emit_error_hook=True)):
             delivery.end(Ending.CLIENT_GONE)
+        elif delivery.streaming and delivery.inbox is not None:
+            yield from self.send_response()
+            delivery.started()
         elif delivery.streaming:
             yield from self.start_response_stream()
             delivery.started()
         elif response is not None:
             yield from self.send_response()
+
+    def _relay(self) -> CommandGenerator[None]:
+        """A WebSocket of the web face: bytes both ways, unread. The stock layer would keep each message."""
+        self.flow.websocket = None
+        self.flow.live = False
+        self.child_layer = TCPLayer(self.context, ignore=True)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]  # as the stock layer does
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    @override
+    def flow_done(self) -> CommandGenerator[None]:
+        """After a 101 of ours the client's bytes go to the service, as a WebSocket's."""
+        admission, response = admission_of(self.flow), self.flow.response
+        if admission is not None and admission.mark is Mark.LOCAL and response is not None:
+            yield from self._relay() if response.status_code == 101 else super().flow_done()
+            return
+        delivery = self.delivery
+        if delivery is None or delivery.inbox is None or not delivery.streaming:
+            yield from super().flow_done()
+            return
+        self.child_layer = ClientSocket(
+            self.context, delivery.inbox, partial(delivery.end, Ending.CLIENT_GONE)
+        )
+        self._handle_event = self.passthrough  # type: ignore[method-assign]  # as the stock layer does
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def _early(self, size: int) -> http.Response | None:
         """The answer that need not wait for the end of a body of `size` bytes or more."""
@@ -189,8 +284,33 @@ class EdgeStream(HttpStream):
         if self.flow.response is not None:  # the head was enough to refuse
             return self.flow.response if size > SKIPPED_BODY else None
         if admission.too_large is not None and size > admission.body_limit:
-            return whole_response(self.edge.render(admission.too_large, admission.id))
+            return self._told(admission.too_large, admission)
         return None
+
+    def _told(self, fault: Fault, admission: Admission) -> http.Response:
+        """A fault in the shape that the request's path says."""
+        style = admission.style or (admission.route.dialect if admission.route is not None else "")
+        local = self.edge.local
+        if not style or local is None:
+            return whole_response(self.edge.render(fault, admission.id))
+        return whole_response(local.render(style, fault, admission.id))
+
+    def _crowded(self, admission: Admission, before: int) -> http.Response | None:
+        """The answer when the bodies under way hold too much together."""
+        if admission.mark is not Mark.CALL or admission.spool is not None:
+            return None
+        fault = self.edge.pending.refusal(before, admission.received)
+        return self._told(fault, admission) if fault is not None else None
+
+    def takes_body(self) -> bool:
+        """Its request is not complete, and we hold what came of it."""
+        return bool(self.client_state == self.state_consume_request_body)
+
+    def _end_late_body(self) -> CommandGenerator[None]:
+        admission = admission_of(self.flow)
+        if admission is not None and self.takes_body():
+            fault = self.edge.pending.late_answer()
+            yield from self._answer_now(self._told(fault, admission))
 
     def _answer_now(self, response: http.Response) -> CommandGenerator[None]:
         """Answer before the request is complete; what still comes of it is thrown away."""
@@ -244,6 +364,10 @@ class EdgeStream(HttpStream):
         yield DropStream(self.stream_id)
 
 
+class BodyLate(HttpEvent):
+    """A request's body took too long."""
+
+
 class EdgeHttpLayer(HttpLayer):
     """An HTTP layer that makes our streams and brings pushed pieces to them."""
 
@@ -256,7 +380,7 @@ class EdgeHttpLayer(HttpLayer):
         if type(event) is EdgePush:
             yield from self._push(event)
             return
-        if isinstance(event, events.Start) and self._speaks_http1():
+        if isinstance(event, events.Start) and self.speaks_http1():
             self.connections[self.context.client] = EdgeHttp1Server(
                 self.context.fork(), self.edge.head_limits()
             )
@@ -264,7 +388,16 @@ class EdgeHttpLayer(HttpLayer):
         for delivery in [d for d in self.waiting if not self.backlog(d.stream)]:
             delivery.room()
 
-    def _speaks_http1(self) -> bool:
+    def edge_streams(self) -> list[EdgeStream]:
+        """Our streams that have a request."""
+        return [
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, EdgeStream) and hasattr(stream, "flow")
+        ]
+
+    def speaks_http1(self) -> bool:
+        """The client's side."""
         alpn = self.context.client.alpn
         return alpn != b"h2" and not is_h3_alpn(alpn)
 
@@ -299,6 +432,14 @@ class EdgeHttpLayer(HttpLayer):
         return connection if isinstance(connection, EdgeHttp1Server) else None
 
     @override
+    def get_connection(
+        self, event: GetHttpConnection, *, reuse: bool = True
+    ) -> CommandGenerator[None]:
+        opened = super().get_connection(event, reuse=reuse)
+        local = self.edge.local
+        return opened if local is None else local.watched(opened, event)
+
+    @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
         stream = EdgeStream(self._fork(), stream_id)
         stream.edge = self.edge
@@ -328,6 +469,7 @@ def put_in(layers: Iterator[Any], edge: Edge) -> None:
             edged.__class__ = EdgeHttpLayer
             edged.edge = edge
             edged.waiting = set()
+            edge.pending.layers.add(edged)
 
 
 __all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "put_in"]

@@ -11,6 +11,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from wattline.base.ids import new_id
 from wattline.proxy.admission import admission_of
 from wattline.proxy.closed import fail_closed
+from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.service.reception import Reception, RequestHead
 from wattline.upstream.guard import Forbidden, Guard
@@ -33,9 +34,10 @@ def _refuse_client(_: Tunnels, client: Client) -> None:
 class Tunnels:
     """Connections of clients, and the destinations of tunnels and of passed requests."""
 
-    def __init__(self, reception: Reception, guard: Guard) -> None:
+    def __init__(self, reception: Reception, guard: Guard, local: LocalFace | None = None) -> None:
         self.reception = reception
         self.guard = guard
+        self.local = local
         self._counts: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
         self._principals: dict[str, Principal] = {}
@@ -85,6 +87,8 @@ class Tunnels:
         """
         address = data.server.address
         if address is None or data.server.error:
+            return
+        if self.local is not None and self.local.expects(data.server):
             return
         try:
             allowed = await self.guard.check_tunnel(address[0], address[1])

@@ -21,6 +21,7 @@ from wattline.rules.book import (
     Tiered,
     Weighted,
     Window,
+    names_of,
 )
 from wattline.rules.conditions import (
     DAYS,
@@ -103,7 +104,7 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
     action = _action(shape, path, scene)
     conditions = _conditions(shape.when, (*path, "when"), scene)
     if isinstance(action, Asked):
-        conditions.append(_known(scene.models))
+        conditions.append(ModelKnown(names_of(scene.models, scene.providers)))
     changes = shape.set
     return Rule(
         name=shape.name,
@@ -114,17 +115,9 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
         on=frozenset(shape.on or ()),
         adapt=frozenset(shape.adapt or ()),
         drop=shape.unsupported == "drop",
+        cache=shape.cache,
         line=scene.report.tree.line(path),
     )
-
-
-def _known(models: Mapping[str, tuple[Target, ...]]) -> ModelKnown:
-    usable = (
-        name
-        for name, chain in models.items()
-        if any(target.provider.unavailable is None for target in chain)
-    )
-    return ModelKnown(frozenset(models), frozenset(usable))
 
 
 def _action(shape: RuleShape, path: Path, scene: Scene) -> Action:

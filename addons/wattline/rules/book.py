@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.index import ModelIndex
+from wattline.rules.names import Names
 from wattline.wire.call import Call
 
 TIERS = ("fast", "medium", "large", "reasoning")
@@ -18,6 +19,8 @@ PER_SECOND = Fraction(15)
 """Energy for a second of a recording, unless configured."""
 PER_CHARACTER = Fraction(1, 2)
 """Energy for a character of a text to be spoken, unless configured."""
+FROM_CACHE = "cache"
+"""Stands for the provider of an answer that was kept; no provider may be called so."""
 AS_ASKED = "*"
 """A target's model when the rule names only a provider: the model that the client asked for."""
 
@@ -223,6 +226,8 @@ class Rule:
     """Changes that each of its targets needs, beside their own."""
     drop: bool = False
     """What a target can't express is left out; else that target is not tried."""
+    cache: bool | None = None
+    """Whether its answers are kept; None: as the section `cache` says."""
     line: int = 0
     """1-based line in rules.yaml."""
 
@@ -237,6 +242,8 @@ class Limits:
     """Seconds for a call's body, from the end of its head. What is passed on has no such bound."""
     json_bytes: int = 32 * 1024 * 1024
     upload_bytes: int = 300 * 1024 * 1024
+    pending_bytes: int = 512 * 1024 * 1024
+    """Of all JSON bodies under way together."""
     json_depth: int = 128
     inflate_ratio: int = 100
     connections_per_address: int = 1_000
@@ -265,6 +272,29 @@ class Auth:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     tiers: Mapping[str, str] = field(default_factory=dict)
     """The principal's name to its tier, where it has one: what `when: {tier: …}` asks."""
+    admins: frozenset[str] = frozenset()
+    """Names of the principals that may manage."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTier:
+    """What each caller of a tier may do."""
+
+    windows: tuple[Window, ...] = ()
+    """Of scope principal."""
+    min_score: Fraction | None = None
+    """Providers with a lower score are not for this tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRules:
+    """Accounts of users, in micro-units of energy."""
+
+    start_balance: int | None = 10_000_000_000
+    """Of a new user; None: no limit."""
+    bonus_user: str | None = None
+    """The user whose calls are free while its balance is above `bonus_above`."""
+    bonus_above: int = 100_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +314,19 @@ class LedgerRules:
     """`normal` or `full`: see docs/operations.md for what each promises."""
     down: str = "refuse"
     """`refuse` or `allow`: what happens to calls while the ledger can't be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRules:
+    """How answers to deterministic calls are kept. `ttl` is seconds; `hit_energy` is what a hit costs as a
+    share of the original's energy, 0 to 1.
+    """
+
+    enabled: bool = False
+    ttl: float = 3_600.0
+    max_entries: int = 10_000
+    max_bytes: int = 64 * 1024 * 1024
+    hit_energy: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,14 +353,21 @@ class Book:
     log_level: str = "info"
     default_rate: Fraction | None = None
     audio: AudioRates = AudioRates()
+    cache: CacheRules = CacheRules()
+    tiers: Mapping[str, CallerTier] = field(default_factory=dict)
+    """Tiers of callers by name."""
+    accounts: AccountRules = AccountRules()
     written: Listen = field(default_factory=Listen)
     """`listen` as the file has it; `listen` above is where we listen, whoever decided that."""
     warnings: tuple[str, ...] = ()
     """What is allowed and most likely a mistake, one line each, with file and position."""
     _index: ModelIndex[Rule] = field(init=False, repr=False, compare=False)
+    names: Names = field(init=False, repr=False, compare=False)
+    """What the names that clients call stand for."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", ModelIndex(self.rules))
+        object.__setattr__(self, "names", names_of(self.models, self.providers))
 
     @property
     def configured(self) -> bool:
@@ -335,3 +385,13 @@ class Book:
     def candidates(self, model: str) -> Sequence[tuple[int, Rule]]:
         """Rules whose model condition can hold for `model`, in order, with their positions."""
         return self._index.candidates(model)
+
+
+def names_of(
+    models: Mapping[str, tuple[Target, ...]], providers: Mapping[str, Provider]
+) -> Names:
+    """The names of these models, and those of all providers' models under `provider/model`."""
+    return Names(
+        models,
+        {name: Target(found, AS_ASKED, name, found.rate) for name, found in providers.items()},
+    )

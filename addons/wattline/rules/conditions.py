@@ -13,6 +13,7 @@ from typing import override
 
 from wattline.rules.book import Facts, Scope, Window
 from wattline.rules.globs import Patterns
+from wattline.rules.names import Names
 from wattline.wire.call import Call
 
 MICRO = 1_000_000
@@ -281,17 +282,16 @@ class ModelKnown(Line):
     also find a provider with a key, so that a later `pass` can serve it with the client's.
     """
 
-    known: frozenset[str]
-    usable: frozenset[str]
+    names: Names
     field: str = "known"
 
     @override
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
-        return call.model in (self.usable if call.forward else self.known)
+        return self.names.ready(call) if call.forward else self.names.knows(call)
 
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
-        if call.model in self.known:
+        if self.names.has(call.model):
             return f"no provider of model {_short(call.model)} is configured"
         return f"model {_short(call.model)} is not known here"
 

@@ -140,6 +140,12 @@ def _positive(value: Fraction) -> Fraction:
     return value
 
 
+def _at_most_one(value: Fraction) -> Fraction:
+    if value > 1:
+        raise ValueError("must be from 0 to 1")
+    return value
+
+
 def _micro(value: Fraction) -> int:
     micro = value * MICRO
     if micro.denominator != 1:
@@ -152,6 +158,20 @@ _NUMBER = WithJsonSchema(
 )
 Share = Annotated[Fraction, PlainValidator(exact), _NUMBER]
 """A number of 0 or more, exact."""
+Portion = Annotated[
+    Fraction,
+    PlainValidator(exact),
+    AfterValidator(_at_most_one),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^[0-9.]+$"},
+            ]
+        }
+    ),
+]
+"""A number from 0 to 1, exact."""
 Rate = Annotated[Fraction, PlainValidator(exact), AfterValidator(_positive), _NUMBER]
 """A number greater than 0, exact."""
 Energy = Annotated[int, PlainValidator(lambda value: _micro(exact(value))), _NUMBER]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,9 +11,12 @@ from wattline.base.ids import hash_secret
 from wattline.rules.actions import Scene, compile_rules
 from wattline.rules.addresses import is_loopback
 from wattline.rules.book import (
+    AccountRules,
     AudioRates,
     Auth,
     Book,
+    CacheRules,
+    CallerTier,
     LedgerRules,
     Limits,
     Listen,
@@ -28,13 +31,16 @@ from wattline.rules.problems import Problem, RulesError
 from wattline.rules.providers import Source, compile_providers, compile_window
 from wattline.rules.report import Report
 from wattline.rules.schema import (
+    AccountsShape,
     AudioShape,
     AuthShape,
+    CacheShape,
     EnergyShape,
     LedgerShape,
     LimitsShape,
     ListenShape,
     LogShape,
+    TierShape,
     TunnelShape,
 )
 from wattline.rules.sections import Sections, read_sections
@@ -145,6 +151,9 @@ def _compile(
         windows=tuple(w for w in scene.windows.values() if w.scope is not Scope.PROVIDER),
         margin=energy.margin,
         audio=AudioRates(audio.per_second, audio.per_character),
+        cache=CacheRules(**dict(sections.single.get("cache", CacheShape()))),
+        tiers=_tiers(sections.single.get("tiers", {})),
+        accounts=AccountRules(**dict(sections.single.get("accounts", AccountsShape()))),
         limits=Limits(**sections.single.get("limits", LimitsShape()).model_dump()),
         ledger=_ledger(sections.single.get("ledger", LedgerShape())),
         log_level=log.level,
@@ -225,9 +234,26 @@ def _auth(
         keys[hash_secret(secret)] = name
         if caller.tier is not None:
             tiers[name] = caller.tier
-    if shape.mode == "keys" and not keys:
-        report.wrong(("auth", "keys"), "none of these keys is set: nobody could call")
-    return Auth(shape.mode, MappingProxyType(keys), MappingProxyType(tiers))
+    if shape.keys and not keys:
+        text = "none of these keys is set: set one, or leave `keys` out and use `wattline keys create`"
+        report.wrong(("auth", "keys"), text)
+    admins = frozenset(name for name, caller in shape.keys.items() if caller.role == "admin")
+    return Auth(shape.mode, MappingProxyType(keys), MappingProxyType(tiers), admins)
+
+
+def _tiers(shapes: Mapping[str, TierShape]) -> Mapping[str, CallerTier]:
+    return MappingProxyType(
+        {name: CallerTier(tuple(_tier_windows(name, s)), s.min_score) for name, s in shapes.items()}
+    )
+
+
+def _tier_windows(name: str, shape: TierShape) -> Iterator[Window]:
+    """Their names have a space, which no window of the file can have."""
+    spans = (("second", 1.0, shape.rps, None), ("minute", 60.0, shape.rpm, shape.tpm),
+             ("day", 86_400.0, shape.rpd, None))  # fmt: skip
+    for span, per, calls, tokens in spans:
+        if calls is not None or tokens is not None:
+            yield Window(f"{name} per {span}", per, calls, tokens, Scope.PRINCIPAL)
 
 
 def _check_open(auth: Auth, listen: Listen, report: Report) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
-from wattline.rules.book import Provider, ProviderModel, Scope, Timeouts, Window
+from wattline.rules.book import FROM_CACHE, Provider, ProviderModel, Scope, Timeouts, Window
 from wattline.rules.environment import settable
 from wattline.rules.problems import unknown
 from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
@@ -64,6 +64,9 @@ def compile_timeouts(shape: TimeoutsShape | None, base: Timeouts) -> Timeouts:
 
 
 def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
+    if name == FROM_CACHE:
+        text = f"{name!r} stands for kept answers in the ledger: use another name"
+        source.report.wrong(("providers", name), text, key=True)
     reached = _reach(name, shape, source)
     headers, unset = _headers(name, shape, source)
     credential = None

@@ -29,6 +29,13 @@ EXAMPLES: dict[str, str] = {
     "log": "log: {level: warning}",
     "energy": "energy: {margin: 0.5, default_rate: 2}",
     "audio": "audio: {per_second: 15, per_character: 0.5}",
+    "cache": "cache: {enabled: true, ttl: 10m, hit_energy: 0.1}  # and `cache: false` on a rule",
+    "accounts": "accounts: {start_balance: 10000, bonus_user: '666', bonus_above: 100000}",
+    "tiers": (
+        "tiers:\n"
+        "  free: {rps: 2, rpm: 20, rpd: 500, tpm: 20000}\n"
+        "  bulk: {rpm: 600, min_score: 0.5}"
+    ),
     "windows": (
         "windows:\n"
         "  per-address: {calls: 100, per: 15m, scope: address}\n"

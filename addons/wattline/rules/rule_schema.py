@@ -91,6 +91,11 @@ Operation = Literal[
     "images",
     "speech",
     "transcription",
+    "realtime",
+    "count_tokens",
+    "videos",
+    "interactions",
+    "rerank",
 ]
 OperationList = Annotated[
     list[Operation],
@@ -262,8 +267,10 @@ class RuleShape(Shape):
     try_: Try | None = Field(
         default=None,
         alias="try",
-        description="`model`: the called model's chain. A list: entries, `provider/model`, or a "
-        "provider's name alone for the called model there. Or a mapping: `chain`, `tier`, `weighted`.",
+        description="`model`: the called model's chain; a client may also call `provider/model`: any "
+        "model of a provider that lists none, else one that it lists or that an entry has there. A list: "
+        "entries, `provider/model`, or a provider's name alone for the called model there. Or a mapping: "
+        "`chain`, `tier`, `weighted`.",
     )
     deny: (
         Annotated[DenyShape, BeforeValidator(_deny, json_schema_input_type=str | DenyShape)] | None
@@ -287,13 +294,19 @@ class RuleShape(Shape):
         "and the header `x-wattline-dropped` and the log name them.",
     )
 
+    cache: bool | None = Field(
+        default=None,
+        description="Whether answers are kept; without it the section `cache` decides. Only calls that "
+        "must give the same answer again are ever kept.",
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         actions = [name for name in ("try_", "deny", "pass_") if getattr(self, name) is not None]
         if len(actions) != 1:
             raise ValueError("exactly one of `try`, `deny` and `pass` is needed")
         if self.try_ is None:
-            for name in ("set", "on", "adapt"):
+            for name in ("set", "on", "adapt", "cache"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"`{name}` has no effect without `try`")
         return self

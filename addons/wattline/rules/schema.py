@@ -10,8 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from wattline.rules.addresses import read_host
 from wattline.rules.book import PER_CHARACTER, PER_SECOND
 from wattline.rules.fields import (
+    MICRO,
+    Duration,
+    Energy,
     HostPattern,
     Name,
+    Portion,
     Rate,
     Seconds,
     Secret,
@@ -69,7 +73,12 @@ class CallerShape(Shape):
     """One caller."""
 
     key: Secret = Field(description="The caller's key: `${NAME}`, never the key itself.")
-    tier: ShortName | None = Field(default=None, description="What `when: {tier: …}` asks.")
+    tier: ShortName | None = Field(
+        default=None, description="What `when: {tier: …}` asks; its windows are under `tiers`."
+    )
+    role: Literal["admin", "user"] = Field(
+        default="user", description="`admin`: may also manage users, keys and providers."
+    )
 
 
 def _caller(value: object) -> object:
@@ -81,7 +90,8 @@ class AuthShape(Shape):
 
     mode: Literal["open", "keys"] = Field(
         default="open",
-        description="`open`: everybody on this machine; `keys`: who has one of `keys`.",
+        description="`open`: everybody on this machine; `keys`: who has one of `keys`, or a key made with "
+        "`wattline keys create`.",
     )
     keys: dict[
         ShortName,
@@ -93,9 +103,41 @@ class AuthShape(Shape):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if (self.mode == "keys") != bool(self.keys):
-            raise ValueError("`keys` and `mode: keys` belong together")
+        if self.mode == "open" and self.keys:
+            raise ValueError("`keys` need `mode: keys`")
         return self
+
+
+class TierShape(Shape):
+    """What each caller of a tier may do in any second, minute and day. Every bound counts."""
+
+    rps: Count | None = Field(default=None, description="Calls in a second.")
+    rpm: Count | None = Field(default=None, description="Calls in a minute.")
+    rpd: Count | None = Field(default=None, description="Calls in a day.")
+    tpm: Count | None = Field(default=None, description="Tokens in a minute.")
+    min_score: Portion | None = Field(
+        default=None,
+        description="Providers with a lower score, 0 to 1, are not for this tier.",
+    )
+
+
+class AccountsShape(Shape):
+    """Accounts of users: what a new one begins with."""
+
+    start_balance: Energy | None = Field(
+        default=10_000 * MICRO,
+        description="Energy of a new user; `null` for no limit.",
+        json_schema_extra={"default": 10_000},
+    )
+    bonus_user: ShortName | None = Field(
+        default=None,
+        description="The id of a user whose calls are free while its balance is above `bonus_above`.",
+    )
+    bonus_above: Energy = Field(
+        default=100_000 * MICRO,
+        description="Energy above which `bonus_user` pays nothing.",
+        json_schema_extra={"default": 100_000},
+    )
 
 
 class AudioShape(Shape):
@@ -146,6 +188,9 @@ class LimitsShape(Shape):
     upload_bytes: Annotated[int, Field(ge=1_024, le=16 * 1024 * MIB)] = Field(
         default=300 * MIB, description="Bytes of an upload, for example audio."
     )
+    pending_bytes: Annotated[int, Field(ge=MIB, le=64 * 1024 * MIB)] = Field(
+        default=512 * MIB, description="Bytes of all JSON bodies under way together."
+    )
     json_depth: Annotated[int, Field(ge=8, le=256)] = Field(
         default=128, description="Levels of a JSON body."
     )
@@ -167,6 +212,34 @@ class LimitsShape(Shape):
     )
     grace: Annotated[float, Field(ge=0, le=3_600)] = Field(
         default=10.0, description="Seconds that open streams get at shutdown."
+    )
+
+
+class CacheShape(Shape):
+    """Answers that are kept in memory and given again. Only calls that must give the same answer again:
+    `temperature` 0 or embeddings, one alternative, no tools, and no field that could bring in something
+    new. Each caller has a cache of its own; a changed rules.yaml empties it.
+    """
+
+    enabled: bool = Field(
+        default=False, description="For every rule that does not say `cache` itself."
+    )
+    ttl: Duration = Field(
+        default=3_600.0,
+        description="How long an answer is kept: seconds, or a number with s, m, h or d.",
+    )
+    max_entries: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10_000, description="Answers that are kept."
+    )
+    max_bytes: Annotated[int, Field(ge=64 * 1_024, le=16 * 1024 * MIB)] = Field(
+        default=64 * MIB,
+        description="Bytes of memory for them. The one that was not asked for longest goes first; one that "
+        "takes more than an eighth is not kept.",
+    )
+    hit_energy: Portion = Field(
+        default=Fraction(0),
+        description="What a kept answer costs, as a share of the original's energy: 0 is free, 1 the same.",
+        json_schema_extra={"default": 0},
     )
 
 
@@ -211,6 +284,17 @@ class RulesShape(Shape):
     log: LogShape = Field(default_factory=LogShape, description="What is logged.")
     energy: EnergyShape = Field(default_factory=EnergyShape, description="What tokens cost.")
     audio: AudioShape = Field(default_factory=AudioShape, description="What sound costs.")
+    cache: CacheShape = Field(
+        default_factory=CacheShape,
+        description="Answers that are kept and given again. Off unless `enabled`, or a rule's `cache`, says "
+        "otherwise.",
+    )
+    accounts: AccountsShape = Field(
+        default_factory=AccountsShape, description="What a new user begins with."
+    )
+    tiers: dict[ShortName, TierShape] = Field(
+        default_factory=dict, description="Tiers of callers by name: the windows of each caller in them."
+    )
     windows: dict[ShortName, WindowShape] = Field(
         default_factory=dict, description="Rate windows by name."
     )

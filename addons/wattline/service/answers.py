@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
-from wattline.dialects.base import Route
+from wattline.dialects.base import LOOKED_UP, Route, StreamReader
 from wattline.dialects.refused import refused
 from wattline.engine.failover import (
     judge_broken,
@@ -25,10 +25,12 @@ from wattline.engine.failover import (
 from wattline.engine.meter import Meter
 from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
+from wattline.service.caching import Caching
 from wattline.service.counting import counted_here
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.headers import answer_headers, exchange_headers
-from wattline.service.listening import hear_transcript, speech_headers
+from wattline.service.listening import hear_transcript, speech_headers, unheard
+from wattline.service.making import note_begun, note_made
 from wattline.service.opening import Opening
 from wattline.service.passing import passing_target
 from wattline.service.refusal import refusal
@@ -39,7 +41,7 @@ from wattline.service.unfolding import Unfolding
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub
-from wattline.wire.call import Operation
+from wattline.wire.call import Call, Operation
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
 from wattline.wire.inflate import inflate
 from wattline.wire.usage import Usage
@@ -62,6 +64,7 @@ class Answers:
     attempts: Attempts
     settlement: Settlement
     clock: Clock
+    caching: Caching
 
     async def answer(self, request: Request, route: Route) -> Items:
         """A head and pieces, or one whole answer, errors included. Raises only `Truncated`."""
@@ -74,7 +77,7 @@ class Answers:
             if counted is not None:
                 yield counted
                 return
-            async with aclosing(self._exchange(exchange)) as items:
+            async with aclosing(self.caching.answer(exchange, self._exchange)) as items:
                 async for item in items:
                     yield item
         except Fault as fault:
@@ -147,6 +150,8 @@ class Answers:
         if reason is None and attempt.status is None:
             self.settlement.failed(exchange, attempt, judge_broken("internal_error"))
             return
+        if not exchange.delivered:
+            unheard(exchange)
         state = State.ABORTED if reason is Ending.CLIENT_GONE else State.TRUNCATED
         usage, flags = meter.usage(ended=False)
         word = reason.value if reason is not None else "internal_error"
@@ -166,21 +171,24 @@ class Answers:
                 )
                 return await self._opened(exchange, attempt, unfolding, meter, unfolding)
             if _is_stream(incoming):
-                foreign = passage is not None and passage.foreign
-                reader = passage.reader(exchange.call) if foreign else None
+                reader = passage.reader(exchange.call) if passage and passage.foreign else None
                 return await self._opened(exchange, attempt, incoming, meter, reader)
-        if exchange.call.operation is Operation.SPEECH and not _is_json(incoming):
+        if exchange.call.operation is Operation.LOOKUP:
+            meter.answer(LOOKED_UP)
+        if _as_it_comes(exchange.call, incoming):
             return await self._spoken(exchange, attempt, incoming, meter)
         return await self._whole(exchange, attempt, incoming, meter)
 
     async def _spoken(
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
     ) -> Items | None:
-        """Sound is passed on as it comes, once there is some of it."""
+        """Sound, or a video, is passed on as it comes, once there is some of it."""
         try:
             first, _ = await _read(incoming, 0)
             if not first:
-                raise Broken("bad_answer", "no sound", sent=True)
+                raise Broken("bad_answer", "an empty answer", sent=True)
+            if exchange.call.operation is Operation.SPEECH and _is_text(incoming):
+                raise Broken("bad_answer", "text in place of sound", sent=True)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
@@ -201,12 +209,13 @@ class Answers:
             exchange.book.limits.retry_after_cap,
         )
         self.settlement.failed(exchange, attempt, verdict)
-        if verdict.next and not exchange.plan.passed:
+        gone = exchange.call.operation is Operation.LOOKUP and incoming.status == 404
+        if verdict.next and not exchange.plan.passed and not gone:
             return None
         exchange.delivered = True
         headers = answer_headers(exchange, attempt, incoming)
         body = _scrub(body, attempt.target)
-        if attempt.passage is not None and attempt.passage.foreign:
+        if attempt.passage is not None and attempt.passage.retold:
             fault = refused(incoming.status, body)
             return _with(exchange.dialect.error(fault, exchange.call.id), headers)
         return Whole(incoming.status, headers, body)
@@ -233,11 +242,12 @@ class Answers:
         if answer.error is not None:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
             return None
-        if not answer.sound or exchange.call.stream:
+        if not answer.sound or _owes_stream(exchange.call):
             self.settlement.failed(exchange, attempt, judge_broken("bad_answer"))
             return None
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
+        note_made(self.opening.remembered, exchange, attempt, body)
         body = hear_transcript(exchange, body)
         exchange.delivered = True
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
@@ -255,19 +265,20 @@ class Answers:
         meter: Meter,
         first: bytes,
     ) -> Items:
-        """Too large to hold: passed on as it comes, its last piece after the commit."""
+        """Too large to hold: passed on as it comes, its last byte after the commit."""
         exchange.delivered = True
         scrubber = Scrubber(_secrets(attempt.target))
         headers = answer_headers(exchange, attempt, incoming)
-        if exchange.call.operation is Operation.SPEECH:
+        if exchange.call.operation is Operation.SPEECH and not exchange.plan.passed:
             cost = price(Usage(0, 0), attempt.target, exchange.book, exchange.sound)
-            headers = (*headers, *speech_headers(exchange, cost.micro))
+            headers = speech_headers(exchange, headers, cost.micro)
         yield Head(incoming.status, headers)
-        last = scrubber.feed(first)
+        ready = scrubber.feed(first)
         try:
+            yield ready[:-1]
             async for data in incoming.pieces():
-                yield last
-                last = scrubber.feed(data)
+                ready = ready[-1:] + scrubber.feed(data)
+                yield ready[:-1]
         except Broken as broken:
             usage, flags = meter.usage(ended=False)
             self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, broken.code)
@@ -275,12 +286,17 @@ class Answers:
         usage, flags = meter.usage(ended=True)
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         await self.settlement.committed(exchange, settled)
-        yield last + scrubber.end()
+        yield ready[-1:] + scrubber.end()
 
     async def _opened(
-        self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        incoming: Incoming,
+        meter: Meter,
+        reader: StreamReader | None,
     ) -> Items | None:
-        """A stream, once it has shown its first output."""
+        """A stream, once it has shown its first output. `reader`: of a translated one."""
         relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter, reader)
         try:
             await relay.start(self.attempts.timeouts(exchange, attempt.target).first_byte)
@@ -290,6 +306,7 @@ class Answers:
         except InBand as error:
             self.settlement.failed(exchange, attempt, judge_inband(error.word))
             return None
+        note_begun(self.opening.remembered, exchange, attempt, relay.begun)
         return self._stream(exchange, attempt, incoming, meter, relay)
 
     async def _stream(
@@ -313,6 +330,7 @@ class Answers:
             raise Truncated from error
         usage, flags = meter.usage(ended=True)
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
+        exchange.held = relay.held
         await relay.drain()
         await self.settlement.committed(exchange, settled)
         yield relay.tail(usage, None if exchange.plan.passed else exchange.energy)
@@ -350,6 +368,25 @@ def _targets(exchange: Exchange) -> tuple[Target, ...]:
 
 def _stream_error(exchange: Exchange, fault: Fault) -> bytes:
     return exchange.dialect.stream_error(fault, exchange.call.id, exchange.call.operation)
+
+
+def _as_it_comes(call: Call, incoming: Incoming) -> bool:
+    """The answer is no text that we look at: sound, a video, a stream that a lookup takes up again."""
+    if call.operation is Operation.LOOKUP and call.method != "GET":
+        return False
+    return call.operation in (Operation.SPEECH, Operation.LOOKUP) and not _is_json(incoming)
+
+
+def _owes_stream(call: Call) -> bool:
+    """A whole answer is none for this call. There are transcribers that do not know `stream`."""
+    return call.stream and call.operation is not Operation.TRANSCRIPTION
+
+
+def _is_text(incoming: Incoming) -> bool:
+    return any(
+        name == "content-type" and value.lower().startswith("text/")
+        for name, value in incoming.headers
+    )
 
 
 def _is_json(incoming: Incoming) -> bool:

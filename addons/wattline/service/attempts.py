@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import new_id
 from wattline.engine.failover import judge_broken
+from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts
+from wattline.service.entitlement import reserve
 from wattline.service.exchange import SENT, Attempt, Exchange
 from wattline.service.inlining import Inlining
 from wattline.service.outgoing import outgoing
@@ -40,6 +42,7 @@ class Attempts:
     clock: Clock
     pseudonym: str
     inlining: Inlining | None = None
+    spending: Spending = field(default_factory=Spending)
     mark: bool = False
     """Send each attempt's id upstream (`x-wattline-attempt`), for independent counts in tests."""
 
@@ -68,23 +71,45 @@ class Attempts:
         except BaseException:
             self.windows.release(ticket, now)
             raise
-        row = self.ledger.open(self._row(exchange, attempt))
+        await self.write(exchange, attempt, self.row(exchange, attempt))
+        return attempt
+
+    async def write(self, exchange: Exchange, attempt: Attempt, row: Opened) -> None:
+        """Wait until an attempt's row is durable; from then on it is one of the call's. Raises Fault: then it
+        holds nothing any more.
+        """
         try:
-            await self._written(exchange, row)
+            attempt.reserved = self._reserve(exchange, row)
         except BaseException:
-            row.cancel()
-            if not row.cancelled() and row.exception() is None:
+            self.windows.release(attempt.ticket, attempt.began)
+            raise
+        done = self.ledger.open(row)
+        try:
+            await self._written(exchange, done)
+        except BaseException:
+            if attempt.reserved is not None:
+                attempt.reserved.settle(0, attempt.began)
+            done.cancel()
+            if not done.cancelled() and done.exception() is None:
                 # It was written a moment before the call was ended.
                 self.settlement.not_sent(attempt)
-            self.windows.release(ticket, now)
+            self.windows.release(attempt.ticket, attempt.began)
             raise
         exchange.attempts.append(attempt)
-        return attempt
+
+    def _reserve(self, exchange: Exchange, row: Opened) -> Reserved | None:
+        """Room in the budgets of the caller's key. Raises ClientFault 429."""
+        return reserve(self.spending, exchange.call.principal, row.hold, self.clock.monotonic())
 
     async def _passage(self, exchange: Exchange, target: Target) -> Passage | None:
         if exchange.plan.passed:
             return None
-        passage = passage_to(target, exchange.call, exchange.dialect, exchange.plan.adapt)
+        try:
+            passage = passage_to(
+                target, exchange.call, exchange.dialect, exchange.plan.adapt, exchange.value
+            )
+        except ClientFault as fault:
+            raise CannotExpress(fault.message) from fault
         if target.provider.inline_images and self.inlining is not None:
             await self.inlining.prepare(exchange, passage)
         return passage
@@ -131,7 +156,8 @@ class Attempts:
             return None
         return taken
 
-    def _row(self, exchange: Exchange, attempt: Attempt) -> Opened:
+    def row(self, exchange: Exchange, attempt: Attempt) -> Opened:
+        """What the ledger says of an attempt before it is sent."""
         call, target = exchange.call, attempt.target
         tokens = call.tokens + (call.max_output or 0)
         energy = price(Usage(tokens, 0), target, exchange.book, exchange.sound).micro
@@ -154,6 +180,7 @@ class Attempts:
             hold=energy or 0,
             book=exchange.book.version,
             features=_features(exchange),
+            key=call.principal.key,
         )
 
     async def send(self, exchange: Exchange, attempt: Attempt) -> Incoming | None:

@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import hash_secret
+from wattline.dialects.sockets import PROTOCOLS, keys_in
 from wattline.rules.book import Auth
-from wattline.wire.call import LOCAL, Principal
+from wattline.service.directory import Find, nobody
+from wattline.wire.call import LOCAL, Principal, Role
 
 
 class Headed(Protocol):
@@ -26,26 +28,37 @@ class Headed(Protocol):
         ...
 
 
-def authenticate(auth: Auth, head: Headed, *, proxy: bool) -> Principal:
+def authenticate(auth: Auth, head: Headed, *, proxy: bool, find: Find = nobody) -> Principal:
     """The principal of a request; with `proxy`, of a CONNECT or an absolute-form request, whose key is
-    in `Proxy-Authorization` (Bearer, or the password of Basic).
+    in `Proxy-Authorization` (Bearer, or the password of Basic). `find` knows the keys that are not in
+    rules.yaml. In open mode nobody needs a key, but one that is known still says who calls.
 
     Keys are compared by their full SHA-256, so that the time of a lookup says nothing about them.
     Raises ClientFault 401, or 407 for the proxy.
     """
+    secret = _proxy_secret(head) if proxy else _secret(head)
+    found = _known(auth, hash_secret(secret), find) if secret else None
+    if found is not None:
+        return found
     if auth.mode == "open":
         return LOCAL
-    secret = _proxy_secret(head) if proxy else _secret(head)
-    name = auth.keys.get(hash_secret(secret)) if secret else None
-    if name is not None:
-        return Principal(name, auth.tiers.get(name))
     where = "Proxy-Authorization" if proxy else "Authorization: Bearer"
     raise ClientFault(
-        f"A valid wattline key is needed in {where}." if not secret else "The key is not known.",
+        f"A valid wattline key is needed in {where}."
+        if not secret
+        else "The key is not known, or no longer valid.",
         status=407 if proxy else 401,
         code="invalid_api_key",
         kind=Kind.AUTHENTICATION,
     )
+
+
+def _known(auth: Auth, hashed: str, find: Find) -> Principal | None:
+    name = auth.keys.get(hashed)
+    if name is None:
+        return find(hashed)
+    role = Role.ADMIN if name in auth.admins else Role.USER
+    return Principal(name, auth.tiers.get(name), role=role)
 
 
 def _secret(head: Headed) -> str | None:
@@ -55,7 +68,7 @@ def _secret(head: Headed) -> str | None:
     for name in ("x-api-key", "api-key", "x-goog-api-key"):
         for value in head.all(name):
             return value
-    return query_key(head.path)
+    return query_key(head.path) or next(iter(keys_in(head.all(PROTOCOLS))), None)
 
 
 def query_key(path: str) -> str | None:

@@ -9,10 +9,12 @@ from typing import Any
 
 from wattline.dialects.base import Dialect, Energy, Route
 from wattline.engine.plan import Plan
+from wattline.engine.spending import Reserved
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
 from wattline.service.passage import Passage
+from wattline.service.relay import Held
 from wattline.service.upload import Upload
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
@@ -51,7 +53,11 @@ class Attempt:
     status: int | None = None
     first_byte: float | None = None
     settled: bool = False
+    reserved: Reserved | None = field(default=None, repr=False)
+    """What it holds of its key's budgets."""
     passage: Passage | None = field(default=None, repr=False)
+    made: str | None = None
+    """The provider's id of what it made, where that can be asked about later."""
 
     def __repr__(self) -> str:
         state = "settled" if self.settled else "open"
@@ -87,6 +93,10 @@ class Exchange:
     """The body with those pictures in it."""
     dropped: tuple[str, ...] = ()
     """What the target that is being tried can't express and was not sent."""
+    cache: str | None = None
+    """`hit` or `miss`; None where answers are not kept."""
+    held: Held | None = field(default=None, repr=False)
+    """What the tail of its stream was made of, once it ended."""
     delivered: bool = False
     """The head of an answer is out: no other target can be tried."""
 

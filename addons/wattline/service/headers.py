@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from wattline.rules.book import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.upstream.base import Incoming
 from wattline.wire.http import Headers, Request
@@ -49,7 +50,11 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     secret = credential.secret if credential is not None else None
     dropped = _DROPPED
     passage = attempt.passage
-    made = passage is not None and (passage.foreign or (passage.whole and exchange.call.stream))
+    made = passage is not None and (
+        passage.foreign
+        or (passage.whole and exchange.call.stream)
+        or (passage.retold and not 200 <= incoming.status < 300)
+    )
     if made:
         dropped = dropped.union(_ABOUT_THE_BODY)
     if any(name == "connection" for name, _ in incoming.headers):
@@ -67,14 +72,26 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     if made:
         streamed = exchange.call.stream and 200 <= incoming.status < 300
         kept.append(("content-type", exchange.dialect.stream_type if streamed else _JSON))
+    ours = exchange_headers(exchange, exchange.request)
+    return (*kept, *_made_by(exchange, attempt.target), *ours)
+
+
+def kept_headers(exchange: Exchange, target: Target, content_type: str, age: float) -> Pairs:
+    """Headers of an answer that was kept for `age` seconds. The upstream's other ones spoke of then."""
+    pairs = [("content-type", content_type or _JSON), ("age", str(int(age)))]
+    return (*pairs, *_made_by(exchange, target), *exchange_headers(exchange, exchange.request))
+
+
+def _made_by(exchange: Exchange, target: Target) -> Pairs:
+    """Ours on an answer of a target: whose it is, and what was left out of the question."""
+    pairs: list[tuple[str, str]] = []
     if exchange.dropped:
-        kept.append(("x-wattline-dropped", _printable(", ".join(exchange.dropped))[:1000]))
-    provider = attempt.target.provider
-    kept.append(("x-wattline-provider", provider.name))
-    kept.append(("x-wattline-model", _printable(attempt.target.model)))
-    if provider.demo:
-        kept.append(("x-wattline-demo", "no provider key is set; this answer is made up"))
-    return (*kept, *exchange_headers(exchange, exchange.request))
+        pairs.append(("x-wattline-dropped", _printable(", ".join(exchange.dropped))[:1000]))
+    pairs.append(("x-wattline-provider", target.provider.name))
+    pairs.append(("x-wattline-model", _printable(target.model)))
+    if target.provider.demo:
+        pairs.append(("x-wattline-demo", "no provider key is set; this answer is made up"))
+    return tuple(pairs)
 
 
 def _named_by_connection(headers: Headers) -> Iterator[str]:
@@ -83,15 +100,21 @@ def _named_by_connection(headers: Headers) -> Iterator[str]:
             yield from (option.strip().lower() for option in value.split(","))
 
 
+def shown_id(asked: str | None, own: str) -> str:
+    """The client's `x-request-id` if it is a sound one, else ours."""
+    return asked if asked and _ID.fullmatch(asked) else own
+
+
 def exchange_headers(exchange: Exchange | None, request: Request) -> Pairs:
     """Ours on every answer: ids, rule, number of attempts."""
-    asked = request.header("x-request-id")
-    shown = asked if asked and _ID.fullmatch(asked) else request.id
+    shown = shown_id(request.header("x-request-id"), request.id)
     pairs = [("x-request-id", shown), ("x-wattline-call", request.id)]
     if exchange is not None:
         pairs.append(("x-wattline-attempts", str(len(exchange.attempts))))
         if exchange.plan.rule is not None:
             pairs.append(("x-wattline-rule", _printable(exchange.plan.rule)))
+        if exchange.cache is not None:
+            pairs.append(("x-wattline-cache", exchange.cache))
     return tuple(pairs)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from wattline.dialects.crossing import native
 from wattline.dialects.openai.image_urls import find_image_urls, inline_images
 from wattline.service.exchange import Exchange
 from wattline.service.passage import Passage
 from wattline.service.prompting import prompt_of
 from wattline.upstream.image_policy import ImagePolicy, referer_of
 from wattline.upstream.images import Images
-from wattline.wire.pictures import ImageUrl, image_urls
+from wattline.wire.pictures import ImageUrl, fields_of, image_urls
 
 
 @dataclass(slots=True)
@@ -28,8 +29,8 @@ class Inlining:
         if not exchange.call.images:
             return
         if passage.rewrites:
-            await self._fetch(exchange, image_urls(prompt_of(exchange, passage)))
-        elif exchange.call.dialect == "openai" and exchange.inlined is None:
+            await self._fetch(exchange, _named(exchange, image_urls(prompt_of(exchange, passage))))
+        elif native(exchange.call.dialect) == "openai" and exchange.inlined is None:
             places = find_image_urls(exchange.value)
             await self._fetch(exchange, places)
             if exchange.pictures and isinstance(exchange.body, bytes):
@@ -45,3 +46,9 @@ class Inlining:
                 referer_of(exchange.call.headers),
                 exchange.request.header("authorization"),
             )
+
+
+def _named(exchange: Exchange, wanted: tuple[ImageUrl, ...]) -> tuple[ImageUrl, ...]:
+    """With the fields that the client gave: the prompt has places of its own."""
+    fields = fields_of(exchange.value, (image.url for image in wanted)) if wanted else {}
+    return tuple(ImageUrl(image.url, fields.get(image.url, image.param)) for image in wanted)

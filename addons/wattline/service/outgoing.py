@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from wattline.dialects.codecs import provider_side
 from wattline.dialects.json_text import dumps
-from wattline.dialects.openai.form import form_defaults
+from wattline.dialects.openai.form import fitting, form_defaults
 from wattline.dialects.set_fields import Fields, placed, set_in_prompt
 from wattline.rules.book import Target
 from wattline.service.exchange import Attempt, Exchange
@@ -14,11 +15,16 @@ from wattline.service.prompting import CannotExpress, prompt_of
 from wattline.service.upload import Upload
 from wattline.upstream.base import File, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
+from wattline.wire.call import Operation
 from wattline.wire.http import Headers
 from wattline.wire.pictures import with_images
 from wattline.wire.prompt import Prompt, Written
 
 log = logging.getLogger(__name__)
+
+SHOWN = 20
+NAME = 80
+"""Names of what can't be expressed, in one message: how many, and characters of each."""
 
 
 def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool) -> Outgoing:
@@ -48,7 +54,8 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
 def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes | File]:
     """Path below the base URL, headers of the dialect, body."""
     plan, target, passage = exchange.plan, attempt.target, attempt.passage
-    defaults = {**target.provider.defaults, **plan.defaults}
+    defaults = fitting(exchange.call.operation, {**target.provider.defaults, **plan.defaults})
+    exchange.dropped = ()  # of an earlier target
     if passage is not None and passage.rewrites and passage.side is not None:
         codec = passage.side.codec
         fields = Fields(defaults, plan.overrides)
@@ -56,16 +63,29 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
         written = codec.write_prompt(prompt, target.model)
         _check(exchange, attempt, written)
         path = codec.path(target.model, stream=prompt.stream)
-        return path, codec.headers, dumps(placed(written.body, others))
+        return path, (*codec.headers, *written.headers), dumps(placed(written.body, others))
+    if passage is not None and passage.bridge is not None:
+        written = passage.bridge.write_request(target.model)
+        _check(exchange, attempt, written)
+        return passage.bridge.path(target.model), (), dumps(written.body)
     path = exchange.dialect.path(exchange.route, exchange.call, target.model)
     if isinstance(exchange.body, Upload):
-        added = form_defaults(exchange.value.keys(), defaults)
+        heard = exchange.call.operation is Operation.TRANSCRIPTION
+        added = form_defaults(exchange.value.keys(), defaults if heard else {})
         return path, (), exchange.body.for_model(target.model, added)
     raw = exchange.body
     if target.provider.inline_images and exchange.inlined is not None:
         raw = exchange.inlined
     body = exchange.dialect.write_body(raw, exchange.call, target.model, defaults, plan.overrides)
-    return path, (), body
+    return path, _demanded(exchange, target), body
+
+
+def _demanded(exchange: Exchange, target: Target) -> Headers:
+    """What a request of its dialect must carry, for a client of the same that left it out."""
+    provider = target.provider
+    if provider.dialect != exchange.call.dialect:
+        return ()
+    return tuple(provider_side(provider.dialect, provider.origin.host).codec.headers)
 
 
 def _prompt(exchange: Exchange, passage: Passage, target: Target) -> Prompt:
@@ -80,7 +100,7 @@ def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
     """What was left out is told. Raises CannotExpress when the rule does not allow it."""
     left_out = written.unsupported
     if left_out and not exchange.plan.drop:
-        raise CannotExpress(f"{attempt.target.provider.name} can't do {', '.join(left_out)}")
+        raise CannotExpress(f"{attempt.target.provider.name} can't do {_named(left_out)}")
     exchange.dropped = (*left_out, *written.dropped)
     if left_out:
         log.warning(
@@ -88,8 +108,15 @@ def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
             exchange.call.id,
             attempt.number,
             attempt.target,
-            ", ".join(left_out),
+            _named(left_out),
         )
+
+
+def _named(names: tuple[str, ...]) -> str:
+    """Names that come from a client's own keys: some of them, short, on one line."""
+    shown = [ascii(name)[1:-1][:NAME] for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(shown) + more
 
 
 def _passed(exchange: Exchange, attempt: Attempt, pseudonym: str) -> Outgoing:

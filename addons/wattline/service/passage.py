@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from wattline.dialects.base import Answer, Dialect, StreamReader
+from wattline.dialects.bridge import Bridge, bridge_to
 from wattline.dialects.codec import BadReply, ClientCodec
 from wattline.dialects.codecs import ProviderSide, client_codec, provider_side
-from wattline.dialects.crossing import TEXT
+from wattline.dialects.crossing import TEXT, native
 from wattline.dialects.history import alternating, for_deepseek_reasoner, without_system
 from wattline.dialects.translation import TranslatingReader, translated, unfolded
 from wattline.rules.book import Target
@@ -26,18 +29,24 @@ class Passage:
     side: ProviderSide | None = None
     foreign: bool = False
     """The target speaks another dialect, so that its answers are translated."""
+    retold: bool = False
+    """So are its errors: a client's dialect may differ from the target's in these alone."""
+    bridge: Bridge | None = None
+    """The way of a call for vectors or an order of texts, in place of `client` and `side`."""
+    provider: str | None = None
+    """The target's, by its name in the rules."""
     adapt: frozenset[str] = frozenset()
     whole: bool = False
     """The target is asked for a whole answer, and a client that wants a stream gets one made of it."""
 
     @property
     def rewrites(self) -> bool:
-        """The request is written anew; else it is the client's own bytes."""
-        return self.foreign or bool(self.adapt)
+        """The prompt is written anew; else it is the client's own bytes, or `bridge` writes them."""
+        return self.bridge is None and (self.foreign or bool(self.adapt))
 
     def reader(self, call: Call) -> StreamReader:
         """A fresh reader for one stream of the target."""
-        if not self.foreign:
+        if not self.foreign or self.bridge is not None:
             return self.dialect.reader(call)
         assert self.client is not None  # noqa: S101  (foreign has both)
         assert self.side is not None  # noqa: S101
@@ -46,9 +55,11 @@ class Passage:
 
     def read_answer(self, call: Call, body: bytes) -> tuple[Answer, bytes]:
         """What a whole answer says, and the same in the client's dialect."""
+        if self.bridge is not None:
+            return self.bridge.read_answer(body)
         if not self.foreign or self.client is None or self.side is None:
             return self.dialect.read_answer(call, body), body
-        return translated(self.side.codec, self.client, call, body)
+        return translated(self.side.codec, self.client, call, body, self.provider)
 
     def unfold(self, call: Call, body: bytes) -> list[Piece]:
         """A whole answer as the client's stream. Raises BadReply, ReplyError."""
@@ -67,23 +78,35 @@ class Passage:
         return replace(prompt, stream=call.stream and not self.whole)
 
 
-def passage_to(target: Target, call: Call, dialect: Dialect, adapt: frozenset[str]) -> Passage:
-    """The way of a call to a target; `adapt` are the rule's changes."""
+def passage_to(
+    target: Target,
+    call: Call,
+    dialect: Dialect,
+    adapt: frozenset[str],
+    body: Mapping[str, Any],
+) -> Passage:
+    """The way of a call to a target; `adapt` are the rule's changes, `body` what the client sent, parsed.
+    Raises ClientFault where that can't be read for another dialect.
+    """
     provider = target.provider
+    retold = provider.dialect != call.dialect
     if call.operation not in TEXT:
-        return Passage(dialect)
+        bridge = bridge_to(provider.dialect, provider.origin.host, call, body)
+        return Passage(dialect, foreign=bridge is not None, retold=retold, bridge=bridge)
     adapt = adapt | provider.adapt | target.adapt
-    foreign = provider.dialect != call.dialect or (
+    foreign = provider.dialect != native(call.dialect) or (
         call.operation is Operation.RESPONSES and not provider.responses
     )
     if not foreign and not adapt:
-        return Passage(dialect)
+        return Passage(dialect, retold=retold)
     side = provider_side(provider.dialect, provider.origin.host)
     return Passage(
         dialect,
         client_codec(call.dialect, call.operation),
         side,
         foreign=foreign,
+        retold=retold,
+        provider=provider.name,
         adapt=adapt,
         whole="whole" in adapt or side.streaming is None,
     )

@@ -1,20 +1,34 @@
-"""Rate windows as the last minutes left them, out of the ledger."""
+"""Rate windows and budgets as the last days left them, and what was made in the last hour, out of the
+ledger.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from wattline.engine.spending import LONGEST, Spending
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book, Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
+from wattline.service.remembered import Remembered
 from wattline.store.base import State
-from wattline.store.reading import Seed, window_seed
+from wattline.store.reading import Seed, made_since, spent_since, window_seed
+
+_NO_TIERS: Mapping[str, str] = MappingProxyType({})
 
 
-def remember(windows: Windows, book: Book, ledger: Path, now: float, wall: float) -> int:
+def remember(
+    windows: Windows,
+    book: Book,
+    ledger: Path,
+    now: float,
+    wall: float,
+    tiers: Mapping[str, str] = _NO_TIERS,
+) -> int:
     """Count what was sent within the longest window; how many attempts that were. Windows by address
-    stay as they are: the ledger knows no addresses.
+    stay as they are: the ledger knows no addresses. `tiers`: of keys that are not in rules.yaml.
 
     `now` is monotonic seconds, `wall` seconds since 1970. Raises LedgerDown.
     """
@@ -24,23 +38,50 @@ def remember(windows: Windows, book: Book, ledger: Path, now: float, wall: float
     for seed in seeds:
         # A failed attempt gave its slot back.
         if seed.state is not State.FAILED:
-            _count(windows, book, seed, now + min(seed.at / 1000 - wall, 0.0))
+            tier = book.auth.tiers.get(seed.principal) if seed.key is None else tiers.get(seed.key)
+            _count(windows, book, seed, now + min(seed.at / 1000 - wall, 0.0), tier)
             counted += 1
     return counted
 
 
-def _count(windows: Windows, book: Book, seed: Seed, at: float) -> None:
+def recall(remembered: Remembered, ledger: Path, wall: float) -> int:
+    """Remember what was made before a restart; how much that was. `wall` is seconds since 1970.
+
+    Raises LedgerDown.
+    """
+    found = made_since(ledger, int((wall - remembered.ttl) * 1000))
+    for made in found:
+        place = (made.provider, made.model, made.entry)
+        age = wall - made.at / 1000
+        remembered.note(made.operation, made.principal, made.id, place, age)
+    return len(found)
+
+
+def recount(spending: Spending, ledger: Path, now: float, wall: float) -> None:
+    """Count what each key spent within the longest budget. Raises LedgerDown."""
+    for spent in spent_since(ledger, int((wall - LONGEST) * 1000)):
+        spending.seed(spent.key, now + min(spent.at / 1000 - wall, 0.0), spent.micro)
+
+
+def _count(windows: Windows, book: Book, seed: Seed, at: float, tier: str | None) -> None:
     provider = book.providers.get(seed.provider)
     for window in provider.windows if provider is not None else ():
         windows.seed(window, window.name, at, 1, seed.tokens)
-    for window in book.windows:
+    for window in (*book.windows, *_of_tier(book, tier)):
         if window.scope is Scope.PRINCIPAL:
             windows.seed(window, seed.principal, at, 1, seed.tokens)
         elif window.scope is Scope.GLOBAL:
             windows.seed(window, GLOBAL_KEY, at, 1, seed.tokens)
 
 
+def _of_tier(book: Book, tier: str | None) -> Iterable[Window]:
+    found = book.tiers.get(tier) if tier is not None else None
+    return () if found is None else found.windows
+
+
 def _all(book: Book) -> Iterable[Window]:
     yield from book.windows
+    for tier in book.tiers.values():
+        yield from tier.windows
     for provider in book.providers.values():
         yield from provider.windows

@@ -10,11 +10,16 @@ from ipaddress import ip_address
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.dialects.base import Dialect, Route
+from wattline.dialects.likely import likely_dialect
+from wattline.dialects.sockets import PROTOCOLS, find_socket, keys_in
 from wattline.dialects.table import find, known, normalise
 from wattline.rules.book import Book, Limits
 from wattline.service.auth import authenticate, query_key
+from wattline.service.directory import Find, nobody
+from wattline.service.local_paths import LocalRoute, local_path
 from wattline.service.pages import Pages
-from wattline.wire.call import Principal
+from wattline.service.styles import Styles
+from wattline.wire.call import Operation, Principal
 from wattline.wire.http import Headers, Use, Whole
 
 MAGIC_HOST = "wattline.local"
@@ -33,6 +38,10 @@ class Verdict(Enum):
 
     ANSWER = auto()
     CALL = auto()
+    SOCKET = auto()
+    """An upgrade to a WebSocket whose messages are calls."""
+    LOCAL = auto()
+    """A page of the web face."""
     PASS = auto()
 
 
@@ -66,6 +75,8 @@ class Decision:
     body_limit: int = 0
     too_large: Fault | None = None
     """What to say when the body passes `body_limit`."""
+    style: str = ""
+    """The shape of errors on a page of ours (`service.styles`)."""
     spool: bool = False
     ours: bool = False
     """For a CONNECT: an intercepted host, or the sidecar itself."""
@@ -83,14 +94,23 @@ class Reception:
         *,
         own: Callable[[str, int], bool],
         pseudonym: str,
+        knows: Callable[[Route, Principal], bool] = lambda _route, _principal: False,
+        web: bool = False,
+        keys: Find = nobody,
     ) -> None:
         self.book = book
         self.dialects = dialects
+        self.styles = Styles(dialects)
+        self.keys = keys
+        self.web = web
+        """There is a web face."""
         self.pages = pages
         self.switched_off = switched_off
         """Families of routes that the operator closed (B-118..B-123)."""
         self.own = own
         self.pseudonym = pseudonym
+        self.knows = knows
+        """Whether what a lookup asks about was made through us."""
 
     @property
     def limits(self) -> Limits:
@@ -102,13 +122,13 @@ class Reception:
         try:
             return self._receive(head)
         except Fault as fault:
-            return Decision(Verdict.ANSWER, self._dialect(head).error(fault, head.id))
+            return Decision(Verdict.ANSWER, self._refusal(head, fault))
 
     def connect(self, head: RequestHead) -> Decision:
         """Decide on a CONNECT, but for the address, which must be resolved first."""
         try:
             check_head(head, self.pseudonym)
-            principal = authenticate(self.book().auth, head, proxy=True)
+            principal = self._authenticate(head, proxy=True)
         except Fault as fault:
             return Decision(Verdict.ANSWER, self.render(fault, head.id))
         ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
@@ -129,25 +149,55 @@ class Reception:
         fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
         return self.render(fault, "")
 
+    def _refusal(self, head: RequestHead, fault: Fault) -> Whole:
+        local = self._local(head) if self._is_to_us(head) else None
+        if local is not None and not find("POST", head.host, local[0], forward=False):
+            return self.styles.render(local[1].style, fault, head.id)
+        return self._dialect(head).error(fault, head.id)
+
+    def _local(self, head: RequestHead) -> tuple[str, LocalRoute] | None:
+        return local_path(head.path) if self.web else None
+
+    def _is_to_us(self, head: RequestHead) -> bool:
+        return head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port)
+
     def _dialect(self, head: RequestHead) -> Dialect:
-        """That of the path, as far as one can tell; OpenAI's where it is nobody's."""
+        """That of the path, as far as one can tell."""
         path = normalise(head.path)
         forward = head.use is Use.FORWARD and not self.own(head.host, head.port)
-        route = find("POST", head.host, path, forward=forward) if path else None
-        return self.dialects[route.dialect if route is not None else "openai"]
+        route = None
+        if path:
+            route = find(head.method, head.host, path, forward=forward)
+            route = route or find("POST", head.host, path, forward=forward)
+        name = route.dialect if route is not None else likely_dialect(head.path)
+        return self.dialects[name]
 
     def _receive(self, head: RequestHead) -> Decision:
         check_head(head, self.pseudonym)
-        if head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port):
+        if self._is_to_us(head):
             return self._to_us(head)
-        principal = head.principal or authenticate(self.book().auth, head, proxy=True)
+        principal = head.principal or self._authenticate(head, proxy=True)
         if not self.book().intercepts(head.host):
             return Decision(Verdict.PASS)
         path = normalise(head.path)
+        if self._upgrades(head):
+            socket = self._socket(head, path, forward=True)
+            if socket is None or _is_foreign(head):
+                return Decision(Verdict.PASS)
+            return self._call(socket, principal, Verdict.SOCKET)
         route = find(head.method, head.host, path, forward=True) if path else None
-        if route is None or self._upgrades(head) or _is_foreign(head):
+        if route is None or _is_foreign(head):
             return Decision(Verdict.PASS)
+        if route.operation is Operation.LOOKUP and not self.knows(route, principal):
+            return Decision(
+                Verdict.PASS
+            )  # made without us: its host knows it, and its client's key
         return self._call(route, principal)
+
+    def _socket(self, head: RequestHead, path: str | None, *, forward: bool) -> Route | None:
+        if path is None or head.method != "GET" or not self._upgrades(head):
+            return None
+        return find_socket(head.host, path, forward=forward)
 
     def _to_us(self, head: RequestHead) -> Decision:
         if self.book().auth.mode == "open":
@@ -157,17 +207,64 @@ class Reception:
             return Decision(Verdict.ANSWER, page)
         check_browser(head)
         path = normalise(head.path)
+        socket = self._socket(head, path, forward=False)
+        route = socket or (find(head.method, head.host, path, forward=False) if path else None)
+        if route is None and (local := self._local(head)) is not None:
+            return self._page(head, *local)
         if path is None:
             raise ClientFault(
                 "The path has '..', '//', an encoded slash or another form that could be read in two "
                 "ways. Send it plain, for example /v1/chat/completions.",
                 code="ambiguous_path",
             )
-        route = find(head.method, head.host, path, forward=False)
-        if route is None or route.switch in self.switched_off:
+        if route is None:
             raise self._no_route(head.method, path)
-        principal = head.principal or authenticate(self.book().auth, head, proxy=False)
-        return self._call(route, principal)
+        if route.switch in self.switched_off:
+            raise _switched_off(path)
+        principal = head.principal or self._authenticate(head, proxy=False)
+        return self._call(route, principal, Verdict.CALL if socket is None else Verdict.SOCKET)
+
+    def _page(self, head: RequestHead, path: str, route: LocalRoute) -> Decision:
+        """To the web face, which asks for a credential where it needs one."""
+        if not self.switched_off.isdisjoint(route.switches):
+            raise _switched_off(path)
+        if head.method not in route.methods:
+            methods = " or ".join(sorted(route.methods - {"HEAD"}))
+            raise ClientFault(
+                f"{path[:200]} takes {methods}, not {head.method}.",
+                status=405,
+                code="method_not_allowed",
+            )
+        fault = ClientFault(
+            f"The body is larger than {route.body_limit} bytes, which is all that {path[:200]} takes.",
+            status=413,
+            code="body_too_large",
+            kind=Kind.TOO_LARGE,
+        )
+        return Decision(
+            Verdict.LOCAL,
+            principal=self._known(head),
+            body_limit=route.body_limit,
+            too_large=fault,
+            style=route.style,
+        )
+
+    def _authenticate(self, head: RequestHead, *, proxy: bool) -> Principal:
+        return authenticate(self.book().auth, head, proxy=proxy, find=self.keys)
+
+    def _known(self, head: RequestHead) -> Principal | None:
+        if head.principal is not None:
+            return self._still(head.principal)
+        try:
+            return self._authenticate(head, proxy=False)
+        except ClientFault:
+            return None
+
+    def _still(self, principal: Principal) -> Principal | None:
+        """Whom the connection belongs to, unless the key was taken back since."""
+        if principal.key is None or principal.hashed is None:
+            return principal
+        return self.keys(principal.hashed)
 
     def _check_host(self, head: RequestHead) -> None:
         """A page whose own name was made to point to this machine (DNS rebinding) still says that
@@ -185,7 +282,9 @@ class Reception:
                 code="unknown_host",
             )
 
-    def _call(self, route: Route, principal: Principal) -> Decision:
+    def _call(
+        self, route: Route, principal: Principal, verdict: Verdict = Verdict.CALL
+    ) -> Decision:
         limits = self.limits
         bound, field = (
             (limits.json_bytes, "json_bytes")
@@ -199,7 +298,7 @@ class Reception:
             kind=Kind.TOO_LARGE,
         )
         return Decision(
-            Verdict.CALL,
+            verdict,
             route=route,
             principal=principal,
             body_limit=bound,
@@ -224,6 +323,15 @@ class Reception:
     @staticmethod
     def _upgrades(head: RequestHead) -> bool:
         return any("websocket" in value.lower() for value in head.all("upgrade"))
+
+
+def _switched_off(path: str) -> ClientFault:
+    return ClientFault(
+        f"There is no {path[:200]!r} here: its routes are switched off.",
+        status=404,
+        code="unknown_path",
+        kind=Kind.NOT_FOUND,
+    )
 
 
 def check_head(head: RequestHead, pseudonym: str) -> None:
@@ -251,10 +359,11 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
             )
     if query_key(head.path) is not None:
         credentials += 1
+    credentials += len(keys_in(head.all(PROTOCOLS)))
     if credentials > 1:
         raise ClientFault(
             "The request carries more than one credential (authorization, x-api-key, api-key, "
-            "x-goog-api-key, or key in the query). Send one.",
+            "x-goog-api-key, key in the query, or a subprotocol). Send one.",
             code="several_credentials",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from wattline.dialects.base import Dialect, Energy, StreamReader
 from wattline.engine.failover import StartupHold
@@ -27,6 +28,37 @@ class InBand(Exception):
     def __init__(self, word: str) -> None:
         super().__init__(word)
         self.word = word
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a stream's tail is made of: the event with its usage, an earlier event that a new one can be made
+    like, and the end marker.
+    """
+
+    usage: Piece | None
+    like: Piece | None
+    end: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        pieces = (self.usage, self.like)
+        return len(self.end) + sum(len(piece.raw) for piece in pieces if piece is not None)
+
+    @property
+    def raw(self) -> bytes:
+        """The tail as the upstream sent it."""
+        usage = self.usage
+        return (usage.raw if usage and usage.mark is not Mark.OUTPUT else b"") + self.end
+
+    def tail(self, dialect: Dialect, call: Call, usage: Usage, energy: Energy | None) -> bytes:
+        """The usage event with its energy, and the end marker as the upstream sent it. Without an
+        energy (a call that is only passed on) all of it as it came.
+        """
+        if energy is None:
+            return self.raw
+        return dialect.write_usage(call, self.usage, usage, energy, self.like) + self.end
 
 
 class StreamRelay:
@@ -132,6 +164,16 @@ class StreamRelay:
             if piece.usage is not None and piece.mark is Mark.OUTPUT:
                 self._usage = piece
 
+    @property
+    def held(self) -> Held:
+        """What the tail is made of, as far as it came."""
+        return Held(self._usage, self._like, b"".join(self._end))
+
+    @property
+    def begun(self) -> bytes | None:
+        """The event that said which answer has begun; None before it."""
+        return None if self._like is None else self._like.raw
+
     async def next(self) -> bytes:
         """What comes next for the client, the held start first; empty when only the tail is left.
 
@@ -163,13 +205,5 @@ class StreamRelay:
             return
 
     def tail(self, usage: Usage, energy: Energy | None) -> bytes:
-        """The usage event with its energy, and the end marker as the upstream sent it. Without an
-        energy (a call that is only passed on) all of it as it came.
-        """
-        if energy is not None:
-            event = self.dialect.write_usage(self.call, self._usage, usage, energy, self._like)
-        elif self._usage is not None and self._usage.mark is not Mark.OUTPUT:
-            event = self._usage.raw
-        else:
-            event = b""
-        return event + b"".join(self._end)
+        """See `Held.tail`."""
+        return self.held.tail(self.dialect, self.call, usage, energy)

@@ -56,13 +56,19 @@ class Settlement:
         usage: Usage,
         flags: tuple[str, ...] = (),
         error: str | None = None,
+        energy: Energy | None = None,
     ) -> Awaitable[bool]:
-        """The attempt used tokens: they are owed, whether the client saw the end or not."""
+        """The attempt used tokens: they are owed, whether the client saw the end or not. `energy` where
+        their price is another than the target's.
+        """
         now = self.clock.monotonic()
         self.windows.settle(attempt.ticket, usage.total, now)
         if exchange.caller_ticket is not None:
             self.windows.settle(exchange.caller_ticket, usage.total, now)
-        energy = price(usage, attempt.target, exchange.book, exchange.sound)
+        if energy is None:
+            energy = price(usage, attempt.target, exchange.book, exchange.sound)
+        if energy.micro and self._is_bonus(exchange):
+            energy, flags = Energy(0), (*flags, BONUS)
         exchange.usage, exchange.energy, exchange.state = usage, energy, state
         log.debug(
             "%s attempt %d: %s %s in %.0f ms, %d tokens",
@@ -74,6 +80,14 @@ class Settlement:
             usage.total,
         )
         return self._queue(attempt, state, usage, energy.micro, error, flags)
+
+    def _is_bonus(self, exchange: Exchange) -> bool:
+        """The caller is the account whose calls are free while its balance is high (A-119)."""
+        rules, caller = exchange.book.accounts, exchange.call.principal.id
+        if rules.bonus_user is None or caller != rules.bonus_user:
+            return False
+        balance = self.ledger.balance(caller)
+        return balance is not None and balance > rules.bonus_above
 
     def not_sent(self, attempt: Attempt) -> None:
         """The call was ended between its row and its first byte: nothing is owed."""
@@ -99,6 +113,8 @@ class Settlement:
     ) -> Awaitable[bool]:
         attempt.settled = True
         now = self.clock.monotonic()
+        if attempt.reserved is not None:
+            attempt.reserved.settle(micro or 0, now)
         first = attempt.first_byte
         return self.ledger.settle(
             Settled(
@@ -112,6 +128,7 @@ class Settlement:
                 flags=flags,
                 first_byte_ms=None if first is None else int((first - attempt.began) * 1000),
                 total_ms=int((now - attempt.began) * 1000),
+                made=attempt.made,
             )
         )
 
@@ -128,6 +145,8 @@ class Settlement:
             )
 
 
+BONUS = "bonus"
+"""The flag of an attempt that was free for its caller."""
 CREDENTIAL_REST = 300.0
 """Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
 

@@ -1,4 +1,4 @@
-"""Families of routes that can be switched off by the environment (B-118..B-123)."""
+"""Families of routes that can be switched off by the environment (B-118..B-125)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from wattline.base.settings import SettingsError
 
-FAMILIES = ("openai", "anthropic", "gemini", "groq", "openrouter", "ollama")
+FAMILIES = ("openai", "anthropic", "gemini", "groq", "openrouter", "ollama", "models")
 _ON = frozenset({"", "1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 

@@ -46,8 +46,8 @@ class Unfolding:
             raise InBand(error.word) from error
         except BadReply as error:
             raise Broken("bad_answer", "no answer of its dialect", sent=True) from error
-        for nothing in ():
-            yield nothing
+        for part in parts[:0]:  # which makes it a generator
+            yield part
 
     def feed(self, data: bytes) -> Sequence[Piece]:  # noqa: ARG002  (the protocol's)
         """See `StreamReader`."""

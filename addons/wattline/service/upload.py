@@ -44,15 +44,21 @@ class Upload:
         return None if span is None else seconds(self.file, span.start, span.end)
 
     def for_model(self, model: str, added: Mapping[str, str] = _NOTHING) -> Replaced:
-        """The form with this model and the further text fields `added`; a form that names no model stays
-        as it is. A field that the form has is not added.
-        """
-        field = self.form.fields.get(MODEL)
-        if field is None:
+        """The form with this model and the further text fields `added`, but for those that it has."""
+        fields, files = self.form.fields, self.form.files
+        parts = [
+            self.form.text_part(*pair)
+            for pair in added.items()
+            if pair[0] not in fields and pair[0] not in files
+        ]
+        field = fields.get(MODEL)
+        if field is not None:
+            return Replaced(self.file, field.start, field.end, model.encode() + b"".join(parts))
+        ends = [*(part.end for part in fields.values()), *(part.end for part in files.values())]
+        if not ends:  # there is no part to stand behind
             return Replaced(self.file, 0, 0, b"")
-        taken = {*self.form.fields, *self.form.files}
-        parts = [self.form.text_part(*pair) for pair in added.items() if pair[0] not in taken]
-        return Replaced(self.file, field.start, field.end, model.encode() + b"".join(parts))
+        parts.append(self.form.text_part(MODEL, model))
+        return Replaced(self.file, ends[0], ends[0], b"".join(parts))
 
 
 class Replaced:

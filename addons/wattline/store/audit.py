@@ -61,7 +61,11 @@ _PRICED = """
 SELECT attempt, book, entry, provider, model, operation, prompt, completion, cached, reasoning, source,
     energy
 FROM attempts WHERE prompt IS NOT NULL AND energy IS NOT NULL AND state NOT IN ('failed', 'unsettled')
+    AND flags NOT LIKE '%"cached_answer"%' AND flags NOT LIKE '%"bonus"%'
 ORDER BY seq"""
+"""An answer from the cache costs what the rules say of hits, and one for the bonus account nothing,
+whatever its tokens.
+"""
 
 
 def audit(path: Path, recompute: Recompute | None = None) -> AuditReport:

@@ -53,6 +53,8 @@ class Opened:
     book: str
     features: Mapping[str, Any] = field(default_factory=dict)
     """Inputs of the decision (no bodies, no secrets), so that rules can be backtested."""
+    key: str | None = None
+    """Id of the principal's key, where it has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Settled:
     """`bad_usage`, `no_usage`, `client_gone`, …"""
     first_byte_ms: int | None = None
     total_ms: int | None = None
+    made: str | None = None
+    """The provider's id of what the answer made, where that can be asked about later."""
 
 
 class InsufficientBalance(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from wattline.store.migrations import START
 from wattline.store.rows import MAX_MICRO
 from wattline.wire.usage import MAX_TOKENS
 
@@ -30,6 +31,10 @@ _CUT = """
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) AS given,
     coalesce((SELECT max(seq) FROM {table}), 0) AS last WHERE given <> last"""
 _BEYOND = "SELECT attempt, {value} FROM attempts WHERE {value} < 0 OR {value} > {most}"
+_NO_START = f"""
+SELECT id, start FROM users u WHERE start IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM entries e WHERE e.principal = u.id AND e.kind = 'credit' AND e.at = u.created
+        AND e.micro = u.start AND e.reason = '{START}')"""  # noqa: S608 - a constant
 
 CHECKS = (
     Check(_GAPS.format(table="entries"), "entry {0} follows {1}: entries between them are missing"),
@@ -113,6 +118,14 @@ CHECKS = (
     Check(
         _ACCOUNT.format(column="limited", sums="booked"),
         "account {0} is limited: {1}, but its credits say {2}",
+    ),
+    Check(
+        _NO_START,
+        "user {0} began with {1}, but no entry says so",
+    ),
+    Check(
+        "SELECT id, user FROM keys WHERE user NOT IN (SELECT id FROM users)",
+        "key {0} belongs to {1}, who does not exist",
     ),
     Check(
         "SELECT principal FROM (SELECT principal FROM entries UNION SELECT principal FROM attempts)"

@@ -7,6 +7,7 @@ failed statement and leaves the transaction alive), so a bad row can't harm its 
 * insert into `attempts`: checks the balance and takes the hold
 * update of `attempts` out of `sent`: gives the hold back, books the debit
 * insert of a credit into `entries`: adds to the balance, and limits the principal by it
+* insert into `users`: credits the balance to start with
 
 Needs SQLite 3.37 (STRICT tables).
 """
@@ -21,6 +22,9 @@ APPLICATION_ID = 0x77617474
 """In the file's header (https://www.sqlite.org/pragma.html#pragma_application_id)."""
 OLDEST_SQLITE = (3, 37, 0)
 NO_BALANCE = "insufficient balance"
+NO_USER = "no such user"
+START = "start balance"
+"""The reason of the credit that a new user begins with."""
 
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -117,12 +121,16 @@ WHEN old.state <> 'sent' OR new.state = 'sent' BEGIN
 END"""
 
 
+_FIRST_OPENED = tuple(name for name in OPENED if name != "key")
+"""What `OPENED` was in the first step."""
+
+
 def _forbid(name: str, event: str, why: str) -> str:
     return f"CREATE TRIGGER {name} BEFORE {event} BEGIN SELECT RAISE (ABORT, '{why}'); END"
 
 
 _FORBIDDEN = (
-    _forbid("attempts_fixed", f"UPDATE OF seq, {', '.join(OPENED)} ON attempts",
+    _forbid("attempts_fixed", f"UPDATE OF seq, {', '.join(_FIRST_OPENED)} ON attempts",
             "what was sent does not change"),
     _forbid("attempts_kept", "DELETE ON attempts", "attempts are never deleted"),
     _forbid("entries_fixed", "UPDATE ON entries", "entries never change"),
@@ -135,6 +143,69 @@ _DEBITED_ONCE = "CREATE UNIQUE INDEX entries_debit ON entries (attempt) WHERE at
 # What reports and window seeds select by.
 _BY_TIME = "CREATE INDEX attempts_by_time ON attempts (at)"
 
+# The provider's id of a video, a response, an interaction: who may ask about it, and whom.
+_MADE = "ALTER TABLE attempts ADD COLUMN made TEXT"
+
+_KEYED = (
+    "ALTER TABLE attempts ADD COLUMN key TEXT",
+    _forbid("attempts_key_fixed", "UPDATE OF key ON attempts", "what was sent does not change"),
+)
+
+# A user's id is the name of its account. It is never given to another: that one would have its balance.
+_USERS = """
+CREATE TABLE users (
+    id TEXT PRIMARY KEY CHECK (id <> ''),
+    name TEXT NOT NULL,
+    email TEXT UNIQUE COLLATE NOCASE,
+    password TEXT,
+    role TEXT NOT NULL CHECK (role IN ('admin', 'user')),
+    created INTEGER NOT NULL,
+    disabled INTEGER,
+    start INTEGER CHECK (start >= 0)
+) STRICT, WITHOUT ROWID"""
+
+# Only the hash of a key is here: whoever reads this file can't call.
+_KEYS = """
+CREATE TABLE keys (
+    id TEXT PRIMARY KEY CHECK (id <> ''),
+    user TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    mask TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('admin', 'user')),
+    tier TEXT,
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    disabled INTEGER,
+    hour INTEGER CHECK (hour > 0),
+    day INTEGER CHECK (day > 0),
+    month INTEGER CHECK (month > 0),
+    models TEXT,
+    label TEXT NOT NULL
+) STRICT, WITHOUT ROWID"""
+
+_START_CREDIT = f"""
+CREATE TRIGGER users_start_credit AFTER INSERT ON users WHEN new.start IS NOT NULL BEGIN
+    INSERT INTO entries (at, kind, principal, micro, reason)
+        VALUES (new.created, 'credit', new.id, new.start, '{START}');
+END"""  # noqa: S608 - the only text put in is a constant of this file
+
+_OWNED = f"""
+CREATE TRIGGER keys_owned BEFORE INSERT ON keys
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = new.user) BEGIN
+    SELECT RAISE (ABORT, '{NO_USER}');
+END"""  # noqa: S608 - as above
+
+_OF_USERS = (
+    _USERS,
+    _KEYS,
+    "CREATE INDEX keys_by_user ON keys (user)",
+    _START_CREDIT,
+    _OWNED,
+    _forbid("users_fixed", "UPDATE OF id, created, start ON users", "an account does not change its owner"),
+    _forbid("users_kept", "DELETE ON users", "users are disabled, never deleted"),
+    _forbid("keys_fixed", "UPDATE OF id, user, created ON keys", "a key does not change its owner"),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -143,6 +214,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _SENT, _DEBITED_ONCE,
     ),
     (_BY_TIME,),
+    (_MADE,),
+    (*_KEYED, *_OF_USERS),
 )  # fmt: skip
 
 

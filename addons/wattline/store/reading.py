@@ -37,8 +37,17 @@ SELECT seq, attempt, call, number, at, principal, provider, model, requested, ru
     prompt, completion, source, energy, error, first_byte_ms, total_ms
 FROM attempts ORDER BY seq DESC LIMIT ?"""
 _SEED = """
-SELECT provider, principal, at, coalesce(prompt + completion, estimate), state
+SELECT provider, principal, at, coalesce(prompt + completion, estimate), state, key
 FROM attempts WHERE at >= ? ORDER BY at, seq"""
+_SPENT = """
+SELECT key, settled_at / 60000 * 60000 + 59999, sum(energy) FROM attempts
+WHERE at >= ?1 - 86400000 AND settled_at >= ?1 AND key IS NOT NULL AND energy > 0
+GROUP BY 1, 2 ORDER BY 2"""
+"""No call takes a day: what ended since then began at most a day earlier."""
+
+_MADE = """
+SELECT operation, principal, made, provider, model, entry, at
+FROM attempts WHERE at >= ? AND made IS NOT NULL ORDER BY at, seq"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,27 @@ class Seed(NamedTuple):
     at: int
     tokens: int
     state: State
+    key: str | None = None
+
+
+class Spent(NamedTuple):
+    """Micro-units that ended attempts of a key cost, in the minute that ends at `at`."""
+
+    key: str
+    at: int
+    micro: int
+
+
+class Made(NamedTuple):
+    """Something that can be asked about: its provider's `id`, and who made it for whom, when."""
+
+    operation: str
+    principal: str
+    id: str
+    provider: str
+    model: str
+    entry: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +171,18 @@ def window_seed(path: Path, since: int) -> list[Seed]:
     with reading(path) as connection:
         rows = connection.execute(_SEED, (since,)).fetchall()
     return [Seed(*row)._replace(state=State(row[4])) for row in rows]
+
+
+def spent_since(path: Path, since: int) -> list[Spent]:
+    """What each key spent from `since` on, oldest first. Raises LedgerDown."""
+    with reading(path) as connection:
+        return [Spent(*row) for row in connection.execute(_SPENT, (since,))]
+
+
+def made_since(path: Path, since: int) -> list[Made]:
+    """What attempts from `since` on made, oldest first. Raises LedgerDown."""
+    with reading(path) as connection:
+        return [Made(*row) for row in connection.execute(_MADE, (since,))]
 
 
 @contextmanager

@@ -31,13 +31,13 @@ type Values = tuple[Value, ...]
 OPENED = (
     "attempt", "call", "number", "at", "principal", "provider", "model", "entry", "requested",
     "rule", "dialect", "operation", "stream", "estimate", "estimate_energy", "hold", "book",
-    "features",
+    "features", "key",
 )  # fmt: skip
 """Columns of `opened_values`, in its order; they never change after the insert."""
 
 SETTLED = (
     "state", "settled_at", "status", "prompt", "completion", "cached", "reasoning", "source",
-    "energy", "error", "flags", "first_byte_ms", "total_ms",
+    "energy", "error", "flags", "first_byte_ms", "total_ms", "made",
 )  # fmt: skip
 """Columns of `settled_values`, in its order; written once."""
 
@@ -66,6 +66,7 @@ def opened_values(row: Opened) -> Values:
         _whole(row.hold, "hold", 0, MAX_MICRO),
         _text(row.book),
         _features(row.features),
+        None if row.key is None else _id(row.key, "key"),
     )
 
 
@@ -89,6 +90,7 @@ def settled_values(row: Settled) -> Values:
         _flags(row.flags),
         _perhaps(row.first_byte_ms, "first_byte_ms", MAX_TIME),
         _perhaps(row.total_ms, "total_ms", MAX_TIME),
+        None if row.made is None else _text(row.made),
     )
 
 

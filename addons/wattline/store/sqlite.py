@@ -12,11 +12,13 @@ from typing import Self
 
 from wattline.base.clock import Clock
 from wattline.base.tasks import spawn
+from wattline.store.accounts import SqliteAccounts
 from wattline.store.base import BadRow, LedgerDown, Opened, Settled, State
 from wattline.store.folder import Lock, prepare
 from wattline.store.groups import Groups
 from wattline.store.keeper import Keeper
 from wattline.store.outage import explain
+from wattline.store.people import People
 from wattline.store.rows import Values, credit_values, opened_values, settled_values
 from wattline.store.start import Started, Sync
 from wattline.store.writer import CREDIT, OPEN, SETTLE, CrashAt, Job, Writer, no_crash
@@ -40,7 +42,10 @@ class SqliteLedger:
         groups: Groups,
         keeper: Keeper,
         recovered: int,
+        people: People,
     ) -> None:
+        self.accounts = SqliteAccounts(self._submit, people)
+        """Users and their keys."""
         self.recovered = recovered
         """Attempts that the last process left open and this start closed with an estimate."""
         self._path, self._clock = path, clock
@@ -92,6 +97,7 @@ class SqliteLedger:
             groups=groups,
             keeper=keeper,
             recovered=started.recovered,
+            people=started.people,
         )
 
     def open(self, row: Opened) -> asyncio.Future[bool]:

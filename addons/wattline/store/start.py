@@ -17,6 +17,7 @@ from wattline.store.base import LedgerDown, State
 from wattline.store.folder import make_private
 from wattline.store.migrations import OLDEST_SQLITE, ForeignSchema, check_schema, migrate
 from wattline.store.outage import explain
+from wattline.store.people import People, read_people
 from wattline.wire.usage import UsageSource
 
 type Sync = Literal["normal", "full"]
@@ -52,6 +53,8 @@ class Started:
     """Attempts that the last process left open; now `unsettled`."""
     free: dict[str, int]
     """Free micro-units of each limited principal."""
+    people: People
+    """Users and their keys."""
 
 
 def connect(path: Path, sync: Sync, busy_ms: int) -> sqlite3.Connection:
@@ -79,7 +82,7 @@ def recover(connection: sqlite3.Connection, now_ms: int) -> Started:
     """Close what a crash left open, with its estimate, and read the balances. Raises sqlite3.Error."""
     recovered = connection.execute(_CLOSE_CRASHED, (now_ms,)).rowcount
     free = connection.execute("SELECT principal, balance - held FROM accounts WHERE limited = 1")
-    return Started(recovered, dict(free.fetchall()))
+    return Started(recovered, dict(free.fetchall()), read_people(connection))
 
 
 def _check_header(path: Path) -> None:

@@ -17,11 +17,13 @@ from wattline.wire.http import Request
 MAX_PARTS = 64
 MAX_PADDING = 128
 MAX_PART_HEAD = 8 * 1024
-MAX_VALUE = 64 * 1024
-"""Bytes of one text field; a transcription's prompt is the longest of them."""
+MAX_VALUE = 128 * 1024
+"""Bytes of one text field: a picture's prompt may have 32000 characters."""
 BLOCK = 256 * 1024
 
 _CLOSE = b"--"
+_SEVERAL = "[]"
+"""How the name of a field ends that may stand several times (`image[]`); the first of them is read."""
 _BOUNDARY = re.compile(
     r';[ \t]*boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))[ \t]*(?=;|$)', re.IGNORECASE
 )
@@ -162,15 +164,16 @@ def _read(window: _Window, form: Form) -> None:
 
 def _read_part(window: _Window, form: Form, delimiter: bytes) -> None:
     name, is_file = _part_head(window)
-    if name in form.fields or name in form.files:
+    several = name.endswith(_SEVERAL)
+    if (name in form.fields or name in form.files) and not several:
         raise _broken(f"the field {name[:64]!r} is given twice", code="duplicate_key")
     start = window.base
     if is_file:
         window.skip_until(delimiter)
-        form.files[name] = Span(start, window.base - len(delimiter))
+        form.files.setdefault(name, Span(start, window.base - len(delimiter)))
         return
     value = window.take_until(delimiter, MAX_VALUE, f"the field {name[:64]!r}")
-    form.fields[name] = Field(_text(value, name), start, start + len(value))
+    form.fields.setdefault(name, Field(_text(value, name), start, start + len(value)))
 
 
 def _last(window: _Window) -> bool:

@@ -9,6 +9,11 @@ from wattline.wire.sse import MAX_EVENT, EventTooLarge
 MEDIA_TYPE = "application/x-ndjson"
 
 _SPACE = b" \t\r\n"
+_BREAKS = (
+    ("\x85".encode(), b"\\u0085"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
 
 
 class LineDecoder:
@@ -61,5 +66,9 @@ def payload(raw: bytes) -> bytes | None:
 
 
 def line(value: bytes) -> bytes:
-    """A line with `value`, the JSON of an object on one line."""
+    """A line with `value`, the JSON of an object on one line. Characters that Unicode takes for line
+    breaks are escaped: clients that cut text into lines (httpx, and with it Ollama's own) break there.
+    """
+    for character, escape in _BREAKS:
+        value = value.replace(character, escape)
     return value + b"\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from wattline.wire.parts import File, Image, Part, Text, ToolResult
@@ -51,6 +51,24 @@ def image_urls(prompt: Prompt) -> tuple[ImageUrl, ...]:
         for image in _images(message.parts)
         if image.url is not None and is_web_url(image.url)
     )
+
+
+def fields_of(body: object, urls: Iterable[str]) -> dict[str, str]:
+    """The first field of a parsed body whose text is exactly one of these URLs, by URL; none for a URL that
+    it does not have (`contents[0].parts[1].fileData.fileUri`).
+    """
+    wanted, found = frozenset(urls), dict[str, str]()
+    left: list[tuple[str, object]] = [("", body)]
+    while left and len(found) < len(wanted):
+        at, value = left.pop()
+        if isinstance(value, str):
+            if value in wanted:
+                found.setdefault(value, at)
+        elif isinstance(value, dict):
+            left += [(f"{at}.{key}", inner) for key, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(f"{at}[{index}]", value[index]) for index in reversed(range(len(value)))]
+    return {url: at.removeprefix(".") for url, at in found.items()}
 
 
 def _images(parts: tuple[Part, ...]) -> Iterator[Image]:

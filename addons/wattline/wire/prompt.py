@@ -116,6 +116,10 @@ class Prompt:
     user: str | None = None
     hints: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    trusted: frozenset[str] = frozenset()
+    """Names of extras that the client meant for the provider that it named: one of OpenAI's chat takes
+    them as they are, known or not.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +132,5 @@ class Written:
     body: dict[str, Any] = field(repr=False)
     dropped: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Hints that the provider takes as headers."""

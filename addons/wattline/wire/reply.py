@@ -47,3 +47,5 @@ class Reply:
     created: int | None = None
     usage: Usage | None = None
     bad_usage: bool = False
+    provider: str | None = None
+    """Who gave it, by the name in the rules."""

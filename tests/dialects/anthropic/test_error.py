@@ -8,6 +8,7 @@ import pytest
 
 from kit.anthropic_calls import DIALECT
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
+from wattline.dialects.anthropic.error import LOST_THREAD
 
 ERROR_TYPES = {
     Kind.INVALID_REQUEST: "invalid_request_error",
@@ -69,3 +70,24 @@ def test_an_error_as_a_streams_last_event() -> None:
     assert value["type"] == "error"
     assert value["error"]["type"] == "api_error"
     assert value["request_id"] == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("message", "details"),
+    [
+        (
+            "openai can't do thread. Leave it out.",
+            {"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+        ),
+        (
+            "openai can't do container, thread; x can't do top_k.",
+            {"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+        ),
+        (f"Nobody can: {LOST_THREAD}.", {"error_code": "thread_not_found"}),
+        ("openai can't do threads, top_k.", None),
+    ],
+)
+def test_a_held_conversation_is_refused_in_the_sdks_words(message: str, details: object) -> None:
+    fault = ClientFault(message, code="unsupported_by_target")
+    error = json.loads(DIALECT.error(fault, "req_1").body)["error"]
+    assert error.get("details") == details

@@ -29,6 +29,7 @@ CODEC = MessagesCodec()
 CACHE = {"type": "ephemeral", "ttl": "1h"}
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
 SERVER_USE = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+CLOSED = {"type": "object", "additionalProperties": False}
 BODY: dict[str, Any] = {
     "model": "claude-x",
     "max_tokens": 100,
@@ -83,7 +84,7 @@ BODY: dict[str, Any] = {
         {"role": "assistant", "content": "ok"},
     ],
     "tools": [
-        {"name": "get", "description": "d", "input_schema": {"type": "object"}, "strict": True},
+        {"name": "get", "description": "d", "input_schema": CLOSED, "strict": True},
         SEARCH,
         {"type": "custom", "name": "put", "defer_loading": True, "cache_control": CACHE},
     ],
@@ -95,7 +96,7 @@ BODY: dict[str, Any] = {
     "thinking": {"type": "adaptive", "display": "summarized"},
     "output_config": {
         "effort": "high",
-        "format": {"type": "json_schema", "schema": {"type": "object"}},
+        "format": {"type": "json_schema", "schema": CLOSED},
     },
     "metadata": {"user_id": "u"},
     "service_tier": "auto",
@@ -139,11 +140,11 @@ def test_all_that_a_request_can_say() -> None:
             Message(Role.ASSISTANT, (Text("ok"),)),
         ),
         tools=(
-            Tool("get", "d", {"type": "object"}, strict=True),
+            Tool("get", "d", CLOSED, strict=True),
             Tool("put", cache=CACHE),
         ),
         tool_choice=ToolChoice(Choice.NAMED, "get", parallel=False),
-        format=Format({"type": "object"}),
+        format=Format(CLOSED),
         sampling=Sampling(100, 0.5, 0.9, 4, ("X",)),
         thinking=Thinking("high", visible=True),
         stream=True,
@@ -302,7 +303,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
         Tool(
             name,
             draw(st.none() | TEXTS),
-            {"type": "object", "x": 1},
+            CLOSED | {"x": 1},
             draw(st.none() | st.booleans()),
         )
         for name in draw(st.lists(NAMES, max_size=2))
@@ -320,7 +321,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
         tuple(first),
         tools,
         choice if tools else None,
-        draw(st.none() | st.just(Format({"type": "object"}))),
+        draw(st.none() | st.just(Format(CLOSED))),
         Sampling(draw(st.integers(1, 9999)), stop=tuple(draw(st.lists(TEXTS, max_size=2)))),
         None if forced else draw(st.none() | thinking | st.just(Thinking(budget=0))),
         draw(st.booleans()),
@@ -336,3 +337,11 @@ def test_a_prompt_comes_back_as_it_was(prompt: Prompt) -> None:
     written = CODEC.write_prompt(prompt, "claude-opus-4-7")
     assert (written.dropped, written.unsupported) == ((), ())
     assert read(json.loads(json.dumps(written.body))) == prompt
+
+
+def test_a_continued_thread_is_never_read_as_a_whole_conversation() -> None:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "go on"}]}
+    assert read(body | {"thread": {"type": "create"}}).extras == {"thread": {"type": "create"}}
+    thread = {"type": "continue", "previous_message_id": "msg_1"}
+    with pytest.raises(ClientFault, match="held by another provider"):
+        read(body | {"thread": thread})

@@ -212,7 +212,7 @@ def test_tools_and_choices() -> None:
         },
         {
             "name": "none",
-            "input_schema": {"type": "object", "properties": {}},
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
             "strict": True,
             "cache_control": {"type": "ephemeral"},
         },
@@ -232,7 +232,10 @@ def test_tools_and_choices() -> None:
 def test_formats() -> None:
     schema = write(format=Format({"type": "object"}, name="x", description="y"))
     assert schema.body["output_config"] == {
-        "format": {"type": "json_schema", "schema": {"type": "object"}}
+        "format": {
+            "type": "json_schema",
+            "schema": {"type": "object", "additionalProperties": False},
+        }
     }
     assert schema.dropped == ("description of the JSON schema",)
     assert write(format=Format()).unsupported == ("JSON without a schema",)

@@ -15,7 +15,7 @@ from wattline.base.errors import ClientFault
 from wattline.dialects.base import Energy
 from wattline.dialects.codec import BadReply, ReplyError
 from wattline.dialects.gemini.codec import GenerateCodec
-from wattline.dialects.gemini.embeddings import read_texts, read_vectors
+from wattline.dialects.gemini.embeddings import GeminiEmbeddings
 from wattline.wire.events import Failed, Malformed
 from wattline.wire.usage import Usage
 
@@ -159,14 +159,14 @@ def test_embeddings() -> None:
         with suppress(ClientFault):
             read(body, target("batchEmbedContents"))
         with suppress(ClientFault):
-            read_texts(body, call("batchEmbedContents"))
+            GeminiEmbeddings().read_request(body, call("batchEmbedContents"))
         raw = json.dumps(body).encode()
         assert json.loads(DIALECT.write_body(raw, call("batchEmbedContents"), "other", {}, {}))
     for value in spoilt(VECTORS):
         raw = json.dumps(value).encode()
         DIALECT.read_answer(call("batchEmbedContents"), raw)
         with suppress(BadReply, ReplyError):
-            read_vectors(raw, 1)
+            GeminiEmbeddings().read_answer(raw)
 
 
 @pytest.mark.parametrize("method", ["generateContent", "countTokens", "embedContent"])

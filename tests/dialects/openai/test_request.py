@@ -303,6 +303,23 @@ def test_bad_tags_are_refused(tag: str) -> None:
     assert caught.value.param == "x-wattline-tag"
 
 
+@pytest.mark.parametrize(
+    ("output", "images"),
+    [
+        ([{"type": "input_text", "text": "x"}, {"type": "input_image", "image_url": "u"}], True),
+        ([{"type": "input_text", "text": "input_image"}], False),
+        (["input_image", None, 3, {"type": []}, {}], False),
+        ("input_image", False),
+        (None, False),
+        ({"type": "input_image"}, False),
+    ],
+)
+def test_pictures_in_the_output_of_a_tool(output: object, images: bool) -> None:  # noqa: FBT001
+    """B-170: they are found as those of a message are."""
+    item = {"type": "function_call_output", "call_id": "c", "output": output}
+    assert read({"model": "m", "input": [item]}, Operation.RESPONSES).images is images
+
+
 fields = st.sampled_from(
     [
         "model",

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.openai_calls import DIALECT, call
 from wattline.dialects.openai.form import form_defaults
 from wattline.dialects.openai.transcript import told_seconds, with_facts
+from wattline.wire.call import Operation
 
 HALF = Fraction("3.5")
 
@@ -93,3 +95,20 @@ def test_defaults_for_forms() -> None:
     assert form_defaults({"model"}, defaults) == {"response_format": "verbose_json"}
     assert form_defaults({"response_format"}, defaults) == {}
     assert form_defaults(set(), {"response_format": {"type": "json_object"}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "output"),
+    [
+        (b'{"text":"Hello"}', 5),
+        ('{"text":"Grüße","segments":[{"text":"Grüße"}]}'.encode(), 5),
+        ("Grüße\n".encode(), 6),
+        (b"\xff\xfe", 2),
+        (b'{"text":3}', 0),
+        (b'{"text":["x"]}', 0),
+        (b"{}", 0),
+    ],
+)
+def test_text_is_what_a_transcript_of_unknown_length_is_priced_by(body: bytes, output: int) -> None:
+    answer = DIALECT.read_answer(call(Operation.TRANSCRIPTION), body)
+    assert (answer.sound, answer.output) == (True, output)

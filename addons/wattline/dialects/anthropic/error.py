@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,8 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
 """`overloaded_error` keeps our status (503): SDKs retry it like Anthropic's own 529."""
 
 _SERVER_ERRORS = 500
+LOST_THREAD = "the conversation that 'thread' continues is held by another provider"
+_NO_THREAD = re.compile(r"can't do (?:[^;]*, )?thread\b")
 
 
 def error(fault: Fault, call_id: str) -> Whole:
@@ -56,7 +59,20 @@ def _body(fault: Fault, call_id: str) -> bytes:
     }
     if fault.param is not None:
         inner["param"] = fault.param
+    if fault.code == "unsupported_by_target" and (details := _thread(fault.message)) is not None:
+        inner["details"] = details
     return json.dumps({"type": "error", "error": inner, "request_id": call_id or None}).encode()
+
+
+def _thread(message: str) -> dict[str, Any] | None:
+    """A conversation that Anthropic was to hold can't be held by others. By these words its SDK knows that
+    it must send the whole conversation, without `thread`.
+    """
+    if LOST_THREAD in message:
+        return {"error_code": "thread_not_found"}
+    if _NO_THREAD.search(message) is None:
+        return None
+    return {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
 
 
 def _whose(fault: Fault) -> Whose:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from wattline.dialects.anthropic.error import LOST_THREAD
 from wattline.dialects.anthropic.read_blocks import BlockReader
 from wattline.dialects.anthropic.thinking import read_thinking
 from wattline.dialects.fields import Fields, flag, items, kind, number, wrong
@@ -62,6 +63,7 @@ def read_prompt(body: Fields) -> Prompt:
     extras: dict[str, Any] = {}
     hints: dict[str, Any] = {}
     blocks = BlockReader(extras)
+    _check_thread(body.get("thread"))
     messages = items(body, "messages")
     _check_messages(messages)
     system = _system(body, blocks)
@@ -83,6 +85,12 @@ def read_prompt(body: Fields) -> Prompt:
         if key not in _READ and value is not None:
             (hints if key in HINTS else extras)[key] = value
     return prompt
+
+
+def _check_thread(thread: Any) -> None:
+    """What continues a conversation holds only its last turn: to leave the field out would lose the rest."""
+    if isinstance(thread, dict) and thread.get("type") == "continue":
+        wrong("thread", f"{LOST_THREAD}. Send all of it.", "thread_not_found")
 
 
 def _check_messages(messages: list[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from wattline.dialects.anthropic.body import DEFAULT_LIMIT
 from wattline.dialects.anthropic.models import Traits, traits
 from wattline.dialects.anthropic.read_prompt import HINTS
+from wattline.dialects.anthropic.schema import closed
 from wattline.dialects.anthropic.thinking import write_thinking
 from wattline.dialects.anthropic.write_blocks import BlockWriter
 from wattline.wire.prompt import Choice, Prompt, Role, Sampling, Tool, Written
@@ -106,7 +107,7 @@ class _PromptWriter:
             return
         if wanted.description is not None:
             self.dropped["description of the JSON schema"] = None
-        self._output_config("format", {"type": "json_schema", "schema": dict(wanted.schema)})
+        self._output_config("format", {"type": "json_schema", "schema": closed(wanted.schema)})
 
     def _output_config(self, key: str, value: Any) -> None:
         self.body.setdefault("output_config", {})[key] = value
@@ -201,6 +202,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
         written["description"] = tool.description
     if tool.strict is not None:
         written["strict"] = tool.strict
+    if tool.strict:
+        written["input_schema"] = closed(schema)
     if tool.cache is not None:
         written["cache_control"] = dict(tool.cache)
     return written

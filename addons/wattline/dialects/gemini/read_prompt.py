@@ -11,6 +11,7 @@ from wattline.dialects.gemini import config as configs
 from wattline.dialects.gemini.places import array, optional_record, optional_text, record
 from wattline.dialects.gemini.read_parts import PartReader
 from wattline.dialects.gemini.read_tools import read_choice, read_tools
+from wattline.dialects.gemini.turns import whole_turns
 from wattline.wire.call import Call
 from wattline.wire.parts import Part, ToolCall, ToolResult
 from wattline.wire.prompt import Message, Prompt, Role
@@ -34,7 +35,8 @@ def read_prompt(body: Mapping[str, Any], call: Call) -> Prompt:
     messages = [*_system(fields.get("systemInstruction"), reader)]
     for index, content in enumerate(array(fields.get("contents"), "contents")):
         messages += _content(content, f"contents[{index}]", reader)
-    tools = read_tools(fields, extras)
+    hints = {key: fields[key] for key in HINTS if fields.get(key) is not None}
+    tools = read_tools(fields, extras, hints)
     choice = read_choice(fields, extras)
     config = optional_record(fields.get("generationConfig"), configs.AT)
     configs.keep_unknown(config, extras)
@@ -42,14 +44,14 @@ def read_prompt(body: Mapping[str, Any], call: Call) -> Prompt:
     thinking = configs.read_thinking(config, extras)
     extras.update({k: v for k, v in fields.items() if k not in _READ and v is not None})
     return Prompt(
-        messages=tuple(messages),
+        messages=tuple(whole_turns(messages)),
         tools=tools,
         tool_choice=choice,
         format=wanted,
         sampling=configs.read_sampling(config),
         thinking=thinking,
         stream=call.stream,
-        hints={key: fields[key] for key in HINTS if fields.get(key) is not None},
+        hints=hints,
         extras=extras,
     )
 

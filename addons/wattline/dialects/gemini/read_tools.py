@@ -15,25 +15,29 @@ CALLING = "functionCallingConfig"
 _MODES = ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
 
 
-def read_tools(body: Mapping[str, Any], extras: dict[str, Any]) -> tuple[Tool, ...]:
-    """The functions. Google's own tools go to `extras` as `tools.<name>`. Raises ClientFault."""
+def read_tools(
+    body: Mapping[str, Any], extras: dict[str, Any], hints: dict[str, Any]
+) -> tuple[Tool, ...]:
+    """The functions. Google's own tools go to `extras` as `tools.<name>`, what a function gives back (Google's
+    SDK tells it of each) to `hints`. Raises ClientFault.
+    """
     found: list[Tool] = []
     for index, value in enumerate(array(body.get("tools"), "tools")):
         at = f"tools[{index}]"
         tool = record(value, at)
         place = f"{at}.{DECLARATIONS}"
         for number, item in enumerate(array(tool.pop(DECLARATIONS, None), place)):
-            found.append(_tool(item, f"{place}[{number}]", extras))
+            found.append(_tool(item, f"{place}[{number}]", extras, hints))
         extras.update({f"tools.{key}": inner for key, inner in tool.items() if inner is not None})
     return tuple(found)
 
 
-def _tool(value: Any, at: str, extras: dict[str, Any]) -> Tool:
+def _tool(value: Any, at: str, extras: dict[str, Any], hints: dict[str, Any]) -> Tool:
     declared = record(value, at)
     name = text(declared.get("name"), f"{at}.name")
-    for key in ("response", "responseJsonSchema", "behavior"):
+    for key, kept in (("response", hints), ("responseJsonSchema", hints), ("behavior", extras)):
         if declared.get(key) is not None:
-            extras[f"{at}.{key}"] = declared[key]
+            kept[f"{at}.{key}"] = declared[key]
     schema = declared.get("parametersJsonSchema")
     if schema is None:
         schema = json_schema(declared.get("parameters"))

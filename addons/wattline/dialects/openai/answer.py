@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from wattline.base.json_members import last_value, members, with_last
-from wattline.dialects.base import Answer, Energy
+from wattline.dialects.base import LOOKED_UP, Answer, Energy
+from wattline.dialects.openai.rerank import rerank_usage
 from wattline.dialects.openai.stream import characters, lenient
-from wattline.dialects.openai.usage import read_usage, write_usage
+from wattline.dialects.openai.usage import Count, read_usage, write_usage
 from wattline.dialects.splice import edit, value_of
 from wattline.dialects.words import error_word
 from wattline.wire.call import Call, Operation
@@ -22,6 +23,7 @@ _ALWAYS_USAGE = (
     Operation.COMPLETION,
     Operation.RESPONSES,
     Operation.EMBEDDINGS,
+    Operation.RERANK,
 )
 
 
@@ -29,15 +31,18 @@ class _Envelope(msgspec.Struct, gc=False):
     """The members that are read. `data` is not decoded: vectors and pictures are large."""
 
     id: Any = None
+    request_id: Any = None
     model: Any = None
     usage: Any = None
     error: Any = None
     choices: Any = None
     output: Any = None
     status: Any = None
+    meta: Any = None
     message: Any = None
     content: Any = None
     response: Any = None
+    text: Any = None
     results: msgspec.Raw = msgspec.Raw(b"")
     data: msgspec.Raw = msgspec.Raw(b"")
 
@@ -60,12 +65,14 @@ def _open(body: bytes) -> _Envelope | None:
 
 def read_answer(call: Call, body: bytes) -> Answer:
     """What a whole 2xx body says; never raises."""
+    if call.operation is Operation.LOOKUP:
+        return LOOKED_UP
     envelope = _open(body)
     if envelope is None:
-        return _file(body) if call.operation in _FILES else _UNSOUND
+        return _file(call.operation, body) if call.operation in _FILES else _UNSOUND
     if envelope.error:
         return Answer(None, error=error_word(envelope.error))
-    count = read_usage(envelope.usage)
+    count = _count(call.operation, envelope)
     model = envelope.model if isinstance(envelope.model, str) else envelope.id
     return Answer(
         usage=count.usage,
@@ -76,10 +83,18 @@ def read_answer(call: Call, body: bytes) -> Answer:
     )
 
 
-def _file(body: bytes) -> Answer:
+def _count(operation: Operation, envelope: _Envelope) -> Count:
+    if operation is Operation.RERANK:
+        return rerank_usage(envelope.usage, envelope.meta)
+    return read_usage(envelope.usage)
+
+
+def _file(operation: Operation, body: bytes) -> Answer:
     """Audio, or a transcript as plain text: anything but nothing and an error page."""
     start = body[:64].lstrip().lower()
-    return Answer(None, sound=bool(body) and not start.startswith((b"<!doctype", b"<html", b"{")))
+    sound = bool(body) and not start.startswith((b"<!doctype", b"<html", b"{"))
+    written = operation is Operation.TRANSCRIPTION
+    return Answer(None, sound=sound, output=len(body.decode(errors="replace")) if written else 0)
 
 
 def _sound(operation: Operation, envelope: _Envelope) -> bool:
@@ -92,10 +107,14 @@ def _sound(operation: Operation, envelope: _Envelope) -> bool:
             return _has_items(envelope.data)
         case Operation.MODERATIONS:
             return _has_items(envelope.results)
-        case Operation.SPEECH | Operation.COUNT_TOKENS:
-            return False
-        case Operation.TRANSCRIPTION:
+        case Operation.RERANK:
+            return _has_items(envelope.results) or _has_items(envelope.data)
+        case Operation.VIDEOS:
+            return bool(envelope.id or envelope.request_id)
+        case Operation.TRANSCRIPTION | Operation.LOOKUP:
             return True
+        case _:
+            return False
 
 
 def _has_items(raw: msgspec.Raw) -> bool:
@@ -132,6 +151,8 @@ def _output(operation: Operation, envelope: _Envelope) -> int:
             for item in items
             if isinstance(item, dict)
         )
+    if operation is Operation.TRANSCRIPTION:
+        return len(envelope.text) if isinstance(envelope.text, str) else 0
     found = _messages(envelope)
     if not found:
         return len(_text(envelope) or "")
@@ -167,6 +188,8 @@ def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes
     """`body` with `usage.energy`, and with a usage where it had none. What is no JSON object (audio, a
     transcript as text) stays as it is.
     """
+    if call.operation is Operation.LOOKUP:
+        return body
     quick = _appended(body, energy) if usage.source is UsageSource.PROVIDER else None
     if quick is not None:
         return quick

@@ -28,6 +28,8 @@ _SAMPLING = frozenset(
 )
 """Fields that mean something only where text is written: elsewhere providers refuse them."""
 
+_UNTOUCHED = (Operation.TRANSCRIPTION, Operation.LOOKUP)
+
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 """Three names of one thing."""
 
@@ -49,7 +51,7 @@ def write_body(
     `defaults` are added where the client set nothing: a limit of its own under any of its names counts
     as set. Raises OurFault when `body` is no JSON object.
     """
-    if call.operation is Operation.TRANSCRIPTION:
+    if call.operation in _UNTOUCHED:
         return body
     asks = call.stream and not call.wants_usage and call.operation in _TEXT[:2]
     wanted = {"model", *overrides, *(("stream_options",) if asks else ())}

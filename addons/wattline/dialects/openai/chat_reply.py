@@ -94,10 +94,11 @@ def _calls(message: dict[str, Any], alternative: int) -> list[ToolCall]:
 
 def write_chat_reply(reply: Reply, call: Call) -> bytes:
     """The client's whole answer."""
-    return write_envelope(reply, call, "chat.completion", "chatcmpl", _choice)
+    return write_envelope(reply, call, "chat.completion", "chatcmpl", write_alternative)
 
 
-def _choice(alternative: Alternative) -> dict[str, Any]:
+def write_alternative(alternative: Alternative) -> dict[str, Any]:
+    """A choice of an answer, but for its index."""
     parts = alternative.parts
     calls = [write_call(part) for part in parts if isinstance(part, ToolCall)]
     refusal = "".join(part.text for part in parts if isinstance(part, Refusal))

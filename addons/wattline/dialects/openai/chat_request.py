@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from wattline.dialects.openai.chat_history import HistoryWriter
@@ -22,6 +23,8 @@ _EXTRAS = frozenset(
         *("chat_template_kwargs", "ignore_eos", "guided_json", "guided_regex", "guided_choice"),
         *("search_domain_filter", "search_recency_filter", "return_images", "search_mode"),
         *("return_related_questions", "enable_thinking"),
+        # LiteLLM
+        *("fallbacks", "cache"),
     }
 )
 """Fields without a neutral form that mean here what they mean to a chat client."""
@@ -43,15 +46,30 @@ def write_chat_prompt(prompt: Prompt, model: str, traits: ChatTraits) -> Written
     body |= _sampling(prompt.sampling, model, traits, omissions)
     if prompt.thinking is not None:
         body |= _thinking(prompt.thinking, model, traits, omissions)
-    body |= _hints(prompt, traits, omissions)
+    hints = dict(prompt.hints)
+    headers = _headers(hints, traits)
+    body |= _hints(replace(prompt, hints=hints), traits, omissions)
     for key, value in prompt.extras.items():
-        if key in _EXTRAS and not (key == "logprobs" and not isinstance(value, bool)):
+        known = key in _EXTRAS or key in prompt.trusted
+        if known and not (key == "logprobs" and not isinstance(value, bool)):
             body.setdefault(key, value)
         else:
             omissions.refuse(key)
     if prompt.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return omissions.written(body)
+    return replace(omissions.written(body), headers=headers)
+
+
+def _headers(hints: dict[str, Any], traits: ChatTraits) -> tuple[tuple[str, str], ...]:
+    """The hints that are headers there, taken out of the others. What no header can hold stays."""
+    found = []
+    for hint, name in traits.headers:
+        value = hints.get(hint)
+        text = str(value).lower() if isinstance(value, bool) else value
+        if isinstance(text, str) and text and text.isascii() and text.isprintable():
+            found.append((name, text))
+            del hints[hint]
+    return tuple(found)
 
 
 def _choice(prompt: Prompt) -> dict[str, Any]:

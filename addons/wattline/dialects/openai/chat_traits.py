@@ -34,6 +34,8 @@ class ChatTraits:
     """The field of an assistant's message in which it takes the model's thought back: `reasoning_content`
     (DeepSeek), `reasoning` (OpenRouter, Groq, vLLM). None: it takes none.
     """
+    headers: tuple[tuple[str, str], ...] = ()
+    """Hints that it takes as headers, and the names of these."""
     signatures: bool = False
     """Takes `reasoning_details` (OpenRouter) and calls' `extra_content` (Google) back."""
 

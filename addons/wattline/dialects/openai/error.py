@@ -35,7 +35,7 @@ _CHUNKED = (Operation.CHAT, Operation.COMPLETION)
 
 def error(fault: Fault, call_id: str) -> Whole:
     """A fault as a whole answer: OpenAI's object, and beside it the flat members of A-155."""
-    body = {"error": _object(fault), "message": fault.message, "status": "error"}
+    body = {"error": describe(fault), "message": fault.message, "status": "error"}
     headers = [
         ("content-type", "application/json"),
         ("x-wattline-fault", _whose(fault).value),
@@ -70,14 +70,15 @@ def _retry(fault: Fault) -> list[tuple[str, str]]:
 
 def stream_error(fault: Fault, operation: Operation) -> bytes:
     """A fault as the last event of a stream. No end marker follows: the answer is not complete."""
-    found = _object(fault)
+    found = describe(fault)
     if operation in _CHUNKED:
         return event(json.dumps({"error": found}).encode())
     typed = {"type": "error", **{key: found[key] for key in ("code", "message", "param")}}
     return event(json.dumps(typed | {"sequence_number": 0, "error": found}).encode(), "error")
 
 
-def _object(fault: Fault) -> dict[str, Any]:
+def describe(fault: Fault) -> dict[str, Any]:
+    """The `error` member."""
     return {
         "message": fault.message,
         "type": _TYPES[fault.kind],

@@ -23,6 +23,7 @@ from wattline.dialects.fields import (
 from wattline.dialects.headers import plain_headers, tags
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
+from wattline.wire.usage import MAX_TOKENS
 
 # Rough counts, in tokens: what OpenAI adds around a message and a reply, and a picture of common size.
 PER_MESSAGE = 4
@@ -34,9 +35,15 @@ DEFAULT_MODELS: Mapping[Operation, str] = MappingProxyType(
     {
         Operation.MODERATIONS: "omni-moderation-latest",
         Operation.IMAGES: "dall-e-2",
+        Operation.VIDEOS: "sora-2",
     }
 )
 """Models that OpenAI takes where the request names none."""
+
+_OF_PICTURES = frozenset({"/images/edits", "/images/variations"})
+"""Paths whose calls send at least one picture."""
+
+_PICTURES = ("image_url", "input_image", "image")
 
 
 @dataclass(slots=True)
@@ -60,12 +67,17 @@ def read_call(
     """The neutral call. Raises ClientFault naming the field at fault."""
     operation = route.operation
     model = name(body, "model", DEFAULT_MODELS.get(operation))
-    stream = _streams(operation, body)
+    stream = _streams(operation, body) if route.json else _is_true(body.get("stream"))
     if route.json:  # a form has only texts
         number(body, "temperature", 0, 2)
         count(body, "n")
     facts = _Facts()
-    _READERS[operation](body, facts)
+    form = not route.json and operation is not Operation.TRANSCRIPTION
+    reader = _prompt if form else _READERS[operation]
+    reader(body, facts)
+    if route.upstream_path in _OF_PICTURES:
+        facts.images = True
+        facts.tokens += PER_IMAGE
     return Call(
         id=request.id,
         dialect=route.dialect,
@@ -91,9 +103,12 @@ def read_call(
 def _streams(operation: Operation, body: Fields) -> bool:
     if operation is Operation.SPEECH:
         return body.get("stream_format") == "sse"
-    if operation is Operation.TRANSCRIPTION:
-        return body.get("stream") in ("true", "True", "1", True)
     return flag(body, "stream")
+
+
+def _is_true(text: Any) -> bool:
+    """As forms say it."""
+    return text in ("true", "True", "1")
 
 
 def _chat(body: Fields, facts: _Facts) -> None:
@@ -154,7 +169,7 @@ def _content(content: Any, at: str, facts: _Facts) -> None:
 
 
 def _part(part: dict[str, Any], facts: _Facts) -> None:
-    if part.get("type") in ("image_url", "input_image", "image"):
+    if _is_picture(part):
         facts.images = True
         facts.tokens += PER_IMAGE
     elif isinstance(text := part.get("text", part.get("refusal")), str):
@@ -247,6 +262,17 @@ def _input(body: Fields, key: str, facts: _Facts) -> None:
             wrong(at, f"'{at}' must be a string or an array of tokens, not {kind(item)}.")
 
 
+def _rerank(body: Fields, facts: _Facts) -> None:
+    """Each document is read together with the query."""
+    required(body, "query")
+    _text(body, "query", facts)
+    required(body, "documents")
+    documents = items(body, "documents")
+    facts.tokens *= max(1, len(documents))
+    _input(body, "documents", facts)
+    count(body, "top_n")
+
+
 def _responses(body: Fields, facts: _Facts) -> None:
     if not any(body.get(key) for key in ("prompt", "previous_response_id", "conversation")):
         required(body, "input")
@@ -271,6 +297,13 @@ def _item(item: Any, at: str, facts: _Facts) -> None:
         _content(item["content"], f"{at}.content", facts)
     else:
         facts.tokens += _size(item) // 4
+        output = item.get("output")
+        parts = output if isinstance(output, list) else []
+        facts.images = facts.images or any(map(_is_picture, parts))
+
+
+def _is_picture(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _PICTURES
 
 
 def _text(body: Fields, key: str, facts: _Facts) -> None:
@@ -291,6 +324,23 @@ def _required_text(key: str) -> Callable[[Fields, _Facts], None]:
     return read
 
 
+def _prompt(body: Fields, facts: _Facts) -> None:
+    """A text beside pictures, which may be enough alone. Other fields are the provider's to check."""
+    _text(body, "prompt", facts)
+
+
+def _realtime(body: Fields, facts: _Facts) -> None:
+    """One response of a conversation; what was said before it is not known here."""
+    response = body.get("response")
+    if isinstance(response, dict):
+        facts.tokens += _size(response) // 4
+        facts.tools = bool(response.get("tools"))
+        limit = response.get("max_output_tokens")
+        if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+            facts.max_output = min(limit, MAX_TOKENS)
+    facts.tokens += PER_REPLY
+
+
 def _nothing_more(_body: Fields, _facts: _Facts) -> None:
     """An upload's other fields are the provider's to check."""
 
@@ -302,8 +352,11 @@ _READERS: Mapping[Operation, Callable[[Fields, _Facts], None]] = MappingProxyTyp
         Operation.RESPONSES: _responses,
         Operation.EMBEDDINGS: _embeddings,
         Operation.MODERATIONS: _embeddings,
+        Operation.RERANK: _rerank,
         Operation.IMAGES: _required_text("prompt"),
         Operation.SPEECH: _required_text("input"),
         Operation.TRANSCRIPTION: _nothing_more,
+        Operation.REALTIME: _realtime,
+        Operation.VIDEOS: _prompt,
     }
 )

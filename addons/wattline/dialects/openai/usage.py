@@ -21,8 +21,8 @@ class Count(NamedTuple):
     bad: bool = False
 
 
-_OWN_UNITS = (Operation.TRANSCRIPTION, Operation.SPEECH, Operation.IMAGES)
-"""Their usage may count seconds or pictures and no tokens."""
+_OWN_UNITS = (Operation.TRANSCRIPTION, Operation.SPEECH, Operation.IMAGES, Operation.VIDEOS)
+"""Their usage may count seconds, pictures or money and no tokens."""
 
 ABSENT = Count()
 BAD = Count(bad=True)
@@ -124,7 +124,7 @@ def write_usage(
 
 def _members(operation: Operation, usage: Usage) -> dict[str, bytes | None]:
     prompt, completion, total = map(dumps, (usage.prompt, usage.completion, usage.total))
-    if operation is Operation.EMBEDDINGS:
+    if operation in (Operation.EMBEDDINGS, Operation.RERANK):
         return {"prompt_tokens": prompt, "total_tokens": total}
     if operation in (Operation.CHAT, Operation.COMPLETION, Operation.MODERATIONS):
         found: dict[str, bytes | None] = {

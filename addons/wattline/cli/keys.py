@@ -1,0 +1,316 @@
+"""`wattline keys`: callers' keys and balances (A-135)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from wattline.cli.accounts import ask
+from wattline.cli.failure import USAGE, Failure
+from wattline.cli.options import AsJson, Rules, State, age, settings
+
+COLUMNS = ("id", "user", "key", "role", "tier", "balance", "spent 24 h", "expires", "state")
+NUMBERS = ("balance", "spent 24 h")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Keys and balances of callers, of the sidecar that runs or of its ledger when none does.",
+)
+
+Named = Annotated[str, typer.Argument(help="The key's id, or its user's if that has only one key.")]
+Tier = Annotated[str | None, typer.Option(help="One of `tiers` in rules.yaml.")]
+Expires = Annotated[
+    str | None,
+    typer.Option(help="A day (2027-01-31), a moment (2027-01-31T12:00Z), a span (30d) or never."),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only these models: names or patterns, with commas or given again. * for all."
+    ),
+]
+Label = Annotated[str | None, typer.Option(help="A note on what it is for.")]
+PerHour = Annotated[str | None, typer.Option("--per-hour", help="Most energy in any hour.")]
+PerDay = Annotated[str | None, typer.Option("--per-day", help="Most energy in any 24 hours.")]
+PerMonth = Annotated[str | None, typer.Option("--per-month", help="Most energy in any 30 days.")]
+
+
+@app.command()
+def create(
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", "--name", "--userName", help="Whose; made if it does not exist."),
+    ] = None,
+    role: Annotated[str, typer.Option("--role", "--type", help="user or admin.")] = "user",
+    credit: Annotated[
+        str | None,
+        typer.Option(
+            "--credit", "--tokens", "--token",
+            help="Energy: what a new user begins with, or what is added. "
+            "Default: `accounts.start_balance` of rules.yaml for a new user, no limit for a new admin.",
+        ),
+    ] = None,
+    email: Annotated[str | None, typer.Option(help="The new user's.")] = None,
+    tier: Tier = None,
+    expires: Expires = None,
+    models: Models = None,
+    per_hour: PerHour = None,
+    per_day: PerDay = None,
+    per_month: PerMonth = None,
+    label: Label = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Make a key, and its user if need be. The key is shown this once."""
+    given = {
+        "user": user,
+        "role": role,
+        "credit": _amount(credit),
+        "email": email,
+        "tier": tier,
+        "expires": None if expires is None else _moment(expires),
+        "models": _list(models),
+        "budgets": _budgets(per_hour, per_day, per_month),
+        "label": label,
+    }
+    result = ask(settings(rules=rules, state=state), "create", **given)
+    _issued(result, as_json=as_json)
+
+
+@app.command("list")
+def list_keys(
+    *,
+    user: Annotated[str | None, typer.Option("--user", "--name", help="Only this user's.")] = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """List keys. The keys themselves are not kept: only their ends are shown."""
+    result = ask(settings(rules=rules, state=state), "list", user=user)
+    if not _print(result, as_json=as_json):
+        _table(result["keys"])
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A user's id or a key's.")],
+    *,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a user's balance and keys, with their bounds and what was spent of them."""
+    result = ask(settings(rules=rules, state=state), "show", name=name)
+    if not _print(result, as_json=as_json):
+        _user(result["user"])
+        for key in result["keys"]:
+            _key(key)
+
+
+@app.command()
+def rotate(
+    key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
+) -> None:
+    """Give a key a new secret. The old one is refused from the next call on."""
+    result = ask(settings(rules=rules, state=state), "rotate", key=key)
+    _issued(result, as_json=as_json)
+
+
+@app.command()
+def disable(
+    key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
+) -> None:
+    """Refuse a key from the next call on."""
+    _changed(ask(settings(rules=rules, state=state), "disable", key=key), "disabled", as_json)
+
+
+@app.command()
+def enable(
+    key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
+) -> None:
+    """Let a disabled key in again."""
+    _changed(ask(settings(rules=rules, state=state), "enable", key=key), "enabled", as_json)
+
+
+@app.command()
+def delete(
+    key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
+) -> None:
+    """Forget a key. What it used stays in the ledger."""
+    _changed(ask(settings(rules=rules, state=state), "delete", key=key), "deleted", as_json)
+
+
+@app.command("set")
+def set_bounds(
+    key: Named,
+    *,
+    tier: Tier = None,
+    expires: Expires = None,
+    models: Models = None,
+    per_hour: PerHour = None,
+    per_day: PerDay = None,
+    per_month: PerMonth = None,
+    label: Label = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a key's bounds. Budgets are set together: what is left out then has no bound."""
+    given: dict[str, Any] = {}
+    if tier is not None:
+        given["tier"] = tier or None
+    if expires is not None:
+        given["expires"] = _moment(expires)
+    if models is not None:
+        given["models"] = _list(models)
+    if (budgets := _budgets(per_hour, per_day, per_month)) is not None:
+        given["budgets"] = budgets
+    if label is not None:
+        given["label"] = label
+    if not given:
+        raise Failure("say what to change: --tier, --expires, --models, --per-day, …", USAGE)
+    _changed(ask(settings(rules=rules, state=state), "set", key=key, **given), "changed", as_json)
+
+
+@app.command()
+def credit(
+    user: Annotated[str, typer.Argument(help="A user's id, or that of one of its keys.")],
+    energy: Annotated[str, typer.Argument(help="How much, for example 5000 or 0.5.")],
+    *,
+    subtract: Annotated[
+        bool, typer.Option("--subtract", help="Take it away instead; never more than is free.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="What the ledger says of it.")] = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add to a user's balance, or take from it."""
+    given = {"user": user, "energy": _amount(energy), "subtract": subtract, "reason": reason}
+    result = ask(settings(rules=rules, state=state), "credit", **given)
+    if not _print(result, as_json=as_json):
+        _user(result["user"])
+
+
+def _print(result: dict[str, Any], *, as_json: bool) -> bool:
+    if as_json:
+        json.dump(result, sys.stdout, indent=2)
+        print()
+    return as_json
+
+
+def _issued(result: dict[str, Any], *, as_json: bool) -> None:
+    if _print(result, as_json=as_json):
+        return
+    # The key alone on stdout: KEY=$(wattline keys create --user ann)
+    print(result["secret"])
+    key = result["key"]
+    sys.stderr.write(
+        f"This is the key of {key['user']} ({key['id']}); it is not shown again. "
+        f"Balance: {_energy(key['balance'], 'no limit')}.\n"
+    )
+
+
+def _changed(result: dict[str, Any], word: str, as_json: bool) -> None:  # noqa: FBT001 - an option
+    if not _print(result, as_json=as_json):
+        key = result["key"]
+        print(f"{key['id']} of {key['user']} ({key['key']}): {word}")
+
+
+def _table(keys: list[dict[str, Any]]) -> None:
+    from wattline.cli.terminal import console, safe, table
+
+    if not keys:
+        print("There are no keys. Make one: wattline keys create --user NAME")
+        return
+    made = table(COLUMNS, NUMBERS)
+    for key in keys:
+        cells = (
+            key["id"], key["user"], key["key"], key["role"], key["tier"] or "",
+            _energy(key["balance"], "no limit"), _energy(key["spent"]["day"], ""),
+            (key["expires"] or "")[:10], _state(key),
+        )  # fmt: skip
+        made.add_row(*(safe(cell) for cell in cells))
+    console().print(made)
+
+
+def _user(user: dict[str, Any]) -> None:
+    from wattline.cli.terminal import safe
+
+    state = "" if user["disabled"] is None else ", disabled"
+    print(safe(f"{user['id']} ({user['role']}{state}): {_energy(user['balance'], 'no limit')}"))
+
+
+def _key(key: dict[str, Any]) -> None:
+    from wattline.cli.terminal import safe
+
+    print(safe(f"  {key['id']}  {key['key']}  {key['role']}, {_state(key)}  {key['label']}"))
+    facts: list[tuple[str, Callable[[], str]]] = [
+        ("tier", lambda: key["tier"] or ""),
+        ("expires", lambda: key["expires"] or ""),
+        ("models", lambda: "" if key["models"] is None else ", ".join(key["models"]) or "none"),
+    ]
+    for name, text in facts:
+        if text():
+            print(safe(f"    {name}: {text()}"))
+    for span, most in key["budgets"].items():
+        spent, bound = _energy(key["spent"][span], ""), _energy(most, "")
+        print(f"    {span}: {spent}" + (f" of {bound}" if bound else ""))
+
+
+def _state(key: dict[str, Any]) -> str:
+    if key["active"]:
+        return "active"
+    return "disabled" if key["disabled"] else "expired or its user disabled"
+
+
+def _energy(amount: float | None, nothing: str) -> str:
+    if amount is None:
+        return nothing
+    return f"{amount:,.6f}".rstrip("0").rstrip(".")
+
+
+def _amount(text: str | None) -> str | None:
+    if text is not None and not _AMOUNT.fullmatch(text):
+        raise Failure(f"{text!r} is no amount of energy: write for example 5000 or 0.5", USAGE)
+    return text
+
+
+def _budgets(hour: str | None, day: str | None, month: str | None) -> dict[str, str | None] | None:
+    if hour is None and day is None and month is None:
+        return None
+    return {"hour": _amount(hour), "day": _amount(day), "month": _amount(month)}
+
+
+def _list(models: list[str] | None) -> list[str] | None:
+    if models is None:
+        return None
+    names = [name.strip() for one in models for name in one.split(",") if name.strip()]
+    return None if names == ["*"] else names
+
+
+def _moment(text: str) -> int | None:
+    """Milliseconds since 1970, or None for never. Raises Failure."""
+    if text == "never":
+        return None
+    if text[:4].isdigit() and "-" in text:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise Failure(
+                f"{text!r} is no day or moment: write for example 2027-01-31", USAGE
+            ) from None
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return max(int(moment.timestamp() * 1000), 0)
+    return int((time.time() + age(text)) * 1000)

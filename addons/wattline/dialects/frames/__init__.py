@@ -1,0 +1,1 @@
+"""Two protocols for chat over one WebSocket, as JSON messages; each message says by its `type` which."""

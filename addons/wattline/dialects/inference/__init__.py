@@ -1,0 +1,1 @@
+"""The dialect of an inference service: OpenAI's chat under paths and errors of its own."""

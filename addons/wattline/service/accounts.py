@@ -1,0 +1,299 @@
+"""Users, keys and balances: what an operator, a command or a page does with them.
+
+Every method says what was wrong as a `Fault` with a status, so that a page can pass it on: 404 for what
+does not exist, 409 for what is somebody's already, 400 for a value that can't be, 503 while the ledger
+can't be written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from wattline.base.clock import Clock
+from wattline.base.errors import ClientFault, Kind, OurFault
+from wattline.base.ids import hash_secret, mask
+from wattline.engine.spending import Spending, Spent
+from wattline.rules.book import Book
+from wattline.store.accounts import SqliteAccounts, Taken
+from wattline.store.base import BadRow, Ledger, LedgerDown
+from wattline.store.people import Key, User
+from wattline.wire.call import LOCAL, NO_BUDGETS, Budgets, Role
+
+_USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+
+
+class _AsConfigured:
+    """Stands for the start balance of rules.yaml."""
+
+
+AS_CONFIGURED: Final = _AsConfigured()
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key with its secret, which is shown this once and kept nowhere."""
+
+    key: Key
+    secret: str = field(repr=False)
+
+
+class Accounts:
+    """One for the process, beside its ledger."""
+
+    def __init__(
+        self,
+        store: SqliteAccounts,
+        ledger: Ledger,
+        clock: Clock,
+        book: Callable[[], Book],
+        spending: Spending,
+    ) -> None:
+        self.store = store
+        self._ledger, self._clock, self._book, self._spending = ledger, clock, book, spending
+
+    def user(self, user: str) -> User:
+        """A user by id. Raises ClientFault 404."""
+        found = self.store.user(user)
+        if found is None:
+            raise _missing("user", user)
+        return found
+
+    def key(self, key: str) -> Key:
+        """A key by its id. Raises ClientFault 404."""
+        found = self.store.key(key)
+        if found is None:
+            raise _missing("key", key)
+        return found
+
+    def balance(self, user: str) -> int | None:
+        """Free micro-units; None: no limit."""
+        return self._ledger.balance(user)
+
+    def spent(self, key: str) -> Spent:
+        """What a key spent in the last hour, day and 30 days."""
+        return self._spending.spent(key, self._clock.monotonic())
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        return int(self._clock.wall() * 1000)
+
+    async def create_user(
+        self,
+        user: str | None = None,
+        *,
+        name: str = "",
+        email: str | None = None,
+        password: str | None = None,
+        role: Role = Role.USER,
+        start: int | _AsConfigured | None = AS_CONFIGURED,
+    ) -> User:
+        """Add a user; without an id it gets one. `start` is micro-units, None for no limit; left out it is
+        that of rules.yaml, and no limit for an admin. `password` is its hash. Raises Fault.
+        """
+        made = User(
+            id=self._new_id(user),
+            name=name or user or "",
+            role=role,
+            created=self.now_ms(),
+            email=None if email is None else _email(email),
+            password=password,
+            start=self._start(role) if isinstance(start, _AsConfigured) else start,
+        )
+        async with self._told():
+            await self.store.create_user(made)
+        return made
+
+    async def create_key(
+        self,
+        user: str,
+        *,
+        role: Role = Role.USER,
+        tier: str | None = None,
+        expires: int | None = None,
+        budgets: Budgets = NO_BUDGETS,
+        models: tuple[str, ...] | None = None,
+        label: str = "",
+        secret: str | None = None,
+    ) -> Issued:
+        """A new key of a user: 32 hexadecimal digits (A-131), unless `secret` is given. Raises Fault."""
+        owner = self.user(user)
+        _check_role(owner, role)
+        chosen = secret or new_secret()
+        made = Key(
+            id=f"key_{secrets.token_hex(8)}",
+            user=user,
+            hash=hash_secret(chosen),
+            mask=mask(chosen),
+            role=role,
+            created=self.now_ms(),
+            tier=tier,
+            expires=expires,
+            budgets=budgets,
+            models=models,
+            label=label,
+        )
+        async with self._told():
+            await self.store.create_key(made)
+        return Issued(made, chosen)
+
+    async def rotate_key(self, key: str) -> Issued:
+        """Another secret for a key: the old one is refused from the next call on (A-026). Raises Fault."""
+        secret = new_secret()
+        changed = await self.change_key(key, hash=hash_secret(secret), mask=mask(secret))
+        return Issued(changed, secret)
+
+    async def change_key(self, key: str, **changes: object) -> Key:
+        """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets. Raises Fault."""
+        if (role := changes.get("role")) is not None:
+            _check_role(self.user(self.key(key).user), Role(str(role)))
+        async with self._told():
+            if not await self.store.change_key(key, **changes):
+                raise _missing("key", key)
+        return self.key(key)
+
+    async def disable_key(self, key: str) -> Key:
+        """From the next call on it is refused. Raises Fault."""
+        return await self.change_key(key, disabled=self.now_ms())
+
+    async def enable_key(self, key: str) -> Key:
+        """Raises Fault."""
+        return await self.change_key(key, disabled=None)
+
+    async def delete_key(self, key: str) -> None:
+        """Forget a key; what it used stays in the books. Raises Fault."""
+        async with self._told():
+            if not await self.store.delete_key(key):
+                raise _missing("key", key)
+        self._spending.forget(key)
+
+    async def change_user(self, user: str, **changes: object) -> User:
+        """Set some of name, email, password, role, disabled. Raises Fault."""
+        if isinstance(email := changes.get("email"), str):
+            changes["email"] = _email(email)
+        async with self._told():
+            if not await self.store.change_user(user, **changes):
+                raise _missing("user", user)
+        return self.user(user)
+
+    async def disable_user(self, user: str) -> User:
+        """From the next call on all its keys are refused. Raises Fault."""
+        return await self.change_user(user, disabled=self.now_ms())
+
+    async def enable_user(self, user: str) -> User:
+        """Raises Fault."""
+        return await self.change_user(user, disabled=None)
+
+    async def credit(self, user: str, micro: int, reason: str = "credit") -> int | None:
+        """Add to a balance; from then on the user is limited by it. The new balance. Raises Fault."""
+        self.user(user)
+        if micro <= 0:
+            raise _bad("What is added must be more than 0.", "energy")
+        async with self._told():
+            await self._ledger.credit(user, micro, reason)
+        return self.balance(user)
+
+    async def subtract(self, user: str, micro: int, reason: str = "debit") -> int | None:
+        """Take from a balance, as a negative credit: never more than is free. The new balance (A-025).
+
+        Raises Fault: 409 when there is not so much.
+        """
+        self.user(user)
+        if micro <= 0:
+            raise _bad("What is taken must be more than 0.", "energy")
+        async with self._told():
+            if not await self.store.take(user, micro, reason, self.now_ms()):
+                raise ClientFault(
+                    "The free balance is less than that, or the user has no limit.",
+                    status=409,
+                    code="balance_too_low",
+                    param="energy",
+                )
+        return self.balance(user)
+
+    def _start(self, role: Role) -> int | None:
+        return None if role is Role.ADMIN else self._book().accounts.start_balance
+
+    def _new_id(self, wanted: str | None) -> str:
+        if wanted is None:
+            return f"usr_{secrets.token_hex(8)}"
+        if not _USER_ID.fullmatch(wanted):
+            raise _bad(
+                "A user's id has letters, digits and ._@- only, and at most 64 of them.", "user"
+            )
+        if wanted == LOCAL.id or wanted in self._book().auth.keys.values():
+            raise ClientFault(
+                f"{wanted!r} is a caller of rules.yaml: a user of that name would share its account.",
+                status=409,
+                code="user_exists",
+                param="user",
+            )
+        return wanted
+
+    @asynccontextmanager
+    async def _told(self) -> AsyncIterator[None]:
+        """What the store says, as a fault."""
+        try:
+            yield
+        except Taken as taken:
+            column = str(taken).rpartition(".")[2]
+            code = (
+                "email_exists"
+                if column == "email"
+                else "user_exists"
+                if "users" in str(taken)
+                else "key_exists"
+            )
+            raise ClientFault(
+                f"There is one with this {column} already.", status=409, code=code, param=column
+            ) from None
+        except BadRow as error:
+            raise _bad(f"This can't be kept: {error}.", None) from None
+        except LedgerDown as error:
+            raise OurFault(
+                "The ledger can't be written; nothing was changed. The log says why.",
+                status=503,
+                code="ledger_down",
+                kind=Kind.UNAVAILABLE,
+                retry_after=5,
+            ) from error
+
+
+def new_secret() -> str:
+    """A key: 128 random bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def _email(text: str) -> str:
+    text = text.strip().lower()
+    if not _EMAIL.fullmatch(text):
+        raise _bad("This is no e-mail address.", "email")
+    return text
+
+
+def _check_role(owner: User, role: Role) -> None:
+    if role is Role.ADMIN and owner.role is not Role.ADMIN:
+        raise ClientFault(
+            f"{owner.id} is no admin, so its key can't be one's.",
+            status=409,
+            code="not_an_admin",
+            param="role",
+        )
+
+
+def _missing(what: str, name: str) -> ClientFault:
+    return ClientFault(
+        f"There is no {what} {name[:100]!r}.",
+        status=404,
+        code=f"{what}_not_found",
+        kind=Kind.NOT_FOUND,
+    )
+
+
+def _bad(message: str, param: str | None) -> ClientFault:
+    return ClientFault(message, code="invalid_value", param=param)

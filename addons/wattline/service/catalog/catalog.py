@@ -1,0 +1,104 @@
+"""The catalog: asked by pages, kept fresh while it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wattline.base.clock import Clock
+from wattline.engine.view import View
+from wattline.rules.book import AS_ASKED, Book, Provider
+from wattline.service.catalog.entry import Entry, ProviderEntry
+from wattline.service.catalog.join import Sources, base_url, entries, providers, sorted_entries
+from wattline.service.catalog.prices import Prices
+from wattline.service.catalog.reports import Reports
+from wattline.wire.call import Principal
+
+KEPT_SECONDS = 1.0
+"""How long a joined list answers for its caller: a burst of questions is joined once."""
+MAX_KEPT = 64
+AT_ONCE = 16
+"""Names looked at before others have their turn of the event loop."""
+
+type _Key = tuple[str, str | None, str | None, str, int]
+
+
+class Catalog:
+    """What there is to call, for each caller."""
+
+    def __init__(
+        self, book: Callable[[], Book], view: View, clock: Clock, reports: Reports, prices: Prices
+    ) -> None:
+        self._book = book
+        self._view = view
+        self._clock = clock
+        self._reports = reports
+        self._prices = prices
+        self._kept: dict[_Key, tuple[float, list[Entry]]] = {}
+
+    async def models(self, principal: Principal) -> list[Entry]:
+        """What this caller can call; what would be answered now comes first."""
+        await self._reports.fresh()
+        book = self._book()
+        who = (principal.id, principal.tier, principal.key)
+        key = (*who, book.version, self._reports.version)
+        kept = self._kept.get(key)
+        if kept is not None and self._clock.monotonic() - kept[0] < KEPT_SECONDS:
+            return kept[1]
+        await self._prices.learn(self._priced(book))
+        found = sorted_entries(await _gathered(self._sources(book), principal))
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        self._kept[key] = self._clock.monotonic(), found
+        return found
+
+    async def model(self, principal: Principal, name: str) -> Entry | None:
+        """One of them, by the name to call it by."""
+        return next((entry for entry in await self.models(principal) if entry.id == name), None)
+
+    async def providers(self) -> list[ProviderEntry]:
+        """Every provider and its state."""
+        await self._reports.fresh()
+        return providers(self._sources(self._book()))
+
+    async def refresh(self) -> None:
+        """Ask all providers for their models anew."""
+        await self._reports.refresh()
+
+    def _sources(self, book: Book) -> Sources:
+        return Sources(
+            book,
+            self._view,
+            self._reports.of,
+            self._prices.of,
+            self._clock.monotonic(),
+            self._clock.wall(),
+        )
+
+    def _priced(self, book: Book) -> list[tuple[str, str]]:
+        wanted = [
+            (target.model, base_url(target.provider))
+            for chain in book.models.values()
+            for target in chain
+            if target.model != AS_ASKED and _has_price(target.provider)
+        ]
+        for provider in book.providers.values():
+            if _has_price(provider):
+                url = base_url(provider)
+                wanted += [(report.id, url) for report in self._reports.of(provider)]
+        return wanted
+
+
+def _has_price(provider: Provider) -> bool:
+    """A public one: what speaks plain HTTP stands in the operator's own network."""
+    return provider.unavailable is None and provider.origin.scheme == "https"
+
+
+async def _gathered(sources: Sources, principal: Principal) -> list[Entry]:
+    found = []
+    for number, entry in enumerate(entries(sources, principal)):
+        if entry is not None:
+            found.append(entry)
+        if number % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)
+    return found

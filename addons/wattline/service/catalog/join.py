@@ -1,0 +1,204 @@
+"""Joins the rules with what providers report. Pure: the same arguments give the same list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from wattline.engine.decide import decide
+from wattline.engine.plan import Plan
+from wattline.engine.view import View
+from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target
+from wattline.service.catalog.entry import Entry, ProviderEntry
+from wattline.service.catalog.prices import Price
+from wattline.service.catalog.reported import Reported
+from wattline.wire.call import Call, Operation, Principal
+
+_OPERATIONS = (
+    Operation.CHAT,
+    Operation.EMBEDDINGS,
+    Operation.TRANSCRIPTION,
+    Operation.SPEECH,
+    Operation.IMAGES,
+)
+"""Tried in this order until a rule has a place for a call of the model."""
+_PARAMETERS = ("max_tokens", "stop", "stream", "temperature", "tools", "top_p")
+"""What chat models are taken to accept that nobody says more of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is joined. `now` is monotonic seconds, `wall` Unix seconds."""
+
+    book: Book
+    view: View
+    reported: Callable[[Provider], tuple[Reported, ...]]
+    price: Callable[[str, str], Price | None]
+    now: float
+    wall: float
+    _by_id: dict[str, dict[str, Reported]] = field(default_factory=dict)
+
+    def report(self, provider: Provider, model: str) -> Reported | None:
+        """What a provider says of its model."""
+        known = self._by_id.get(provider.name)
+        if known is None:
+            known = {report.id: report for report in self.reported(provider)}
+            self._by_id[provider.name] = known
+        return known.get(model)
+
+
+def base_url(provider: Provider) -> str:
+    """The URL that prices are found by."""
+    return f"{provider.origin}{provider.base_path}"
+
+
+def sorted_entries(found: Iterable[Entry]) -> list[Entry]:
+    """What would be answered now first, each part in the order it came; each id once."""
+    once = {entry.id: entry for entry in found}
+    return sorted(once.values(), key=lambda entry: not entry.ready)
+
+
+def entries(sources: Sources, principal: Principal) -> Iterator[Entry | None]:
+    """What this caller can call, in the order of the rules; None for each name that it can't, so that
+    whoever asks can pause now and then.
+    """
+    book = sources.book
+    for name, chain in book.models.items():
+        places = [target for target in chain if _counts(target.provider, book)]
+        yield _called(name, places, sources, principal) if places else None
+    for provider in book.providers.values():
+        if _counts(provider, book):
+            yield from _reported(provider, sources, principal)
+
+
+def _counts(provider: Provider, book: Book) -> bool:
+    """The demo's models are listed only while there is nothing else, though they can always be called."""
+    return provider.unavailable is None and not (provider.demo and book.configured)
+
+
+def _reported(provider: Provider, sources: Sources, principal: Principal) -> Iterator[Entry | None]:
+    """A provider's further models, under the names that reach them."""
+    book = sources.book
+    known = {
+        target.model
+        for chain in book.models.values()
+        for target in chain
+        if target.provider.name == provider.name
+    }
+    for report in sources.reported(provider):
+        name = f"{provider.name}/{report.id}"
+        if report.id in known or name in book.models:
+            continue
+        places = list(book.names.chain(name))
+        yield _called(name, places, sources, principal) if places else None
+
+
+def _called(
+    name: str, places: list[Target], sources: Sources, principal: Principal
+) -> Entry | None:
+    """The entry of a called name; None when the rules have no place for it, or its caller may not call it."""
+    if principal.models is not None and not principal.models.matches(name):
+        return None
+    own = {target.provider.name for target in places}
+    for operation in _OPERATIONS:
+        plan = decide(
+            _call(name, operation, principal),
+            sources.book,
+            sources.view,
+            sources.now,
+            sources.wall,
+        )
+        reached = [target for target in plan.targets if target.provider.name in own]
+        if reached:
+            return _entry(name, reached, sources, operation, ready=True)
+        if plan.deny is None and _waits(plan):
+            return _entry(name, places, sources, operation, ready=False)
+        if plan.deny is not None or "/" in name:
+            return None
+    return None
+
+
+def _waits(plan: Plan) -> bool:
+    return any(skip.code in {"resting", "window_full"} for skip in plan.skipped)
+
+
+def _call(model: str, operation: Operation, principal: Principal) -> Call:
+    return Call(
+        id="catalog",
+        dialect="openai",
+        operation=operation,
+        method="POST",
+        host="",
+        path="/v1/chat/completions",
+        model=model,
+        stream=False,
+        principal=principal,
+    )
+
+
+def _entry(
+    name: str, reached: list[Target], sources: Sources, operation: Operation, *, ready: bool
+) -> Entry:
+    target = reached[0]
+    provider, upstream = target.provider, target.model
+    if upstream == AS_ASKED:
+        upstream = name.removeprefix(f"{provider.name}/")
+    report = sources.report(provider, upstream) or Reported(upstream)
+    listed = next((m for m in provider.models if m.id == upstream), ProviderModel(upstream))
+    price = sources.price(upstream, base_url(provider)) or Price(None, None)
+    chat = operation is Operation.CHAT
+    return Entry(
+        id=name,
+        name=report.name or price.name or name,
+        provider=provider.name,
+        upstream=upstream,
+        description=report.description or price.description or "",
+        ready=ready,
+        created=report.created,
+        context=listed.context or report.context or price.context,
+        max_output=report.max_output,
+        prompt_price=report.prompt_price or price.prompt,
+        completion_price=report.completion_price or price.completion,
+        parameters=report.parameters or (_PARAMETERS if chat else ()),
+        capabilities=tuple(dict.fromkeys((operation.value, *report.capabilities))),
+        moderated=bool(report.moderated),
+        rate=target.rate if target.rate is not None else sources.book.default_rate,
+        tier=listed.tier,
+        providers=tuple(dict.fromkeys(t.provider.name for t in reached)),
+        operation=operation.value,
+    )
+
+
+def providers(sources: Sources) -> list[ProviderEntry]:
+    """Every provider of the rules, with its state (E-047)."""
+    return [
+        _provider(provider, sources)
+        for provider in sources.book.providers.values()
+        if not provider.demo or not sources.book.configured
+    ]
+
+
+def _provider(provider: Provider, sources: Sources) -> ProviderEntry:
+    status, reason = "active", None
+    if provider.unavailable is not None:
+        status, reason = "unavailable", provider.unavailable
+    elif (rest := sources.view.resting(provider.name, sources.now)) is not None:
+        status, reason = "resting", rest.reason
+    elif (full := sources.view.full(provider, 0, sources.now)) is not None:
+        status, reason = "limited", str(full)
+    reports = sources.reported(provider) if provider.unavailable is None else ()
+    models = dict.fromkeys(sources.book.names.offered(provider))
+    models |= dict.fromkeys(report.id for report in reports)
+    capable = dict.fromkeys(word for report in reports for word in report.capabilities)
+    return ProviderEntry(
+        id=provider.name,
+        name=_title(provider.name),
+        status=status,
+        reason=reason,
+        models=tuple(models),
+        capabilities=("chat", *capable),
+    )
+
+
+def _title(name: str) -> str:
+    return " ".join(word[:1].upper() + word[1:] for word in name.split("-"))

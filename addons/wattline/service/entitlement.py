@@ -1,0 +1,78 @@
+"""What a caller may ask for: its key must still be valid, and the model one of the key's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from wattline.base.errors import ClientFault, Kind
+from wattline.engine.spending import Reserved, Spending
+from wattline.engine.windows import Claim
+from wattline.rules.book import Book, Scope
+from wattline.rules.conditions import GLOBAL_KEY
+from wattline.service.directory import Current
+from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.http import Request
+
+
+def still_let_in(request: Request, current: Current) -> Request:
+    """The request with its caller as it is now: its connection may be older. Raises ClientFault 401."""
+    if request.principal is None or request.principal.key is None:
+        return request
+    found = current(request.principal)
+    if found is None:
+        raise ClientFault(
+            "The key is no longer valid.",
+            status=401,
+            code="invalid_api_key",
+            kind=Kind.AUTHENTICATION,
+        )
+    return request if found is request.principal else replace(request, principal=found)
+
+
+def check_model(call: Call) -> None:
+    """Raises ClientFault 403 for a model that the caller's key is not for."""
+    allowed = call.principal.models
+    if allowed is None or call.operation is Operation.LOOKUP or allowed.matches(call.model):
+        return
+    raise ClientFault(
+        f"This key may not call the model {call.model[:200]!r}. GET /v1/keys/me lists what it may.",
+        status=403,
+        code="model_not_allowed",
+        kind=Kind.PERMISSION,
+        param="model",
+    )
+
+
+def caller_claims(call: Call, peer: str, book: Book) -> list[Claim]:
+    """A slot in each window over callers, those of the caller's tier included."""
+    keys = {Scope.PRINCIPAL: call.principal.id, Scope.ADDRESS: peer, Scope.GLOBAL: GLOBAL_KEY}
+    tier = book.tiers.get(call.principal.tier or "")
+    windows = book.windows if tier is None else (*book.windows, *tier.windows)
+    return [Claim(window, keys[window.scope], 1, call.tokens) for window in windows]
+
+
+def reserve(
+    spending: Spending, caller: Principal, micro: int, now: float, *, owed: bool = False
+) -> Reserved | None:
+    """Hold what an attempt may cost in the budgets of the caller's key. `owed`: it can't be refused any
+    more. Raises ClientFault 429.
+    """
+    if caller.key is None:
+        return None
+    held = spending.reserve(caller.key, caller.budgets, micro, now, owed=owed)
+    if isinstance(held, Reserved):
+        return held
+    raise ClientFault(
+        f"The key's budget is used up: {energy_text(held.spent)} of {energy_text(held.limit)} energy in "
+        f"its last {held.span}, and this call may cost {energy_text(micro)}.",
+        status=429,
+        code="budget_exceeded",
+        kind=Kind.RATE_LIMIT,
+        retry_after=held.retry_after,
+    )
+
+
+def energy_text(micro: int) -> str:
+    """Micro-units as a number of energy."""
+    return f"{Decimal(micro).scaleb(-6).normalize():f}"

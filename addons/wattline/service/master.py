@@ -1,0 +1,55 @@
+"""The master token: what lets an operator manage tokens before there is any admin's key (A-130)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Self
+
+from wattline.base.ids import hash_secret
+from wattline.base.settings import SettingsError
+from wattline.base.strength import why_weak
+
+ADMIN_FIRST = "ADMIN_FIRST"
+DEFAULT_ADMIN_KEY = "DEFAULT_ADMIN_API_KEY"
+
+
+class MasterToken:
+    """Known by its hash alone. It is no caller's key: no model can be called with it."""
+
+    def __init__(self, secret: str) -> None:
+        self._hashed = hash_secret(secret)
+
+    def __repr__(self) -> str:
+        return "<MasterToken>"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self | None:
+        """That of `ADMIN_FIRST`; None when it is not set. Raises SettingsError for one that is empty or
+        could be guessed.
+        """
+        secret = env.get(ADMIN_FIRST)
+        if secret is None:
+            return None
+        refuse_weak(ADMIN_FIRST, secret)
+        return cls(secret)
+
+    def matches(self, secret: str | None) -> bool:
+        """`secret` is the token."""
+        # The hashes are of one length and nobody chooses them, but this costs nothing and is plain to see.
+        return secret is not None and hmac.compare_digest(hash_secret(secret), self._hashed)
+
+
+def operator_secrets(env: Mapping[str, str]) -> list[str]:
+    """What the environment lets an operator in with, and no log line may show."""
+    return [env[name] for name in (ADMIN_FIRST, DEFAULT_ADMIN_KEY) if env.get(name)]
+
+
+def refuse_weak(variable: str, secret: str) -> None:
+    """Raises SettingsError, which never holds the secret."""
+    reason = why_weak(secret)
+    if reason is not None:
+        raise SettingsError(
+            f"{variable} can't be used: {reason}. Take a random one, for example from "
+            "`openssl rand -hex 16`, or leave the variable out"
+        )

@@ -1,0 +1,111 @@
+"""The FastAPI app: its pages, and one shape of errors for each of its paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.web.door import VISITOR
+from wattline.web.models.anthropic import AnthropicModels
+from wattline.web.models.gemini import GeminiModels
+from wattline.web.models.ollama import OllamaModels
+from wattline.web.models.openai import OpenAIModels
+from wattline.web.models.providers import ProviderPages
+from wattline.web.models.service import ServiceModels
+from wattline.web.parts import Parts
+from wattline.web.style import style_of
+from wattline.web.ws.entrance import Entrance
+from wattline.web.ws.page import UpgradePage
+from wattline.web.ws.request import PATH
+
+
+def make_app(parts: Parts) -> FastAPI:
+    """All pages. A path that is none is answered 404 in the style of its neighbours."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    errors = _Errors(parts)
+    app.add_exception_handler(Fault, errors.fault)
+    app.add_exception_handler(RequestValidationError, errors.invalid)
+    app.add_exception_handler(HTTPException, errors.http)
+    app.add_exception_handler(Exception, errors.bug)
+    for router in routers(parts):
+        app.include_router(router)
+    if parts.chats is not None:
+        entrance = Entrance(parts.chats, parts.styles)
+        app.router.routes.append(WebSocketRoute(PATH, entrance))
+    return app
+
+
+def routers(parts: Parts) -> list[APIRouter]:
+    """The routes of all pages."""
+    openai = OpenAIModels(parts.catalog, AnthropicModels(parts.catalog))
+    return [
+        openai.router(),
+        openai.anthropic.router(),
+        GeminiModels(parts.catalog).router(),
+        OllamaModels(parts.catalog).router(),
+        ServiceModels(parts.catalog).router(),
+        ProviderPages(parts.catalog).router(),
+        UpgradePage().router(),
+    ]
+
+
+class _Errors:
+    """Exceptions as answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def fault(self, request: Request, error: Exception) -> Response:
+        """One of ours."""
+        known = error if isinstance(error, Fault) else OurFault("wattline failed on this request.")
+        return self._answer(request, known)
+
+    def invalid(self, request: Request, error: Exception) -> Response:
+        """A parameter that is not what it must be: the first one is named."""
+        problems = error.errors() if isinstance(error, RequestValidationError) else []
+        first = problems[0] if problems else {}
+        field = ".".join(str(part) for part in first.get("loc", ())[1:])[:100] or "request"
+        message = f"{field}: {_reason(first)}."
+        return self._answer(request, ClientFault(message, code="invalid_parameter", param=field))
+
+    def http(self, request: Request, error: Exception) -> Response:
+        """The framework's own: no such path, or not with this method."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 405:
+            fault = ClientFault(
+                f"{request.url.path[:200]} does not take {request.method}.",
+                status=405,
+                code="method_not_allowed",
+            )
+        else:
+            fault = ClientFault(
+                f"There is no {request.url.path[:200]!r} here.",
+                status=404,
+                code="unknown_path",
+                kind=Kind.NOT_FOUND,
+            )
+        return self._answer(request, fault)
+
+    def bug(self, request: Request, _: Exception) -> Response:
+        """Anything else is logged by the door, and told without a word of it."""
+        return self._answer(request, OurFault("wattline failed on this request."))
+
+    def _answer(self, request: Request, fault: Fault) -> Response:
+        style = style_of(request.scope["raw_path"].decode("latin-1"), request.headers)
+        whole = self._parts.styles.render(style, fault, request.scope[VISITOR].id)
+        return Response(whole.body, whole.status, dict(whole.headers))
+
+
+def _reason(problem: Mapping[str, Any]) -> str:
+    """Why, without the value that was given."""
+    if problem.get("type") == "string_pattern_mismatch":
+        return "holds a character that has no place here"
+    reason = str(problem.get("msg", "not valid"))[:300]
+    return reason[:1].lower() + reason[1:]

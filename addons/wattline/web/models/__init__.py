@@ -1,0 +1,1 @@
+"""Pages about models, one module for each API's shape."""

@@ -1,0 +1,66 @@
+"""Models as Gemini's clients ask for them: https://ai.google.dev/api/models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from wattline.service.catalog.catalog import Catalog
+from wattline.service.catalog.entry import Entry
+from wattline.web.asking import Caller, once, page, unknown_model
+
+PREFIXES = ("/v1beta", "/v2", "/v2/v1beta")
+
+PageSize = Annotated[int, Query(alias="pageSize", ge=1, le=1000)]
+PageToken = Annotated[str, Query(alias="pageToken", pattern=r"^[0-9]{1,6}$")]
+"""Where the next page begins. It is ours: clients only hand it back."""
+
+
+class GeminiModels:
+    """`GET /v1beta/models` and `GET /v1beta/models/{id}`."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def router(self) -> APIRouter:
+        """Its routes."""
+        router = APIRouter(dependencies=[Depends(once)])
+        for prefix in PREFIXES:
+            router.add_api_route(f"{prefix}/models", self.all, methods=["GET"])
+            router.add_api_route(f"{prefix}/models/{{name:path}}", self.one, methods=["GET"])
+        return router
+
+    async def all(self, principal: Caller, size: PageSize = 50, begin: PageToken = "0") -> Response:
+        """A page of the list."""
+        found = await self._catalog.models(principal)
+        end = int(begin) + size
+        told: dict[str, Any] = {"models": [_model(entry) for entry in found[int(begin) : end]]}
+        if end < len(found):
+            told["nextPageToken"] = str(end)
+        return page(told)
+
+    async def one(self, principal: Caller, name: str) -> Response:
+        """One of the list. Raises ClientFault 404."""
+        entry = await self._catalog.model(principal, name)
+        if entry is None:
+            raise unknown_model(name)
+        return page(_model(entry))
+
+
+def _model(entry: Entry) -> dict[str, Any]:
+    embeds = entry.operation == "embeddings" or "embeddings" in entry.capabilities
+    methods = ["embedContent"] if embeds else ["generateContent", "countTokens"]
+    told: dict[str, Any] = {
+        "name": f"models/{entry.id}",
+        "version": "001",
+        "displayName": entry.name,
+        "description": entry.description,
+        "supportedGenerationMethods": methods,
+    }
+    if entry.context is not None:
+        told["inputTokenLimit"] = entry.context
+    if entry.max_output is not None:
+        told["outputTokenLimit"] = entry.max_output
+    return told

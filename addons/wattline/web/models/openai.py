@@ -1,0 +1,70 @@
+"""Models as OpenAI's clients ask for them; OpenWebUI and others read the further members.
+
+Shape: https://platform.openai.com/docs/api-reference/models.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from wattline.service.catalog.catalog import Catalog
+from wattline.service.catalog.entry import Entry
+from wattline.web.asking import Caller, once, page, unknown_model
+from wattline.web.models.anthropic import AnthropicModels
+from wattline.web.style import ANTHROPIC_VERSION
+
+PREFIXES = ("/v1", "/openai/v1", "/v4", "/v4/openai/v1", "/v6", "/v6/v1", "/v6/api/v1")
+ALIASES = ("/v1/chat/completions/models", "/v1/chat/completion/models")
+
+
+class OpenAIModels:
+    """`GET /v1/models` and `GET /v1/models/{id}` (B-039). Anthropic's SDK asks on the same paths."""
+
+    def __init__(self, catalog: Catalog, anthropic: AnthropicModels) -> None:
+        self._catalog = catalog
+        self.anthropic = anthropic
+
+    def router(self) -> APIRouter:
+        """Its routes."""
+        router = APIRouter(dependencies=[Depends(once)])
+        for path in (*(f"{prefix}/models" for prefix in PREFIXES), *ALIASES):
+            router.add_api_route(path, self.all, methods=["GET"])
+        for prefix in PREFIXES:
+            router.add_api_route(f"{prefix}/models/{{name:path}}", self.one, methods=["GET"])
+        return router
+
+    async def all(self, request: Request, principal: Caller) -> Response:
+        """The list."""
+        if ANTHROPIC_VERSION in request.headers:
+            return await self.anthropic.told(request, principal)
+        found = await self._catalog.models(principal)
+        return page({"object": "list", "data": [_model(entry) for entry in found]})
+
+    async def one(self, request: Request, principal: Caller, name: str) -> Response:
+        """One of the list. Raises ClientFault 404."""
+        if ANTHROPIC_VERSION in request.headers:
+            return await self.anthropic.one(principal, name)
+        entry = await self._catalog.model(principal, name)
+        if entry is None:
+            raise unknown_model(name)
+        return page(_model(entry))
+
+
+def _model(entry: Entry) -> dict[str, Any]:
+    told = {
+        "id": entry.id,
+        "object": "model",
+        "created": entry.created or 0,
+        "owned_by": entry.provider,
+        "name": entry.name,
+        "provider_count": len(entry.providers),
+        "capabilities": list(entry.capabilities),
+    }
+    if entry.context is not None:
+        told["context_length"] = entry.context
+    if entry.max_output is not None:
+        told["max_completion_tokens"] = entry.max_output
+    return told

@@ -1,0 +1,100 @@
+"""The web face's listener: uvicorn in the sidecar's own event loop, on a loopback port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from wattline.service.styles import Styles
+from wattline.service.visitor import Visits
+from wattline.web.door import Door
+from wattline.web.lazy import LazyApp
+from wattline.web.sockets import Sockets
+
+HOST = "127.0.0.1"
+MAX_MESSAGE = 1024 * 1024
+"""Bytes of one WebSocket message."""
+HEARTBEAT = 30.0
+MAX_HEAD = 128 * 1024
+"""Above what the gate lets through, with the internal headers."""
+
+
+class WebFace:
+    """`await face.start()`, later `await face.drain(grace)` and `await face.stop()`.
+
+    `make` gives the app; it is called for the first request, since most sidecars never serve a page. A
+    WebSocket is pinged every `heartbeat` seconds and closed when it does not answer for as long.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], ASGIApp],
+        styles: Styles,
+        visits: Visits,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        self.secret = secrets.token_urlsafe(32)
+        self.port = 0
+        self._sockets = Sockets(LazyApp(make))
+        self._socket: socket.socket | None = None
+        self._grace: asyncio.Timeout | None = None
+        config = uvicorn.Config(
+            Door(self._sockets, self.secret, styles, visits),
+            http="h11",
+            ws="wsproto",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            ws_max_size=MAX_MESSAGE,
+            ws_per_message_deflate=False,
+            ws_ping_interval=heartbeat,
+            ws_ping_timeout=heartbeat,
+            h11_max_incomplete_event_size=MAX_HEAD,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        listener = socket.create_server((HOST, 0))
+        self._socket, self.port = listener, listener.getsockname()[1]
+        config = self._server.config
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        # Its main loop, which we leave out, only renews a Date header and waits for the end.
+        await self._server.startup(sockets=[listener])
+
+    @property
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        """Requests being answered, and open WebSockets."""
+        return self._server.server_state.tasks
+
+    async def drain(self, grace: float) -> None:
+        """Let what is under way end for `grace` seconds; then tell the WebSockets that we go."""
+        await self._sockets.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace) as self._grace:
+                while self._tasks:
+                    await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        await self._sockets.close()
+
+    def hurry(self) -> None:
+        """End the grace that `drain` gives."""
+        if self._grace is not None and not self._grace.expired():
+            with suppress(RuntimeError):  # it is over
+                self._grace.reschedule(0)
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening. Idempotent."""
+        listener, self._socket = self._socket, None
+        if listener is not None:
+            await self._server.shutdown(sockets=[listener])

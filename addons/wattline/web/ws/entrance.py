@@ -1,0 +1,83 @@
+"""Who may open a WebSocket at `/ws`: so many at one time, so many a minute from each address."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.engine.windows import Claim, Refusal, Windows
+from wattline.rules.book import Scope as Over
+from wattline.rules.book import Window
+from wattline.service.styles import Styles
+from wattline.service.visitor import Visitor
+from wattline.web.door import VISITOR
+from wattline.web.sockets import KEY, OpenSocket
+from wattline.web.ws.parts import ChatParts
+from wattline.web.ws.session import Session
+from wattline.wire.http import Whole
+
+STYLE = "inference"
+"""The shape of refusals: D-080 is of the inference service."""
+_MINUTE = 60.0
+
+
+class Entrance:
+    """The ASGI app of the path. The web face has refused strangers and foreign origins already."""
+
+    def __init__(self, parts: ChatParts, styles: Styles) -> None:
+        self._parts = parts
+        self._styles = styles
+        self._windows = Windows()
+        per_minute = parts.policy.per_minute
+        self._window = Window("websockets", _MINUTE, calls=per_minute, scope=Over.ADDRESS)
+        self._open = 0
+
+    def __len__(self) -> int:
+        return self._open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection, from its handshake to its end."""
+        socket: OpenSocket = scope[KEY]
+        visitor: Visitor = scope[VISITOR]
+        await receive()  # that it wants to connect
+        refused = self.refusal(visitor.peer)
+        if refused is not None:
+            await _reject(send, self._styles.render(STYLE, refused, visitor.id))
+            return
+        self._open += 1
+        try:
+            await socket.send({"type": "websocket.accept"})
+            await Session(self._parts, socket, visitor, scope["headers"]).run()
+        finally:
+            self._open -= 1
+
+    def refusal(self, peer: str) -> Fault | None:
+        """Why an address may not connect now; a place in its window is taken when it may."""
+        if self._open >= self._parts.policy.connections:
+            return OurFault(
+                f"{self._open} WebSockets are open, which is all that WS_MAX_CONNECTIONS allows.",
+                status=503,
+                code="too_many_connections",
+                kind=Kind.UNAVAILABLE,
+                retry_after=1,
+            )
+        claim = Claim(self._window, peer)
+        taken = self._windows.take([claim], self._parts.clock.monotonic())
+        if not isinstance(taken, Refusal):
+            return None
+        return ClientFault(
+            f"An address may open {self._window.calls} WebSockets a minute "
+            "(WS_CONNECTIONS_PER_MINUTE).",
+            status=429,
+            code="rate_limit_exceeded",
+            kind=Kind.RATE_LIMIT,
+            retry_after=taken.retry_after,
+        )
+
+
+async def _reject(send: Send, answer: Whole) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers.append((b"content-length", b"%d" % len(answer.body)))
+    start = {"type": "websocket.http.response.start", "status": answer.status}
+    await send({**start, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": answer.body})

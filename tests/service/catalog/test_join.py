@@ -1,0 +1,110 @@
+"""Rules joined with what providers report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattline.engine.rest import Resting
+from wattline.engine.view import View
+from wattline.engine.windows import Windows
+from wattline.rules.load import load
+from wattline.service.catalog.join import Sources, entries, providers, sorted_entries
+from wattline.service.catalog.prices import Price
+from wattline.service.catalog.reported import Reported
+from wattline.wire.call import LOCAL, Principal
+
+RULES = """
+version: 1
+energy: {default_rate: 3}
+providers:
+  a: {url: "https://a.test/v1", key: "${KEY_A}"}
+  b: {url: "https://b.test/v1", key: "${KEY_B}", models: [{id: listed, context: 100}], rpm: 1}
+  demo: {url: "https://demo.test/v1", demo: true, models: [{id: wattline-demo}]}
+models:
+  x: {provider: a, name: up-x, rate: 2, aliases: [also-x]}
+  y: {provider: b, name: up-y, chain: [y, x]}
+rules:
+  - {name: demo, when: {unconfigured: true}, try: [demo]}
+  - {name: by-model, try: model}
+"""
+
+
+@dataclass
+class Wildcard:
+    prefix: str
+
+    def matches(self, text: str) -> bool:
+        return text.startswith(self.prefix)
+
+
+def sources(env=None, reported=None, price=None, now=0.0, windows=None):
+    env = {"KEY_A": "key-of-a-0123456789", "KEY_B": "key-of-b-0123456789"} if env is None else env
+    book = load(RULES.encode(), env=env)
+    told = reported or {}
+    view = View(windows or Windows(), Resting(), lambda _: None)
+    return Sources(
+        book,
+        view,
+        lambda provider: told.get(provider.name, ()),
+        lambda model, url: (price or {}).get((model, url)),
+        now,
+        0.0,
+    )
+
+
+def listed(found: Sources, principal: Principal = LOCAL):
+    return {e.id: e for e in sorted_entries(e for e in entries(found, principal) if e)}
+
+
+def test_entries_aliases_and_listed_ids():
+    found = listed(sources())
+    assert list(found) == ["x", "also-x", "y", "listed"]
+    assert found["y"].providers == ("b", "a")
+    assert (found["x"].upstream, found["x"].rate) == ("up-x", 2)
+    assert (found["listed"].context, found["listed"].rate) == (100, 3)
+
+
+def test_without_a_key_a_chain_is_what_is_left_of_it():
+    found = listed(sources({"KEY_A": "key-of-a-0123456789"}))
+    assert list(found) == ["x", "also-x", "y"]
+    assert (found["y"].provider, found["y"].upstream) == ("a", "up-x")
+
+
+def test_the_demo_is_listed_while_there_is_nothing_else():
+    assert list(listed(sources({}))) == ["wattline-demo"]
+
+
+def test_what_providers_report_is_joined_in():
+    told = {
+        "a": (
+            Reported("up-x", "X", "words", 5, "o", 1000, 10, "0.1", "0.2", ("seed",), ("vision",)),
+            Reported("more"),
+        ),
+        "b": (Reported("unlisted"), Reported("listed", context=999)),
+    }
+    found = listed(sources(reported=told))
+    assert list(found) == ["x", "also-x", "y", "listed", "a/more"]  # b lists what it has itself
+    x = found["x"]
+    assert (x.name, x.description, x.context, x.prompt_price) == ("X", "words", 1000, "0.1")
+    assert (x.parameters, x.capabilities) == (("seed",), ("chat", "vision"))
+    assert found["listed"].context == 100  # rules.yaml has the last word
+    assert found["a/more"].provider == "a"
+
+
+def test_public_prices_stand_in():
+    price = {("up-x", "https://a.test/v1"): Price("0.5", None, 77, "Nice", "Said")}
+    x = listed(sources(price=price))["x"]
+    assert (x.prompt_price, x.completion_price, x.context, x.name) == ("0.5", None, 77, "Nice")
+
+
+def test_a_key_for_some_models_is_told_of_those():
+    found = listed(sources(), Principal("ann", models=Wildcard("x")))
+    assert list(found) == ["x"]
+
+
+def test_providers_without_a_key_are_told_with_the_reason():
+    """E-047."""
+    told = {entry.id: entry for entry in providers(sources({"KEY_A": "key-of-a-0123456789"}))}
+    assert list(told) == ["a", "b"]
+    assert (told["a"].status, told["b"].status) == ("active", "unavailable")
+    assert "KEY_B" in (told["b"].reason or "")
