@@ -17,6 +17,15 @@ class SafeFormatter(logging.Formatter):
     def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
         self.secrets = secrets
+        self._second = -1
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  (the base's)
+        """As the base does, once a second: a line is written for every call."""
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._time = second, super().formatTime(record, datefmt)
+        return self._time
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as safe text; a traceback keeps its lines, indented."""
@@ -36,6 +45,10 @@ def set_up(level: str, secrets: Callable[[], Iterable[str]]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     set_level(level)
+    # Ours go straight to the handler: mitmproxy puts further ones on the root, for its own pages.
+    ours = logging.getLogger("wattline")
+    ours.handlers[:] = [handler]
+    ours.propagate = False
     for noisy in ("mitmproxy.proxy.server", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
