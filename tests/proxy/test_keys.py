@@ -220,6 +220,7 @@ async def test_of_50_concurrent_calls_a_balance_for_3_admits_3(tmp_path, stream)
         codes = {r.json()["error"]["code"] for r in replies if r.status == 429}
         assert codes == {"insufficient_balance"}
         assert accounts.balance("ann") == 3 * hold + hold // 2 - 3 * cost
+        assert accounts.spent(issued.key.id).hour == 3 * cost  # the refused ones hold nothing
     check_books(sidecar)
 
 

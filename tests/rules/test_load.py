@@ -8,7 +8,16 @@ import pytest
 
 from wattline.base.ids import hash_secret
 from wattline.base.origin import AuthStyle
-from wattline.rules.book import Book, LedgerRules, Limits, Listen, Scope, Tunnel
+from wattline.rules.book import (
+    AccountRules,
+    Book,
+    CallerTier,
+    LedgerRules,
+    Limits,
+    Listen,
+    Scope,
+    Tunnel,
+)
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import RulesError, load
 
@@ -349,3 +358,38 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(misplaced):
 )
 def test_a_reference_where_it_would_not_be_replaced_is_refused(text):
     assert "is not replaced here" in told(text)[0]
+
+
+def test_tiers_and_accounts():
+    """B-061, A-119, A-120: bounds of a tier are windows over its callers."""
+    found = book(
+        "tiers: {free: {rps: 2, rpm: 20, tpm: 900, rpd: 500}, bulk: {min_score: 0.5}}\n"
+        "accounts: {start_balance: 0.5, bonus_user: '666', bonus_above: 7}\n" + LEAST
+    )
+    assert found.tiers["bulk"] == CallerTier((), Fraction(1, 2))
+    assert [(w.per, w.calls, w.tokens, w.scope) for w in found.windows_over("free")] == [
+        (1.0, 2, None, Scope.PRINCIPAL),
+        (60.0, 20, 900, Scope.PRINCIPAL),
+        (86_400.0, 500, None, Scope.PRINCIPAL),
+    ]
+    assert found.windows_over(None) == found.windows_over("none") == ()
+    assert found.accounts == AccountRules(500_000, "666", 7_000_000)
+    assert book(LEAST).accounts == AccountRules()
+    assert book("accounts: {start_balance: null}\n" + LEAST).accounts.start_balance is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tiers: {free: {rps: 0}}", "tiers: {'a b': {}}", "tiers: {x: {rph: 5}}", "tiers: [free]",
+     "accounts: {start_balance: -1}", "accounts: {bonus_user: 666}"],
+)  # fmt: skip
+def test_wrong_tiers_and_accounts(text):
+    assert told(f"{text}\n{LEAST}")
+
+
+def test_a_caller_may_be_an_admin():
+    """B-063."""
+    text = "auth: {mode: keys, keys: {a: {key: '${A}', role: admin}, b: '${B}'}}\n" + LEAST
+    found = book(text, A=ALICE, B="bob-0123456789abcdef")
+    assert found.auth.admins == {"a"}
+    assert book("auth: {mode: keys}\n" + LEAST).auth.keys == {}

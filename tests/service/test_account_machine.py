@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -48,6 +49,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.keys: dict[str, dict] = {}
         self.secrets: list[str] = []
         self.attempts: dict[str, dict] = {}
+        self.numbers = itertools.count()
         self.path = self.folder / "0" / "ledger.sqlite"
         self.start()
 
@@ -95,7 +97,11 @@ class AccountMachine(RuleBasedStateMachine):
                 self.run(self.accounts.create_user(user, start=start))
             return
         self.run(self.accounts.create_user(user, start=start))
-        self.users[user] = {"disabled": False, "credits": [] if start is None else [start]}
+        self.users[user] = {
+            "disabled": False,
+            "credits": [] if start is None else [start],
+            "prepaid": start is not None,
+        }
 
     @rule(user=USERS, expires=st.none() | st.integers(1, 7_200), hour=BUDGET, day=BUDGET)
     def create_key(self, user, expires, hour, day):
@@ -164,7 +170,7 @@ class AccountMachine(RuleBasedStateMachine):
     def call_at_once(self, data, holds):
         """Calls with secrets old and new, as the sidecar makes them: who, budget, hold."""
         calls = []
-        for number, hold in enumerate(holds):
+        for hold in holds:
             secret = data.draw(st.sampled_from(self.secrets))
             caller, name = self.directory.find(hash_secret(secret)), self.owner_of(secret)
             assert (None if caller is None else caller.key) == name
@@ -180,7 +186,7 @@ class AccountMachine(RuleBasedStateMachine):
                 assert isinstance(held, Exceeded)
             if isinstance(held, Exceeded):
                 continue
-            calls.append((f"a{len(self.attempts)}.{number}", caller, hold, held))
+            calls.append((f"a{next(self.numbers)}", caller, hold, held))
             self.attempts[calls[-1][0]] = {
                 "user": caller.id, "key": name, "hold": hold, "state": None, "energy": None,
                 "held": held, "at": None,
@@ -257,7 +263,8 @@ class AccountMachine(RuleBasedStateMachine):
             return
         for user in self.users:
             assert self.accounts.balance(user) == self.free(user)
-            assert (self.free(user) or 0) >= 0
+            # Without a limit one may spend first, and be limited by a credit later.
+            assert not self.users[user]["prepaid"] or self.free(user) >= 0
         if not any(a["state"] is State.SENT for a in self.attempts.values()):
             assert query(self.path, "SELECT coalesce(sum(held), 0) FROM accounts") == [(0,)]
 

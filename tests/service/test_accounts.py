@@ -190,3 +190,41 @@ async def test_the_admins_key_can_not_be_another_users(tmp_path):
         await accounts.create_key("ann", secret=SECRET)
         with pytest.raises(SettingsError, match="another user"):
             await ensure_admin(accounts, {API_KEY: SECRET})
+
+
+@pytest.mark.parametrize(
+    ("text", "tier", "told"),
+    [
+        ("", None, ["mode: open"]),
+        ("auth: {mode: keys}\ntiers: {free: {rpm: 1}}\n", "free", []),
+        ("auth: {mode: keys}\n", "bulk", []),
+        ("auth: {mode: keys}\ntiers: {free: {rpm: 1}}\n", "fre", ["no tier 'fre'"]),
+    ],
+)
+async def test_bounds_without_effect_are_told(tmp_path, text, tier, told):
+    async with accounts_at(tmp_path, text) as (accounts, _):
+        await accounts.create_user("ann")
+        notes = accounts.notes((await accounts.create_key("ann", tier=tier)).key)
+        assert len(notes) == len(told)
+        assert all(part in note for part, note in zip(told, notes, strict=True))
+
+
+async def test_what_was_done_is_logged_without_secrets(tmp_path, caplog):
+    """E-086, T15."""
+    caplog.set_level("INFO")
+    async with accounts_at(tmp_path) as (accounts, _):
+        await accounts.create_user("ann", password="$argon2id$secret", email="a@x.test")
+        issued = await accounts.create_key("ann")
+        again = await accounts.rotate_key(issued.key.id)
+        await accounts.credit("ann", 5)
+        await accounts.delete_key(issued.key.id)
+    for hidden in (
+        issued.secret,
+        again.secret,
+        issued.key.hash,
+        again.key.hash,
+        "argon2id",
+        "x.test",
+    ):
+        assert hidden not in caplog.text
+    assert caplog.text.count(issued.key.id) == 3

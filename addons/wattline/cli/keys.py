@@ -220,12 +220,19 @@ def _issued(result: dict[str, Any], *, as_json: bool) -> None:
         f"This is the key of {key['user']} ({key['id']}); it is not shown again. "
         f"Balance: {_energy(key['balance'], 'no limit')}.\n"
     )
+    _notes(result)
 
 
 def _changed(result: dict[str, Any], word: str, as_json: bool) -> None:  # noqa: FBT001 - an option
     if not _print(result, as_json=as_json):
         key = result["key"]
         print(f"{key['id']} of {key['user']} ({key['key']}): {word}")
+        _notes(result)
+
+
+def _notes(result: dict[str, Any]) -> None:
+    for note in result["notes"]:
+        sys.stderr.write(f"note: {note}\n")
 
 
 def _table(keys: list[dict[str, Any]]) -> None:

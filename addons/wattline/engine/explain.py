@@ -121,7 +121,7 @@ def describe(action: Action) -> str:
 def _windows(plan: Plan, call: Call, book: Book, view: View, now: float) -> Iterable[WindowFound]:
     """Those over the caller, then those of each provider that the plan names."""
     keys = {Scope.PRINCIPAL: call.principal.id, Scope.GLOBAL: GLOBAL_KEY}
-    for window in book.windows:
+    for window in book.windows_over(call.principal.tier):
         key = keys.get(window.scope)
         if key is not None:
             yield WindowFound(window, key, view.fill(window, key, now))

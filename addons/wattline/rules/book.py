@@ -382,14 +382,17 @@ class Book:
             for name in self.intercept
         )
 
+    def windows_over(self, tier: str | None) -> tuple[Window, ...]:
+        """The windows over a caller, those of its tier included."""
+        found = self.tiers.get(tier) if tier is not None else None
+        return self.windows if found is None else (*self.windows, *found.windows)
+
     def candidates(self, model: str) -> Sequence[tuple[int, Rule]]:
         """Rules whose model condition can hold for `model`, in order, with their positions."""
         return self._index.candidates(model)
 
 
-def names_of(
-    models: Mapping[str, tuple[Target, ...]], providers: Mapping[str, Provider]
-) -> Names:
+def names_of(models: Mapping[str, tuple[Target, ...]], providers: Mapping[str, Provider]) -> Names:
     """The names of these models, and those of all providers' models under `provider/model`."""
     return Names(
         models,

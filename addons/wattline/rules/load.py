@@ -235,7 +235,9 @@ def _auth(
         if caller.tier is not None:
             tiers[name] = caller.tier
     if shape.keys and not keys:
-        text = "none of these keys is set: set one, or leave `keys` out and use `wattline keys create`"
+        text = (
+            "none of these keys is set: set one, or leave `keys` out and use `wattline keys create`"
+        )
         report.wrong(("auth", "keys"), text)
     admins = frozenset(name for name, caller in shape.keys.items() if caller.role == "admin")
     return Auth(shape.mode, MappingProxyType(keys), MappingProxyType(tiers), admins)

@@ -293,7 +293,8 @@ class RulesShape(Shape):
         default_factory=AccountsShape, description="What a new user begins with."
     )
     tiers: dict[ShortName, TierShape] = Field(
-        default_factory=dict, description="Tiers of callers by name: the windows of each caller in them."
+        default_factory=dict,
+        description="Tiers of callers by name: the windows of each caller in them.",
     )
     windows: dict[ShortName, WindowShape] = Field(
         default_factory=dict, description="Rate windows by name."

@@ -7,6 +7,7 @@ can't be written.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,8 @@ from wattline.store.accounts import SqliteAccounts, Taken
 from wattline.store.base import BadRow, Ledger, LedgerDown
 from wattline.store.people import Key, User
 from wattline.wire.call import LOCAL, NO_BUDGETS, Budgets, Role
+
+log = logging.getLogger(__name__)
 
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -83,6 +86,16 @@ class Accounts:
         """Milliseconds since 1970 UTC."""
         return int(self._clock.wall() * 1000)
 
+    def notes(self, key: Key) -> list[str]:
+        """What of a key's bounds has no effect by the rules of the moment, most likely by mistake."""
+        book, notes = self._book(), []
+        if book.auth.mode == "open":
+            notes.append("rules.yaml says `auth: {mode: open}`: calls without a key are let in too")
+        if key.tier is not None and book.tiers and key.tier not in book.tiers:
+            known = ", ".join(book.tiers)
+            notes.append(f"rules.yaml has no tier {key.tier!r}, so it bounds nothing: {known}")
+        return notes
+
     async def create_user(
         self,
         user: str | None = None,
@@ -107,6 +120,7 @@ class Accounts:
         )
         async with self._told():
             await self.store.create_user(made)
+        log.info("user %s (%s) was made", made.id, role)
         return made
 
     async def create_key(
@@ -140,6 +154,7 @@ class Accounts:
         )
         async with self._told():
             await self.store.create_key(made)
+        log.info("key %s of %s (%s) was made", made.id, user, role)
         return Issued(made, chosen)
 
     async def rotate_key(self, key: str) -> Issued:
@@ -155,6 +170,7 @@ class Accounts:
         async with self._told():
             if not await self.store.change_key(key, **changes):
                 raise _missing("key", key)
+        log.info("key %s: %s changed", key, ", ".join(changes))
         return self.key(key)
 
     async def disable_key(self, key: str) -> Key:
@@ -171,6 +187,7 @@ class Accounts:
             if not await self.store.delete_key(key):
                 raise _missing("key", key)
         self._spending.forget(key)
+        log.info("key %s was deleted", key)
 
     async def change_user(self, user: str, **changes: object) -> User:
         """Set some of name, email, password, role, disabled. Raises Fault."""
@@ -179,6 +196,7 @@ class Accounts:
         async with self._told():
             if not await self.store.change_user(user, **changes):
                 raise _missing("user", user)
+        log.info("user %s: %s changed", user, ", ".join(changes))
         return self.user(user)
 
     async def disable_user(self, user: str) -> User:
@@ -196,6 +214,7 @@ class Accounts:
             raise _bad("What is added must be more than 0.", "energy")
         async with self._told():
             await self._ledger.credit(user, micro, reason)
+        log.info("user %s: %d micro-units added", user, micro)
         return self.balance(user)
 
     async def subtract(self, user: str, micro: int, reason: str = "debit") -> int | None:
@@ -214,6 +233,7 @@ class Accounts:
                     code="balance_too_low",
                     param="energy",
                 )
+        log.info("user %s: %d micro-units taken", user, micro)
         return self.balance(user)
 
     def _start(self, role: Role) -> int | None:

@@ -259,7 +259,7 @@ def _issued(accounts: Accounts, issued: Issued) -> Answer:
 
 
 def _one(accounts: Accounts, key: Key) -> Answer:
-    return {"key": key_facts(accounts, key)}
+    return {"key": key_facts(accounts, key), "notes": accounts.notes(key)}
 
 
 def _refusal(fault: Fault) -> bytes:

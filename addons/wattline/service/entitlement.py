@@ -47,8 +47,7 @@ def check_model(call: Call) -> None:
 def caller_claims(call: Call, peer: str, book: Book) -> list[Claim]:
     """A slot in each window over callers, those of the caller's tier included."""
     keys = {Scope.PRINCIPAL: call.principal.id, Scope.ADDRESS: peer, Scope.GLOBAL: GLOBAL_KEY}
-    tier = book.tiers.get(call.principal.tier or "")
-    windows = book.windows if tier is None else (*book.windows, *tier.windows)
+    windows = book.windows_over(call.principal.tier)
     return [Claim(window, keys[window.scope], 1, call.tokens) for window in windows]
 
 

@@ -67,16 +67,11 @@ def _count(windows: Windows, book: Book, seed: Seed, at: float, tier: str | None
     provider = book.providers.get(seed.provider)
     for window in provider.windows if provider is not None else ():
         windows.seed(window, window.name, at, 1, seed.tokens)
-    for window in (*book.windows, *_of_tier(book, tier)):
+    for window in book.windows_over(tier):
         if window.scope is Scope.PRINCIPAL:
             windows.seed(window, seed.principal, at, 1, seed.tokens)
         elif window.scope is Scope.GLOBAL:
             windows.seed(window, GLOBAL_KEY, at, 1, seed.tokens)
-
-
-def _of_tier(book: Book, tier: str | None) -> Iterable[Window]:
-    found = book.tiers.get(tier) if tier is not None else None
-    return () if found is None else found.windows
 
 
 def _all(book: Book) -> Iterable[Window]:

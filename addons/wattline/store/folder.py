@@ -9,9 +9,7 @@ from pathlib import Path
 
 from wattline.store.base import LedgerDown
 
-OWN_NAMES = frozenset(
-    {"README.md", ".gitignore", "ca", "logs", "sidecar.json", "control.sock"}
-)
+OWN_NAMES = frozenset({"README.md", ".gitignore", "ca", "logs", "sidecar.json", "control.sock"})
 OWN_SUFFIXES = frozenset({".sqlite", ".sqlite-wal", ".sqlite-shm", ".lock", ".port", ".pid"})
 
 

@@ -201,7 +201,11 @@ _OF_USERS = (
     "CREATE INDEX keys_by_user ON keys (user)",
     _START_CREDIT,
     _OWNED,
-    _forbid("users_fixed", "UPDATE OF id, created, start ON users", "an account does not change its owner"),
+    _forbid(
+        "users_fixed",
+        "UPDATE OF id, created, start ON users",
+        "an account does not change its owner",
+    ),
     _forbid("users_kept", "DELETE ON users", "users are disabled, never deleted"),
     _forbid("keys_fixed", "UPDATE OF id, user, created ON keys", "a key does not change its owner"),
 )

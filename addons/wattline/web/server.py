@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 MAX_MESSAGE = 1024 * 1024
 """Bytes of one WebSocket message."""
 HEARTBEAT = 30.0
+PARTING = 1.0
+"""Seconds for the other ends of WebSockets to answer a close."""
 MAX_HEAD = 128 * 1024
 """Above what the gate lets through, with the internal headers."""
 
@@ -86,6 +88,16 @@ class WebFace:
                 while self._tasks:
                     await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         await self._sockets.close()
+        await self._part()
+
+    async def _part(self) -> None:
+        """Wait for the clients' answers to our closes: what comes next cuts every connection."""
+        kind = self._server.config.ws_protocol_class
+        state = self._server.server_state
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PARTING):
+                while any(isinstance(one, kind or ()) for one in state.connections):  # noqa: ASYNC110  (uvicorn has no event for it)
+                    await asyncio.sleep(0.005)
 
     def hurry(self) -> None:
         """End the grace that `drain` gives."""

@@ -15,8 +15,8 @@ KEY: Final = "wattline.socket"
 """Where a WebSocket's scope has its `OpenSocket`."""
 GOING_AWAY: Final = 1001
 """RFC 6455, 7.4.1."""
-LAST_WORDS: Final = 2.0
-"""Seconds for what is said before a close."""
+LAST_WORDS: Final = 1.0
+"""Seconds for what is said before a close, and for the close itself: a client may not read."""
 
 
 async def nothing() -> None:
@@ -91,8 +91,9 @@ class OpenSocket:
                 async with asyncio.timeout(LAST_WORDS):
                     await self.farewell()
             message = {"type": "websocket.close", "code": GOING_AWAY, "reason": "the sidecar stops"}
-            with suppress(OSError):  # the client was faster
-                await self.send(message)
+            with suppress(TimeoutError, OSError):  # it does not read, or was faster
+                async with asyncio.timeout(LAST_WORDS):
+                    await self.send(message)
         self._ended.set()
 
 
@@ -120,8 +121,7 @@ class Sockets:
 
     async def stop(self) -> None:
         """Close those that nobody works for; the others follow when their work is done."""
-        for socket in list(self._open):
-            await socket.stop()
+        await asyncio.gather(*(socket.stop() for socket in list(self._open)))
 
     async def close(self) -> None:
         """Close them all."""

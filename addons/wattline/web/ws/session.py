@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from starlette.types import Message
 
-from wattline.base.errors import ClientFault, Fault, Kind
+from wattline.base.errors import ClientFault, Fault
 from wattline.base.tasks import spawn
 from wattline.dialects.frames import inference
 from wattline.dialects.frames.asked import (
@@ -34,6 +34,7 @@ from wattline.service.auth import authenticate
 from wattline.service.conversation import shutting_down
 from wattline.service.visitor import Visitor
 from wattline.web.sockets import OpenSocket
+from wattline.web.ws import faults
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.request import Shown, request_of
 from wattline.web.ws.talk import Gone, Talk
@@ -117,8 +118,7 @@ class Session:
     def _read(self, message: Message) -> Intent:
         text = message.get("text")
         if not isinstance(text, str):
-            fault = ClientFault("Send text messages, each one a JSON object.", code="not_text")
-            raise BadFrame(fault)
+            raise BadFrame(faults.not_text())
         return read_frame(text, self._parts.book().limits.json_depth)
 
     async def _do(self, intent: Intent) -> None:
@@ -127,7 +127,9 @@ class Session:
             await self._talk.say([AUTH_OK])
         elif not self._let_in():
             speech = intent.speech if isinstance(intent, Ask) else None
-            raise BadFrame(_key_needed(), speech, intent.name if isinstance(intent, Ask) else None)
+            raise BadFrame(
+                faults.key_needed(), speech, intent.name if isinstance(intent, Ask) else None
+            )
         elif isinstance(intent, Ask):
             await self._ask(intent)
         elif isinstance(intent, Ping):
@@ -161,7 +163,7 @@ class Session:
         key = ask.speech, request.id if ask.name is None else ask.name
         if key in self._works:
             # Its id is left out: the error would be taken for the end of the request that has it.
-            raise BadFrame(_taken(), ask.speech)
+            raise BadFrame(faults.taken(), ask.speech)
         full = self._full(len(request.body))
         if full is not None:
             await self._refuse(full, ask.speech, ask.name)
@@ -176,12 +178,7 @@ class Session:
         held = sum(work.size for work in self._works.values())
         if len(self._works) < MAX_OPEN and (held + size <= MAX_BYTES or not held):
             return None
-        return ClientFault(
-            f"{len(self._works)} requests are under way on this connection. Wait for one to end.",
-            status=429,
-            code="too_many_requests",
-            kind=Kind.RATE_LIMIT,
-        )
+        return faults.too_many(len(self._works))
 
     async def _run(self, key: _Key, work: Work) -> None:
         with self._socket.work():
@@ -236,20 +233,3 @@ class Session:
             await asyncio.sleep(KEY_SECONDS)
         if not self._let_in():
             await self._talk.end(POLICY_VIOLATION, "no key was sent")
-
-
-def _key_needed() -> ClientFault:
-    return ClientFault(
-        'A key is needed: send {"type": "auth", "apiKey": …} first, or Authorization: Bearer with the '
-        "upgrade.",
-        status=401,
-        code="auth_required",
-        kind=Kind.AUTHENTICATION,
-    )
-
-
-def _taken() -> ClientFault:
-    return ClientFault(
-        "A request with this id is under way on this connection. Give each its own.",
-        code="duplicate_request_id",
-    )
