@@ -37,6 +37,7 @@ from mitmproxy.proxy.layers.http import (
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -52,6 +53,7 @@ from wattline.dialects.base import Route
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
+from wattline.proxy.framing import framed
 from wattline.proxy.head import EdgeHttp1Server, HeadLimits
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
@@ -167,8 +169,18 @@ class EdgeStream(HttpStream):
         commands_ = super().state_consume_request_body(event)
         local = self.edge.local
         if admission is not None and admission.mark is Mark.LOCAL and local is not None:
-            commands_ = local.dressed(commands_, admission.visit(self.flow))
+            commands_ = framed(local.dressed(commands_, admission.visit(self.flow)))
         yield from commands_
+
+    @override
+    def start_request_stream(self) -> CommandGenerator[None]:
+        return framed(super().start_request_stream())
+
+    @override
+    def state_stream_request_body(
+        self, event: RequestData | RequestTrailers | RequestEndOfMessage
+    ) -> CommandGenerator[None]:
+        return framed(super().state_stream_request_body(event))
 
     @override
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:

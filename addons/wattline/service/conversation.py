@@ -229,7 +229,7 @@ class Conversation:
             return realtime.peek_frame(message.data)
         if not message.text:
             # A provider might read JSON in a binary message too; sound that begins with a brace is none.
-            begins = message.data[:64].lstrip().startswith(b"{")
+            begins = message.data.lstrip().startswith(b"{")
             return realtime.peek_frame(message.data) if begins else {}
         depth = self.services.opening.books.current.limits.json_depth
         return realtime.read_frame(message.data, depth)
@@ -451,6 +451,8 @@ class Conversation:
 
     async def _ended(self, bound: Bound, event: ServerEvent, data: bytes) -> bytes:
         """The last event of a response, with its energy, after its settlement is durable."""
+        if self._lanes.over(event.response):
+            return data  # told twice: owed once
         turn = self._lanes.ended(event.response, event.lane)
         if turn is None:
             turn = await self._owed(bound)

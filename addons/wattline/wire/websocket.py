@@ -57,8 +57,7 @@ class Frames:
         kind = ConnectionType.CLIENT if client else ConnectionType.SERVER
         self._wire = connection or Connection(kind)
         self._max = max_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._parts = bytearray()  # a list would take fifty times what many small fragments hold
         self._over = False
 
     def __repr__(self) -> str:
@@ -94,16 +93,15 @@ class Frames:
     def _part(self, event: events.TextMessage | events.BytesMessage) -> Item | None:
         text = isinstance(event.data, str)
         data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
-        self._size += len(data)
-        if self._size > self._max:
+        if len(self._parts) + len(data) > self._max:
             return Closed(TOO_BIG, f"a message is larger than {self._max} bytes", fault=True)
-        if data:
-            self._parts.append(data)
+        if event.message_finished and not self._parts:
+            return Message(data, text)
+        self._parts += data
         if not event.message_finished:
             return None
-        whole = b"".join(self._parts)
+        whole = bytes(self._parts)
         self._parts.clear()
-        self._size = 0
         return Message(whole, text)
 
     def message(self, message: Message) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from kit.books import rows
 from kit.chat_socket import Refused, chatting, connect
 from kit.sidecars import Running, running
+from wattline.web.ws import session
 from wattline.web.ws.session import MAX_BAD
 
 KEYS = """
@@ -88,3 +89,18 @@ async def test_foreign_pages_are_refused(sidecar: Running):
     async with chatting(sidecar, headers=[("origin", "http://localhost:3000")]) as chat:
         await chat.send(type="ping")
         assert await chat.hear() == {"type": "pong"}
+
+
+async def test_a_key_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    """Who shows one stays; who does not is closed."""
+    monkeypatch.setattr(session, "KEY_SECONDS", 0.3)
+    async with (
+        running(tmp_path, 1, extra=KEYS, env=ENV) as sidecar,
+        chatting(sidecar) as known,
+        chatting(sidecar) as unknown,
+    ):
+        await known.send(type="auth", apiKey=ENV["ANN"])
+        assert await known.hear() == {"type": "auth.ok"}
+        assert await unknown.closed() == (1008, "no key was sent")
+        await known.send(type="ping")
+        assert await known.hear() == {"type": "pong"}

@@ -6,7 +6,12 @@ server may also make responses that nobody asked for (voice activity), and forge
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
+
+MAX_OVER: Final = 256
+"""Responses that are remembered after their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Lanes[T]:
     def __init__(self) -> None:
         self._waiting: list[_Waiting[T]] = []
         self._active: dict[str, tuple[T, str | None]] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self._waiting)} waiting, {len(self._active)} active>"
@@ -35,6 +41,7 @@ class Lanes[T]:
 
     def begin(self, response: str, turn: T, lane: str | None = None) -> None:
         """A response that nobody asked for has begun."""
+        self._over.pop(response, None)
         self._active[response] = turn, lane
 
     def created(self, response: str | None, lane: str | None = None) -> T | None:
@@ -46,6 +53,7 @@ class Lanes[T]:
         if found is None or response is None:
             return found.turn if found is not None else None
         self._waiting.remove(found)
+        self._over.pop(response, None)
         self._active[response] = found.turn, found.lane
         return found.turn
 
@@ -61,12 +69,20 @@ class Lanes[T]:
 
     def ended(self, response: str | None, lane: str | None = None) -> T | None:
         """Take out the one that has ended; None when it was never seen."""
+        if response is not None:
+            self._over[response] = None
+            if len(self._over) > MAX_OVER:
+                self._over.popitem(last=False)
         if response is not None and response in self._active:
             return self._active.pop(response)[0]
         active = self._on(lane)
         if response is None and len(active) == 1:
             return self._active.pop(active[0])[0]
         return self._take(self._first(lane))
+
+    def over(self, response: str | None) -> bool:
+        """It has ended before, and has not begun again: another end of it says nothing new."""
+        return response is not None and response in self._over and response not in self._active
 
     def refused(self, asked_by: str | None, lane: str | None = None) -> T | None:
         """Take out the waiting one that an error is about; None when it is about none."""
