@@ -27,6 +27,7 @@ REALTIME = "/v1/realtime?model=m"
 RESPONSES = "/v1/responses"
 KEYS = {f"KEY_{index}": f"sk-secret-of-upstream-{index:04d}" for index in range(3)}
 CREATE = {"type": "response.create", "response": {"instructions": "Say hello."}}
+MANY = {"input_tokens": 10_000, "output_tokens": 10_000, "total_tokens": 20_000}
 ASK = {"type": "response.create", "model": "m", "input": "Say hello."}
 
 
@@ -382,6 +383,23 @@ async def test_a_provider_may_answer_by_itself(tmp_path):
         await told(socket, "heard")
         cancels = [f for f in provider.frames if f["type"] == "response.cancel"]
         assert [cancel["response_id"] for cancel in cancels] == ["own_1", "own_2"]
+    assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("path", [REALTIME, RESPONSES])
+async def test_an_end_that_is_told_twice_is_owed_once(tmp_path, path):
+    """T17, fault 20: nor is it taken for the end of the next response."""
+    async with (
+        stage(tmp_path) as (sidecar, (provider,)),
+        dialled(sidecar, path, REVERSE) as socket,
+    ):
+        last = "response.done" if path == REALTIME else "response.completed"
+        for _ in range(2):
+            await say(socket, CREATE if path == REALTIME else ASK)
+            done = await told(socket, last)
+            again = {"type": last, "response": {**done["response"], "usage": MANY}}
+            await provider.open[0].send(json.dumps(again))
+            assert (await told(socket, last))["response"]["usage"] == MANY
     assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
 
 

@@ -389,7 +389,7 @@ class TestTest:
             " lint-imports",
         ):
             assert line in done.stdout
-        assert "[-q][-m][] pytest" in done.stdout
+        assert "[-q][-n][2][--dist][worksteal][-m][] pytest" in done.stdout
         assert done.stdout.count("  ok      ") == 6
 
     def test_dev_is_installed_once_and_serves_run_too(self, ready: Copy) -> None:
@@ -402,7 +402,9 @@ class TestTest:
     def test_fast_leaves_slow_tests_out_and_passes_arguments(self, ready: Copy) -> None:
         done = ready.run("test", "fast", "tests/cli", "-k", "a b")
 
-        assert "[-q][-m][not slow][tests/cli][-k][a b] pytest" in done.stdout
+        assert (
+            "[-q][-n][2][--dist][worksteal][-m][not slow][tests/cli][-k][a b] pytest" in done.stdout
+        )
 
     @pytest.mark.parametrize("tool", ["ruff", "mypy", "lint-imports", "pytest"])
     def test_one_failure_fails_all_but_stops_nothing(self, ready: Copy, tool: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattline.dialects.openai.lanes import Lanes
+from wattline.dialects.openai.lanes import MAX_OVER, Lanes
 
 
 def test_in_the_order_in_which_they_were_asked_for():
@@ -43,6 +43,25 @@ def test_errors_name_what_they_answer():
     assert lanes.refused("event_2") == "b"
     assert lanes.refused(None) == "a"
     assert lanes.refused(None) is None
+
+
+def test_a_second_end_is_known():
+    """T17: a provider that tells an end twice must not be paid twice."""
+    lanes: Lanes[str] = Lanes()
+    lanes.ask("a")
+    assert lanes.created("r1") == "a"
+    assert not lanes.over("r1")
+    assert lanes.ended("r1") == "a"
+    assert lanes.over("r1")
+    assert not lanes.over("r2")
+    assert not lanes.over(None)
+    lanes.ask("b")
+    assert lanes.created("r1") == "b"  # some name all their responses alike
+    assert not lanes.over("r1")
+    assert lanes.ended("r1") == "b"
+    for number in range(MAX_OVER):
+        lanes.ended(f"own_{number}")
+    assert not lanes.over("r1")
 
 
 def test_a_response_that_nobody_named():

@@ -324,6 +324,23 @@ def test_hostile_files_end_the_reading_soon(name: str) -> None:
     assert file.most <= 1024 * 1024
 
 
+def test_ogg_of_a_thousand_rates_is_not_added_up() -> None:
+    """The sum of so many fractions would take minutes, and hold the interpreter meanwhile."""
+    chain = b"".join(
+        page(
+            b"\x01vorbis" + struct.pack("<IBI", 0, 1, 4_000_000_001 + 2 * number),
+            0,
+            serial=number,
+            kind=2,
+        )
+        + page(b"", 1000, serial=number)
+        for number in range(20_000)
+    )
+    began = time.monotonic()
+    assert seconds(io.BytesIO(chain)) is None
+    assert time.monotonic() - began < 2
+
+
 def test_file_that_can_not_be_read_is_told() -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002  (a file is asked so)

@@ -6,14 +6,18 @@ Only the heads of pages are read. A file can be a chain of streams; their length
 from __future__ import annotations
 
 import struct
+from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
 
-from wattline.wire.audio.excerpt import Excerpt
+from wattline.wire.audio.excerpt import Excerpt, Exhausted
 
 _HEAD = struct.Struct("<4sBBqIIIB")
 _HEAD_AND_TABLE = _HEAD.size + 255
 _FIRST = 0x02
 _OPUS_RATE = 48_000
+_MAX_RATES = 16
+"""Different rates in a chain. Their fractions are added up exactly, whose cost grows with each."""
 
 
 class _Stream:
@@ -24,8 +28,10 @@ class _Stream:
         self.skip = skip
         self.samples = 0
 
-    def seconds(self) -> Fraction:
-        return Fraction(max(0, self.samples - self.skip), self.rate)
+    @property
+    def heard(self) -> int:
+        """Samples without those that are skipped."""
+        return max(0, self.samples - self.skip)
 
 
 def ogg_seconds(file: Excerpt) -> Fraction | None:
@@ -49,7 +55,16 @@ def ogg_seconds(file: Excerpt) -> Fraction | None:
         elif serial in streams:  # -1 when no packet ends on the page
             streams[serial].samples = max(samples, streams[serial].samples)
         position += sum(page[_HEAD.size : _HEAD.size + segments])
-    return sum((stream.seconds() for stream in (*done, *streams.values())), Fraction(0)) or None
+    return _sum((*done, *streams.values())) or None
+
+
+def _sum(streams: Iterable[_Stream]) -> Fraction:
+    samples: Counter[int] = Counter()
+    for stream in streams:
+        samples[stream.rate] += stream.heard
+    if len(samples) > _MAX_RATES:
+        raise Exhausted
+    return sum((Fraction(count, rate) for rate, count in samples.items()), Fraction(0))
 
 
 def _stream(packet: bytes) -> _Stream | None:
