@@ -171,7 +171,7 @@ def test_why_a_target_is_skipped():
         Skip(
             "claude/m",
             "dialect",
-            "it speaks anthropic, which has no embeddings of openai's kind",
+            "claude speaks anthropic, which has no embeddings of openai's kind",
         ),
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from kit.books import check_books
 from kit.clients import CONNECT_H2, REVERSE, Way
-from kit.sidecars import running
+from kit.sidecars import rules, running
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "canary-prompt-4711"}]}
 CLIENT_KEY = "sk-the-clients-own-key-000"
@@ -40,6 +41,63 @@ async def test_an_upstream_that_echoes_its_key_does_not_hand_it_out(tmp_path, st
         reply = await sidecar.call({**CHAT, "stream": stream})
         shown = repr(reply.headers) + reply.body.decode()
         assert "sk-secret-of-upstream" not in shown
+
+
+async def test_a_key_in_the_last_events_of_a_stream_is_not_handed_out(tmp_path):
+    """T8: the usage event is held back and edited; it is scrubbed all the same, from the cache too."""
+
+    async def serve(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = next(word for word in head.split() if word.startswith(b"sk-secret"))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+        )
+        writer.write(b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n')
+        writer.write(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
+        usage = b'{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}'
+        writer.write(b'data: {"choices":[],"note":"%b","usage":%b}\n\n' % (key, usage))
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    text = rules([url], extra="cache: {enabled: true}\n")
+    async with running(tmp_path, 1, text=text) as sidecar:
+        body = {**CHAT, "temperature": 0, "stream": True, "stream_options": {"include_usage": True}}
+        for kept in ("miss", "hit"):
+            reply = await sidecar.call(body)
+            assert reply.headers["x-wattline-cache"] == kept
+            assert b'"note":"[redacted]"' in reply.body
+            assert b"sk-secret-of-upstream" not in reply.body
+    server.close()
+
+
+async def test_headers_about_the_providers_own_origin_stay_there(tmp_path):
+    """A browser would take them for those of every page at our address."""
+    said = (
+        "clear-site-data",
+        "service-worker-allowed",
+        "set-cookie",
+        "set-cookie2",
+        "nel",
+        "report-to",
+    )
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        head = "".join(f"{name}: x\r\n" for name in (*said, "x-harmless"))
+        writer.write(f"HTTP/1.1 400 Bad Request\r\n{head}content-length: 2\r\n\r\n{{}}".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with running(tmp_path, 1, text=rules([url])) as sidecar:
+        reply = await sidecar.call(CHAT)
+        assert reply.headers["x-harmless"] == "x"
+        assert not set(said) & set(reply.headers)
+    server.close()
 
 
 @pytest.mark.parametrize("name", ["api_base", "base_url", "custom_host", "host", "url"])

@@ -473,7 +473,7 @@ async def test_an_order_is_nothing_that_other_dialects_have(tmp_path):
     text = provider("http://127.0.0.1:9/v1", "anthropic")
     async with running(tmp_path, 0, text=text, env={"KEY_0": "sk-k"}) as now:
         reply = await now.call(QUESTION | {"model": "m"}, path=RERANK)
-        assert reply.status == 503
+        assert reply.status == 400
         assert "no rerank" in reply.json()["error"]["message"]
 
 

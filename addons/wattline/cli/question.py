@@ -34,6 +34,8 @@ _EXAMPLES: dict[Operation, dict[str, Any]] = {
     Operation.INTERACTIONS: {"input": "Hello"},
 }
 """The least that each operation needs, for questions without a body."""
+_GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+_ANTHROPIC = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,19 @@ def _value(question: Question, route: Route, book: Book) -> dict[str, Any]:
     if question.body is None:
         if question.model is None:
             raise Failure("say which --model, or give a file with a request's body", USAGE)
-        value = dict(_EXAMPLES[route.operation])
+        value = _example(route)
     else:
         value = read_object(_read(question.body, book), max_depth=book.limits.json_depth)
     asked = {"model": question.model, "user": question.user, "stream": question.stream or None}
     return value | {name: given for name, given in asked.items() if given is not None}
+
+
+def _example(route: Route) -> dict[str, Any]:
+    if route.dialect == "gemini" and route.operation in (Operation.CHAT, Operation.COUNT_TOKENS):
+        return dict(_GEMINI)
+    if route.operation is Operation.COUNT_TOKENS:
+        return dict(_ANTHROPIC)
+    return dict(_EXAMPLES.get(route.operation, {}))
 
 
 def _read(name: str, book: Book) -> bytes:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from wattline.dialects.codecs import provider_side
 from wattline.dialects.crossing import crosses
 from wattline.dialects.table import own_routes
+from wattline.wire.call import Operation
 from wattline.wire.parts import Audio, File, Image, Reasoning, Text, ToolCall, ToolResult
 from wattline.wire.prompt import (
     Choice,
@@ -166,6 +167,8 @@ def _paths() -> Iterator[str]:
     for path, route in own_routes():
         able = [name for name in PROVIDERS if crosses(route.operation, route.dialect, name)]
         who = "every provider" if len(able) == len(PROVIDERS) else ", ".join(able)
+        if route.operation is Operation.COUNT_TOKENS:
+            who += "; else the sidecar, by an estimate (`x-wattline-estimated`)"
         yield f"| `{path}` | {route.dialect} | {route.operation} | {who or 'the sidecar'} |\n"
 
 

@@ -16,7 +16,7 @@ from wattline.dialects.codec import (
 )
 from wattline.dialects.unfold import events_of
 from wattline.wire.call import Call
-from wattline.wire.events import Counted, Ended, Event, Failed, Malformed, Stopped
+from wattline.wire.events import Counted, Ended, Event, Failed, Malformed, Started, Stopped
 from wattline.wire.parts import Reasoning, Refusal, Text, ToolCall
 from wattline.wire.piece import Mark, Piece
 from wattline.wire.reply import Reply
@@ -25,9 +25,13 @@ from wattline.wire.reply import Reply
 class TranslatingReader:
     """Reads a provider's stream into pieces that are already in the client's dialect."""
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+    def __init__(
+        self, decoder: StreamDecoder, encoder: StreamEncoder, created: int | None = None
+    ) -> None:
+        """`created` is the Unix time to tell where the provider tells none."""
         self._decoder = decoder
         self._encoder = encoder
+        self._created = created
         self._stopped = self._ended = False
 
     def feed(self, data: bytes) -> list[Piece]:
@@ -37,6 +41,8 @@ class TranslatingReader:
     def _pieces(self, events: Iterable[Event]) -> list[Piece]:
         pieces: list[Piece] = []
         for event in events:
+            if type(event) is Started and event.created is None:
+                event = replace(event, created=self._created)  # noqa: PLW2901  (the same, dated)
             pieces += _encoded(self._encoder, event)
             self._stopped = self._stopped or type(event) is Stopped
             self._ended = self._ended or type(event) is Ended
@@ -76,9 +82,16 @@ def _encoded(encoder: StreamEncoder, event: Event) -> Sequence[Piece]:
 
 
 def translated(
-    provider: ProviderCodec, client: ClientCodec, call: Call, body: bytes, by: str | None = None
+    provider: ProviderCodec,
+    client: ClientCodec,
+    call: Call,
+    body: bytes,
+    by: str | None = None,
+    created: int | None = None,
 ) -> tuple[Answer, bytes]:
-    """What a provider's whole answer says, and the same for the client. `by` is the provider's name."""
+    """What a provider's whole answer says, and the same for the client. `by` is the provider's name,
+    `created` the Unix time to tell where it tells none.
+    """
     try:
         reply = provider.read_reply(body)
     except ReplyError as error:
@@ -88,11 +101,16 @@ def translated(
     said = Answer(
         reply.usage, bad_usage=reply.bad_usage, output=characters(reply), model=reply.model
     )
-    return said, client.write_reply(replace(reply, provider=by), call)
+    dated = reply.created if reply.created is not None else created
+    return said, client.write_reply(replace(reply, provider=by, created=dated), call)
 
 
-def unfolded(client: ClientCodec, reply: Reply, call: Call) -> list[Piece]:
+def unfolded(
+    client: ClientCodec, reply: Reply, call: Call, created: int | None = None
+) -> list[Piece]:
     """A whole answer as the client's stream (A-052)."""
+    if reply.created is None:
+        reply = replace(reply, created=created)
     encoder = client.encoder(call)
     return [piece for event in events_of(reply) for piece in _encoded(encoder, event)]
 

@@ -61,9 +61,7 @@ def obstacle_of(target: Target, call: Call, view: View, now: float) -> Skip | No
     if provider.unavailable is not None:
         return Skip(str(target), "unavailable", provider.unavailable)
     if not crosses(call.operation, call.dialect, provider.dialect):
-        reason = (
-            f"it speaks {provider.dialect}, which has no {call.operation} of {call.dialect}'s kind"
-        )
+        reason = f"{provider.name} speaks {provider.dialect}, which has no {call.operation} of {call.dialect}'s kind"
         return Skip(str(target), "dialect", reason)
     rest = view.resting(provider.name, now)
     if rest is not None:

@@ -98,6 +98,12 @@ def _limited(failures: Sequence[Failure], waiting: Sequence[Skip]) -> Fault:
 
 def _unavailable(skipped: Sequence[Skip], waiting: Sequence[Skip]) -> Fault:
     reasons = list(dict.fromkeys(skip.reason for skip in skipped))
+    if skipped and all(skip.code == "dialect" for skip in skipped):
+        return ClientFault(
+            f"No provider of this call can do it: {_joined(reasons)}.",
+            code="unsupported_by_target",
+            should_retry=False,
+        )
     missing = all(
         skip.code == "unavailable" and skip.reason.startswith(_MISSING) for skip in skipped
     )

@@ -33,6 +33,7 @@ from wattline.service.listening import hear_transcript, speech_headers, unheard
 from wattline.service.making import note_begun, note_made
 from wattline.service.opening import Opening
 from wattline.service.passing import passing_target
+from wattline.service.redaction import redacted, secrets_of
 from wattline.service.refusal import refusal
 from wattline.service.relay import InBand, StreamRelay
 from wattline.service.report import report
@@ -214,7 +215,7 @@ class Answers:
             return None
         exchange.delivered = True
         headers = answer_headers(exchange, attempt, incoming)
-        body = _scrub(body, attempt.target)
+        body = redacted(body, attempt.target)
         if attempt.passage is not None and attempt.passage.retold:
             fault = refused(incoming.status, body)
             return _with(exchange.dialect.error(fault, exchange.call.id), headers)
@@ -255,7 +256,7 @@ class Answers:
             body = exchange.dialect.write_answer(exchange.call, body, usage, exchange.energy)
         headers = answer_headers(exchange, attempt, incoming)
         await self.settlement.committed(exchange, settled)  # which ran meanwhile
-        return Whole(incoming.status, headers, _scrub(body, attempt.target))
+        return Whole(incoming.status, headers, redacted(body, attempt.target))
 
     async def _large(
         self,
@@ -267,7 +268,7 @@ class Answers:
     ) -> Items:
         """Too large to hold: passed on as it comes, its last byte after the commit."""
         exchange.delivered = True
-        scrubber = Scrubber(_secrets(attempt.target))
+        scrubber = Scrubber(secrets_of(attempt.target))
         headers = answer_headers(exchange, attempt, incoming)
         if exchange.call.operation is Operation.SPEECH and not exchange.plan.passed:
             cost = price(Usage(0, 0), attempt.target, exchange.book, exchange.sound)
@@ -320,7 +321,7 @@ class Answers:
         exchange.delivered = True
         exchange.forget()  # no other target will need it
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
-        secrets = _secrets(attempt.target)
+        secrets = secrets_of(attempt.target)
         try:
             while data := await relay.next():
                 yield scrub(data, secrets)
@@ -333,7 +334,8 @@ class Answers:
         exchange.held = relay.held
         await relay.drain()
         await self.settlement.committed(exchange, settled)
-        yield relay.tail(usage, None if exchange.plan.passed else exchange.energy)
+        tail = relay.tail(usage, None if exchange.plan.passed else exchange.energy)
+        yield scrub(tail, secrets)
 
     async def _truncate(
         self, exchange: Exchange, attempt: Attempt, meter: Meter, code: str
@@ -425,16 +427,6 @@ async def _error_body(incoming: Incoming) -> bytes:
         return inflate(body, packed.lower(), max_bytes=ERROR_BODY * 4, max_ratio=100)
     except (Broken, ClientFault):
         return b""
-
-
-def _secrets(target: Target) -> tuple[bytes, ...]:
-    credential = target.provider.credential
-    return () if credential is None else (credential.secret.encode("latin-1", "replace"),)
-
-
-def _scrub(data: bytes, target: Target) -> bytes:
-    """An upstream that echoes its own key must not hand it to the client."""
-    return scrub(data, _secrets(target))
 
 
 def _with(answer: Whole, headers: tuple[tuple[str, str], ...]) -> Whole:

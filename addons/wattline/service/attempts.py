@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
@@ -112,6 +112,8 @@ class Attempts:
             raise CannotExpress(fault.message) from fault
         if target.provider.inline_images and self.inlining is not None:
             await self.inlining.prepare(exchange, passage)
+        if passage.foreign:
+            passage = replace(passage, at=int(self.clock.wall()))
         return passage
 
     def _inexpressible(self, exchange: Exchange, target: Target, reason: CannotExpress) -> None:

@@ -23,6 +23,7 @@ from wattline.service.cache import Cache, Entry, Key, digest_of
 from wattline.service.cacheable import Wish, deterministic, sound, wanted, wish_of
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.headers import kept_headers
+from wattline.service.redaction import redacted
 from wattline.service.replay import as_asked, stream_of, whole_of
 from wattline.service.settlement import Settlement
 from wattline.store.base import State
@@ -95,14 +96,14 @@ class Caching:
             body = whole_of(entry, exchange.call, exchange.dialect, energy)
             await self.settlement.committed(exchange, settled)
             exchange.delivered = True
-            yield Whole(200, headers, body)
+            yield Whole(200, headers, redacted(body, entry.target))
             return
         await self.settlement.committed(exchange, settled)
         exchange.delivered = True
         exchange.forget()
         yield Head(200, headers)
         for block in stream_of(entry, exchange.call, exchange.dialect, energy):
-            yield block
+            yield redacted(block, entry.target)
 
     async def _kept(self, exchange: Exchange, ask: Ask, key: Key) -> Items:
         """The items of `ask`; what they are is kept once they have come to a good end."""

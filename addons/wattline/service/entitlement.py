@@ -8,26 +8,30 @@ from decimal import Decimal
 from wattline.base.errors import ClientFault, Kind
 from wattline.engine.spending import Reserved, Spending
 from wattline.engine.windows import Claim
-from wattline.rules.book import Book, Scope
+from wattline.rules.book import Auth, Book, Scope
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.directory import Current
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request
 
 
-def still_let_in(request: Request, current: Current) -> Request:
-    """The request with its caller as it is now: its connection may be older. Raises ClientFault 401."""
-    if request.principal is None or request.principal.key is None:
-        return request
-    found = current(request.principal)
+def still_let_in(request: Request, current: Current, auth: Auth) -> Request:
+    """The request with its caller as it is now: its connection may be older, and the rules newer than when
+    its head came. Raises ClientFault 401.
+    """
+    caller = request.principal
+    if caller is None or caller.key is None:
+        if auth.mode == "open" or (caller is not None and caller.id in auth.keys.values()):
+            return request
+        raise _refused("A valid wattline key is needed.")
+    found = current(caller)
     if found is None:
-        raise ClientFault(
-            "The key is no longer valid.",
-            status=401,
-            code="invalid_api_key",
-            kind=Kind.AUTHENTICATION,
-        )
-    return request if found is request.principal else replace(request, principal=found)
+        raise _refused("The key is no longer valid.")
+    return request if found is caller else replace(request, principal=found)
+
+
+def _refused(message: str) -> ClientFault:
+    return ClientFault(message, status=401, code="invalid_api_key", kind=Kind.AUTHENTICATION)
 
 
 def check_model(call: Call) -> None:
@@ -36,7 +40,7 @@ def check_model(call: Call) -> None:
     if allowed is None or call.operation is Operation.LOOKUP or allowed.matches(call.model):
         return
     raise ClientFault(
-        f"This key may not call the model {call.model[:200]!r}. GET /v1/keys/me lists what it may.",
+        f"This key may not call the model {call.model[:200]!r}. Ask whoever made it, or see `wattline keys show`.",
         status=403,
         code="model_not_allowed",
         kind=Kind.PERMISSION,

@@ -15,17 +15,23 @@ type Pairs = tuple[tuple[str, str], ...]
 _DROPPED = frozenset(
     {
         "alt-svc",
+        "clear-site-data",
         "connection",
         "content-encoding",
         "content-length",
         "date",
         "keep-alive",
         "location",
+        "nel",
         "proxy-authenticate",
         "proxy-connection",
         "refresh",
+        "report-to",
+        "reporting-endpoints",
         "server",
+        "service-worker-allowed",
         "set-cookie",
+        "set-cookie2",
         "strict-transport-security",
         "te",
         "trailer",
@@ -64,6 +70,7 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
         for name, value in incoming.headers
         if name not in dropped
         and not name.startswith("x-wattline-")
+        and (exchange.plan.passed or not name.startswith("access-control-"))
         and (secret is None or secret not in value)
     ]
     upstream_id = next((v for n, v in incoming.headers if n == "x-request-id"), None)

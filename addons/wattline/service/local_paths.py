@@ -48,7 +48,7 @@ _MODELS: Mapping[str, LocalRoute] = MappingProxyType(
     | dict.fromkeys(("/v4/models", "/v4/openai/v1/models"), _GROQ)
     | dict.fromkeys(("/v6/models", "/v6/v1/models", "/v6/api/v1/models"), _OPENROUTER)
     | dict.fromkeys(("/v3/models", "/v3/v1/models"), _ANTHROPIC)
-    | dict.fromkeys(("/v1beta/models", "/v2/models", "/v2/v1beta/models"), _GEMINI)
+    | dict.fromkeys(("/v1beta/models", "/v2/models", "/v2/v1/models", "/v2/v1beta/models"), _GEMINI)
     | {"/api/v1/models": _SERVICE}
 )
 _EXACT: Mapping[str, LocalRoute] = MappingProxyType(

@@ -35,6 +35,9 @@ from wattline.wire.call import LOCAL, Call, Operation
 from wattline.wire.http import Request
 from wattline.wire.inflate import inflate
 
+LARGE = 512 * 1024
+"""Bytes of JSON from which on it is read in a thread: the other calls go on meanwhile."""
+
 
 @dataclass(slots=True)
 class Opening:
@@ -53,7 +56,7 @@ class Opening:
     async def open(self, request: Request, route: Route) -> Exchange:
         """An exchange whose plan may be tried. Raises Fault."""
         book = await self.books.fresh()
-        request = still_let_in(request, self.current)
+        request = still_let_in(request, self.current, book.auth)
         dialect = self.dialects[route.dialect]
         if route.operation is Operation.LOOKUP:
             return self._look_up(request, route, dialect, book)
@@ -120,6 +123,9 @@ class Opening:
                 max_bytes=limits.json_bytes,
                 max_ratio=limits.inflate_ratio,
             )
+        if len(raw) > LARGE:
+            value = await asyncio.to_thread(read_object, raw, max_depth=limits.json_depth)
+            return route, raw, value
         return route, raw, read_object(raw, max_depth=limits.json_depth)
 
     def _take(self, request: Request, call: Call, book: Book, now: float) -> Ticket | None:

@@ -22,6 +22,7 @@ from wattline.wire.prompt import Prompt, Written
 
 log = logging.getLogger(__name__)
 
+_JSON = ("content-type", "application/json")
 SHOWN = 20
 NAME = 80
 """Names of what can't be expressed, in one message: how many, and characters of each."""
@@ -40,6 +41,8 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
         attempt=attempt.id if mark else None,
         foreign=attempt.passage is not None and attempt.passage.foreign,
     )
+    if isinstance(body, bytes) and body:  # read as JSON, whatever the client called it
+        headers = (*(pair for pair in headers if pair[0] != "content-type"), _JSON)
     present = {name for name, _ in headers}
     return Outgoing(
         origin=provider.origin,

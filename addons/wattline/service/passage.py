@@ -36,6 +36,8 @@ class Passage:
     provider: str | None = None
     """The target's, by its name in the rules."""
     adapt: frozenset[str] = frozenset()
+    at: int | None = None
+    """Unix time of the attempt: what an answer is dated by where its provider tells no time."""
     whole: bool = False
     """The target is asked for a whole answer, and a client that wants a stream gets one made of it."""
 
@@ -51,7 +53,7 @@ class Passage:
         assert self.client is not None  # noqa: S101  (foreign has both)
         assert self.side is not None  # noqa: S101
         assert self.side.streaming is not None  # noqa: S101  (else it is asked for a whole answer)
-        return TranslatingReader(self.side.streaming.decoder(), self.client.encoder(call))
+        return TranslatingReader(self.side.streaming.decoder(), self.client.encoder(call), self.at)
 
     def read_answer(self, call: Call, body: bytes) -> tuple[Answer, bytes]:
         """What a whole answer says, and the same in the client's dialect."""
@@ -59,13 +61,13 @@ class Passage:
             return self.bridge.read_answer(body)
         if not self.foreign or self.client is None or self.side is None:
             return self.dialect.read_answer(call, body), body
-        return translated(self.side.codec, self.client, call, body, self.provider)
+        return translated(self.side.codec, self.client, call, body, self.provider, self.at)
 
     def unfold(self, call: Call, body: bytes) -> list[Piece]:
         """A whole answer as the client's stream. Raises BadReply, ReplyError."""
         if self.client is None or self.side is None:
             raise BadReply
-        return unfolded(self.client, self.side.codec.read_reply(body), call)
+        return unfolded(self.client, self.side.codec.read_reply(body), call, self.at)
 
     def adapted(self, prompt: Prompt, call: Call) -> Prompt:
         """The prompt as the target needs it (A-056, A-057, A-058)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from wattline.service.pages import Pages
 from wattline.service.styles import Styles
 from wattline.wire.call import Operation, Principal
 from wattline.wire.http import Headers, Use, Whole
+
+log = logging.getLogger(__name__)
 
 MAGIC_HOST = "wattline.local"
 """A name that every proxy user can ask: it is the sidecar itself."""
@@ -122,6 +125,10 @@ class Reception:
         try:
             return self._receive(head)
         except Fault as fault:
+            path = head.path.partition("?")[0][:100]
+            log.info(
+                "%s refused: %s %s %s %s", head.id, head.method, path, fault.status, fault.code
+            )
             return Decision(Verdict.ANSWER, self._refusal(head, fault))
 
     def connect(self, head: RequestHead) -> Decision:
@@ -313,6 +320,8 @@ class Reception:
                 f"{path} takes POST, not {method}.", status=405, code="method_not_allowed"
             )
         hint = f" Did you mean {nearest}?" if nearest else ""
+        if path.startswith("/v1/v1/"):
+            hint = " /v1 is in it twice: leave it out of the base URL."
         return ClientFault(
             f"There is no {path[:200]!r} here.{hint}",
             status=404,

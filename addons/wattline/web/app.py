@@ -44,11 +44,12 @@ def make_app(parts: Parts) -> FastAPI:
 
 def routers(parts: Parts) -> list[APIRouter]:
     """The routes of all pages."""
-    openai = OpenAIModels(parts.catalog, AnthropicModels(parts.catalog))
+    gemini = GeminiModels(parts.catalog)
+    openai = OpenAIModels(parts.catalog, AnthropicModels(parts.catalog), gemini)
     return [
         openai.router(),
         openai.anthropic.router(),
-        GeminiModels(parts.catalog).router(),
+        gemini.router(),
         OllamaModels(parts.catalog).router(),
         ServiceModels(parts.catalog).router(),
         ProviderPages(parts.catalog).router(),

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
 from wattline.web.asking import Caller, once, page, unknown_model
 
-PREFIXES = ("/v1beta", "/v2", "/v2/v1beta")
+PREFIXES = ("/v1beta", "/v2", "/v2/v1", "/v2/v1beta")
 
 PageSize = Annotated[int, Query(alias="pageSize", ge=1, le=1000)]
 PageToken = Annotated[str, Query(alias="pageToken", pattern=r"^[0-9]{1,6}$")]
 """Where the next page begins. It is ours: clients only hand it back."""
+
+
+def from_google(request: Request) -> bool:
+    """A client of Google's: its SDK asks for `/v1/models` too."""
+    return any(name in request.headers for name in ("x-goog-api-key", "x-goog-api-client"))
 
 
 class GeminiModels:
@@ -40,6 +45,16 @@ class GeminiModels:
         if end < len(found):
             told["nextPageToken"] = str(end)
         return page(told)
+
+    async def told(self, request: Request, principal: Caller) -> Response:
+        """As `all`, for a request whose query was not read yet. Bad numbers are as none."""
+        query = request.query_params
+        size, begin = query.get("pageSize", ""), query.get("pageToken", "")
+        return await self.all(
+            principal,
+            min(int(size), 1000) if size.isdecimal() and int(size[:6]) > 0 else 50,
+            begin if begin.isdecimal() and len(begin) <= 6 else "0",
+        )
 
     async def one(self, principal: Caller, name: str) -> Response:
         """One of the list. Raises ClientFault 404."""

@@ -14,6 +14,7 @@ from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
 from wattline.web.asking import Caller, once, page, unknown_model
 from wattline.web.models.anthropic import AnthropicModels
+from wattline.web.models.gemini import GeminiModels, from_google
 from wattline.web.style import ANTHROPIC_VERSION
 
 PREFIXES = ("/v1", "/openai/v1", "/v4", "/v4/openai/v1", "/v6", "/v6/v1", "/v6/api/v1")
@@ -21,11 +22,12 @@ ALIASES = ("/v1/chat/completions/models", "/v1/chat/completion/models")
 
 
 class OpenAIModels:
-    """`GET /v1/models` and `GET /v1/models/{id}` (B-039). Anthropic's SDK asks on the same paths."""
+    """`GET /v1/models` and `GET /v1/models/{id}` (B-039). Anthropic's and Google's SDKs ask on the same paths."""
 
-    def __init__(self, catalog: Catalog, anthropic: AnthropicModels) -> None:
+    def __init__(self, catalog: Catalog, anthropic: AnthropicModels, gemini: GeminiModels) -> None:
         self._catalog = catalog
         self.anthropic = anthropic
+        self.gemini = gemini
 
     def router(self) -> APIRouter:
         """Its routes."""
@@ -40,6 +42,8 @@ class OpenAIModels:
         """The list."""
         if ANTHROPIC_VERSION in request.headers:
             return await self.anthropic.told(request, principal)
+        if from_google(request):
+            return await self.gemini.told(request, principal)
         found = await self._catalog.models(principal)
         return page({"object": "list", "data": [_model(entry) for entry in found]})
 
@@ -47,6 +51,8 @@ class OpenAIModels:
         """One of the list. Raises ClientFault 404."""
         if ANTHROPIC_VERSION in request.headers:
             return await self.anthropic.one(principal, name)
+        if from_google(request):
+            return await self.gemini.one(principal, name)
         entry = await self._catalog.model(principal, name)
         if entry is None:
             raise unknown_model(name)
