@@ -128,6 +128,13 @@ SDK's base URL is the sidecar's address, with such a prefix or without. `ENABLE_
 `ENABLE_OLLAMA_ROUTES` set to `false` close them. A client's key for the sidecar may be in `Authorization: Bearer`,
 `api-key`, `x-api-key`, `x-goog-api-key` or the query's `key`.
 """
+_PAGES = """
+What follows on a call is asked of the provider that made it: `GET` and `DELETE` of `/v1/videos/{id}`,
+`/v1/responses/{id}`, `/v1/interactions/{id}`, `/v1/videos/{id}/content`, `/v1/responses/{id}/input_items`, and
+`POST …/cancel`. Lists of models are pages of the sidecar itself: `/v1/models`, `/v1beta/models`, `/api/tags`,
+`/api/show`, `/api/ps`, `/api/version`, `/api/v1/models`, `/api/v1/providers`. For `/v1/realtime` and `/ws` see
+[websockets.md](websockets.md).
+"""
 _MATRIX = """
 ## What a provider's API can express
 
@@ -159,7 +166,15 @@ address, redirects checked again, at most 8 MiB each and 15 s (`IMAGE_FETCH_MAX_
 def page() -> str:
     """The whole page."""
     models = ", ".join(f"{name}: {model}" for name, model in MODELS.items())
-    lines = [_INTRO, *_paths(), _PREFIXES, _MATRIX.format(models=models), *_matrix(), _OUTRO]
+    lines = [
+        _INTRO,
+        *_paths(),
+        _PREFIXES,
+        _PAGES,
+        _MATRIX.format(models=models),
+        *_matrix(),
+        _OUTRO,
+    ]
     return "".join(lines)
 
 
