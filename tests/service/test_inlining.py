@@ -131,7 +131,20 @@ async def test_prompt_that_cannot_be_read_is_the_targets_trouble():
     assert (await prepare(found, FakeImages(), "p")).inlined is None
 
 
-@pytest.mark.parametrize("wrong", [None, 3, [], {}, {"url": None}, {"url": []}, "ftp://x", ""])
+@pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", ""])
+async def test_what_nobody_should_fetch_is_not_passed_on_either(url):
+    """A provider near us might read its own machine's files for it."""
+    body = chat(A)
+    part = {"type": "image_url", "image_url": {"url": url}}
+    body["messages"][1]["content"].append(part)
+    images = FakeImages()
+    with pytest.raises(ClientFault) as raised:
+        await prepare(exchange(CHAT, body), images, "p")
+    assert raised.value.param == "messages[1].content[2].image_url.url"
+    assert images.asked == []
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [], {}, {"url": None}, {"url": []}])
 async def test_native_target_gets_what_is_no_url_as_it_is(wrong):
     images = FakeImages()
     body = chat(A)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from wattline.base.errors import ClientFault
 from wattline.dialects.crossing import native
-from wattline.dialects.openai.image_urls import find_image_urls, inline_images
+from wattline.dialects.openai.image_urls import (
+    find_image_urls,
+    inline_images,
+    unreadable_image,
+)
 from wattline.service.exchange import Exchange
 from wattline.service.passage import Passage
 from wattline.service.prompting import prompt_of
@@ -31,6 +36,12 @@ class Inlining:
         if passage.rewrites:
             await self._fetch(exchange, _named(exchange, image_urls(prompt_of(exchange, passage))))
         elif native(exchange.call.dialect) == "openai" and exchange.inlined is None:
+            if (field := unreadable_image(exchange.value)) is not None:
+                raise ClientFault(
+                    f"'{field}' is no picture's URL. Send an http or https URL, or a data: URL.",
+                    code="invalid_image_url",
+                    param=field,
+                )
             places = find_image_urls(exchange.value)
             await self._fetch(exchange, places)
             if exchange.pictures and isinstance(exchange.body, bytes):

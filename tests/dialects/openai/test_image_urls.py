@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from wattline.base.errors import OurFault
 from wattline.base.strict_json import read_object
-from wattline.dialects.openai.image_urls import find_image_urls, inline_images
+from wattline.dialects.openai.image_urls import (
+    find_image_urls,
+    inline_images,
+    unreadable_image,
+)
 from wattline.wire.pictures import Fetched
 
 PNG = Fetched("image/png", b"\x89PNG\r\n\x1a\nx")
@@ -145,3 +149,16 @@ def test_large_bodies_are_read_once() -> None:
     after = inlined(raw, URL)
     assert time.monotonic() - began < 3
     assert after.count(DATA.encode()) == 32
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", " http://127.0.0.1/", "http:127.0.0.1", "//a.test/b.png", ""]
+)
+def test_a_url_that_names_no_picture_is_told_by_its_field(url):
+    """A lax provider might fetch what we do not."""
+    part = {"type": "image_url", "image_url": {"url": url}}
+    body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}, part]}]}
+    assert unreadable_image(body) == "messages[0].content[1].image_url.url"
+    for fine in ("https://a.test/b.png", "data:image/png;base64,AAAA"):
+        part["image_url"]["url"] = fine
+        assert unreadable_image(body) is None

@@ -37,6 +37,16 @@ def find_image_urls(body: Mapping[str, Any]) -> tuple[Place, ...]:
     return tuple(Place(url, _param(path), path) for path, url in _urls(body) if is_web_url(url))
 
 
+def unreadable_image(body: Mapping[str, Any]) -> str | None:
+    """The field of the first picture whose URL is neither on the web nor in the text itself (`data:`): a
+    provider near us might read a file of its machine for it. None when there is none.
+    """
+    for path, url in _urls(body):
+        if not is_web_url(url) and not url.startswith("data:"):
+            return _param(path)
+    return None
+
+
 def _urls(body: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for top, inner in (("messages", ("content",)), ("input", ("content", "output"))):
         for index, item in _objects(body.get(top)):
