@@ -132,7 +132,8 @@ _PAGES = """
 What follows on a call is asked of the provider that made it: `GET` and `DELETE` of `/v1/videos/{id}`,
 `/v1/responses/{id}`, `/v1/interactions/{id}`, `/v1/videos/{id}/content`, `/v1/responses/{id}/input_items`, and
 `POST …/cancel`. Lists of models are pages of the sidecar itself: `/v1/models`, `/v1beta/models`, `/api/tags`,
-`/api/show`, `/api/ps`, `/api/version`, `/api/v1/models`, `/api/v1/providers`. For `/v1/realtime` and `/ws` see
+`/api/show`, `/api/ps`, `/api/version`, `/api/v1/models`, `/api/v1/providers`, and `/v1/audio/models` and
+`/v1/audio/voices` for sound. For `/v1/realtime` and `/ws` see
 [websockets.md](websockets.md).
 """
 _MATRIX = """

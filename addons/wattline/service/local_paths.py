@@ -59,6 +59,7 @@ _EXACT: Mapping[str, LocalRoute] = MappingProxyType(
         for prefix in ("", "/v5")
         for path in ("/api/tags", "/api/version", "/api/ps", "/api/show")
     }
+    | dict.fromkeys(("/v1/audio/models", "/v1/audio/voices"), _OPENAI)
     | {"/ws": _SOCKET}
 )
 _BELOW: Mapping[str, LocalRoute] = MappingProxyType({**_MODELS, "/api/v1": _GATEWAY})

@@ -14,6 +14,7 @@ from starlette.routing import WebSocketRoute
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.web.door import VISITOR
 from wattline.web.models.anthropic import AnthropicModels
+from wattline.web.models.audio import AudioPages
 from wattline.web.models.gemini import GeminiModels
 from wattline.web.models.ollama import OllamaModels
 from wattline.web.models.openai import OpenAIModels
@@ -53,6 +54,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         OllamaModels(parts.catalog).router(),
         ServiceModels(parts.catalog).router(),
         ProviderPages(parts.catalog).router(),
+        AudioPages(parts.catalog).router(),
         UpgradePage().router(),
     ]
 
