@@ -360,7 +360,8 @@ async def test_a_flood_of_continuations_ends(tmp_path):
 @pytest.mark.slow
 async def test_rapid_reset_holds_nobody(tmp_path):
     """CVE-2023-44487: 2,000 streams opened and reset at once; a neighbour is served in a second."""
-    async with running(tmp_path, 1, check=False) as sidecar:
+    patient = "{connect: 10, first_byte: 10, idle: 10, total: 20}"  # the neighbour's time is checked below
+    async with running(tmp_path, 1, check=False, timeouts=patient) as sidecar:
         async with neighbour(sidecar) as record, Frames.open(sidecar) as frames:
             with contextlib.suppress(h2.exceptions.ProtocolError, ConnectionError):
                 for number in range(2000):

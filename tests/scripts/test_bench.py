@@ -532,10 +532,18 @@ def test_a_gateway_that_ignores_its_end_is_forced(tmp_path, monkeypatch):
         gateway.rss()
 
 
+def heed_interrupts():
+    """Workers that run tests side by side ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_ends_what_it_started(number):
     run = subprocess.Popen(
-        [ROOT / "scripts" / "bench", "--only", "direct,stock"], stderr=subprocess.PIPE, text=True
+        [ROOT / "scripts" / "bench", "--only", "direct,stock"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     with run:
         said = [run.stderr.readline()]  # gateways are ready, the load has begun
