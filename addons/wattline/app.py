@@ -50,34 +50,34 @@ from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.listening import ListenWatch
-from wattline.service.accounts import Accounts
+from wattline.service.accounts.accounts import Accounts
+from wattline.service.accounts.control import Control
+from wattline.service.accounts.control_door import ControlDoor
+from wattline.service.accounts.default_admin import ensure_admin
+from wattline.service.accounts.directory import Directory
+from wattline.service.accounts.master import MasterToken
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
-from wattline.service.cache import Cache
-from wattline.service.caching import Caching
+from wattline.service.caching.cache import Cache
+from wattline.service.caching.caching import Caching
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.inquiry import ask
 from wattline.service.catalog.prices import Prices
 from wattline.service.catalog.reports import Reports, refresh_seconds
-from wattline.service.control import Control
-from wattline.service.control_door import ControlDoor
-from wattline.service.conversation import MAX_MESSAGE, Services
-from wattline.service.default_admin import ensure_admin
-from wattline.service.directory import Directory
-from wattline.service.inlining import Inlining
-from wattline.service.master import MasterToken
+from wattline.service.entrance.pages import Pages
+from wattline.service.entrance.reception import Reception
+from wattline.service.entrance.switches import switched_off
+from wattline.service.entrance.visitor import Visits
+from wattline.service.metering.past import recall, recount, remember
+from wattline.service.metering.settlement import Settlement
 from wattline.service.opening import Opening
-from wattline.service.pages import Pages
-from wattline.service.past import recall, recount, remember
-from wattline.service.reception import Reception
+from wattline.service.outgoing.inlining import Inlining
 from wattline.service.reload import Books, read_book
 from wattline.service.remembered import Remembered, remembered_seconds
-from wattline.service.settlement import Settlement
-from wattline.service.sockets import Sockets
-from wattline.service.switches import switched_off
-from wattline.service.turns import OwedAttempts, TurnAttempts
-from wattline.service.upgrades import Upgrades
-from wattline.service.visitor import Visits
+from wattline.service.sockets.conversation import MAX_MESSAGE, Services
+from wattline.service.sockets.sockets import Sockets
+from wattline.service.sockets.turns import OwedAttempts, TurnAttempts
+from wattline.service.sockets.upgrades import Upgrades
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
 from wattline.testing.crash import Crash, CrashingUpstream

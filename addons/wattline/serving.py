@@ -18,7 +18,7 @@ from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
 from wattline.proxy.ca import CaError
 from wattline.rules.load import RulesError
-from wattline.service.master import operator_secrets
+from wattline.service.accounts.master import operator_secrets
 from wattline.service.reload import Books
 from wattline.store.base import LedgerDown
 from wattline.testing.crash import Crash, marks_attempts

@@ -9,7 +9,7 @@ from pathlib import Path
 from wattline.base.clock import SystemClock
 from wattline.engine.spending import Spending
 from wattline.rules.load import load
-from wattline.service.accounts import Accounts
+from wattline.service.accounts.accounts import Accounts
 from wattline.store.sqlite import SqliteLedger
 from wattline.wire.call import Budgets
 

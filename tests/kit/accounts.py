@@ -11,7 +11,7 @@ from wattline.base.clock import ManualClock
 from wattline.engine.spending import Spending
 from wattline.rules.book import Book
 from wattline.rules.load import load
-from wattline.service.accounts import Accounts
+from wattline.service.accounts.accounts import Accounts
 from wattline.store.audit import audit
 from wattline.store.sqlite import SqliteLedger
 

@@ -12,7 +12,7 @@ from wattline.dialects.table import find
 from wattline.engine.plan import Plan
 from wattline.rules.load import load
 from wattline.service.exchange import Exchange
-from wattline.service.upload import Upload
+from wattline.service.outgoing.upload import Upload
 from wattline.wire.call import LOCAL
 from wattline.wire.http import Request, Use
 

@@ -457,7 +457,7 @@ async def test_a_stop_does_not_break_off_what_is_only_being_kept(tmp_path, monke
         reached.set()
         return go_on.wait(10)
 
-    monkeypatch.setattr("wattline.service.caching.sound", looks_long)
+    monkeypatch.setattr("wattline.service.caching.caching.sound", looks_long)
     async with running(tmp_path, 1, extra=ON) as now:
         now.upstreams[0].always("tokens:1000")
         asked = asyncio.ensure_future(now.call(body(stream=True, max_tokens=1000)))

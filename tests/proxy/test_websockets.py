@@ -19,7 +19,7 @@ from kit.clients import CONNECT_H1, REVERSE
 from kit.outages import locked
 from kit.sidecars import running
 from kit.socket_provider import dialled, rules, socket_providers, told
-from wattline.service.conversation import Conversation
+from wattline.service.sockets.conversation import Conversation
 from wattline.upstream.sockets import Socket
 
 WAYS = [REVERSE, CONNECT_H1]

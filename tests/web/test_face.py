@@ -12,7 +12,7 @@ from wsproto.events import AcceptConnection, CloseConnection, RejectConnection
 from kit.clients import CONNECT_H2, REVERSE, Way, call, client, dial
 from kit.pages import BASE, Pages, SocketClient
 from kit.sidecars import running
-from wattline.service.visitor import PREFIX, SECRET, VISIT, Visitor
+from wattline.service.entrance.visitor import PREFIX, SECRET, VISIT, Visitor
 
 LOCAL_H1 = Way("wattline.local")
 LOCAL_H2 = Way("wattline.local", h2=True)

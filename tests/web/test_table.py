@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute
 
 from wattline.dialects.spoken import spoken_dialects
 from wattline.service.catalog.catalog import Catalog
-from wattline.service.local_paths import _EXACT, local_path
-from wattline.service.styles import Styles
+from wattline.service.entrance.local_paths import _EXACT, local_path
+from wattline.service.entrance.styles import Styles
 from wattline.web.app import routers
 from wattline.web.parts import Parts
 

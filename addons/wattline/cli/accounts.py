@@ -13,10 +13,10 @@ MAX_ANSWER = 64 * 1024 * 1024
 
 
 def ask(settings: Settings, verb: str, **given: Any) -> dict[str, Any]:
-    """The result of a verb of `service.control`. Raises Failure, LedgerDown, RulesError, OSError."""
+    """The result of a verb of `service.accounts.control`. Raises Failure, LedgerDown, RulesError, OSError."""
     import asyncio
 
-    from wattline.service.control_door import connect
+    from wattline.service.accounts.control_door import connect
 
     question = json.dumps({"verb": verb, **given}).encode() + b"\n"
     wire = connect(settings.state, TIMEOUT)
@@ -44,9 +44,9 @@ async def _ask_ledger(settings: Settings, question: bytes) -> bytes:
     from wattline.base.clock import SystemClock
     from wattline.cli.book import read_rules
     from wattline.engine.spending import Spending
-    from wattline.service.accounts import Accounts
-    from wattline.service.control import Control
-    from wattline.service.past import recount
+    from wattline.service.accounts.accounts import Accounts
+    from wattline.service.accounts.control import Control
+    from wattline.service.metering.past import recount
     from wattline.store.sqlite import SqliteLedger
 
     book, clock, spending = read_rules(settings).book, SystemClock(), Spending()

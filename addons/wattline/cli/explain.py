@@ -21,7 +21,7 @@ from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
-from wattline.service.past import remember
+from wattline.service.metering.past import remember
 from wattline.store.base import LedgerDown
 from wattline.store.reading import reading
 

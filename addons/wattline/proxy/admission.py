@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from wattline.base.errors import Fault
 from wattline.dialects.base import Route
-from wattline.service.visitor import Visitor
+from wattline.service.entrance.visitor import Visitor
 from wattline.wire.call import Principal
 from wattline.wire.http import Departure, Headers, Request, Use
 

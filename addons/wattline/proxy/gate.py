@@ -12,7 +12,7 @@ from wattline.proxy.admission import Admission, Mark, admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.messages import whole_response
 from wattline.proxy.tunnel import Tunnels
-from wattline.service.reception import Decision, Reception, RequestHead, Verdict
+from wattline.service.entrance.reception import Decision, Reception, RequestHead, Verdict
 from wattline.wire.http import Headers
 
 SPOOL_MEMORY = 1024 * 1024

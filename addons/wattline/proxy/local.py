@@ -19,7 +19,7 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import GetHttpConnection, RequestHeaders, SendHttp
 
 from wattline.base.errors import Fault, Kind, OurFault
-from wattline.service.visitor import PREFIX, SECRET, VISIT, Visitor, Visits
+from wattline.service.entrance.visitor import PREFIX, SECRET, VISIT, Visitor, Visits
 from wattline.wire.http import Whole
 
 LOOPBACK = "127.0.0.1"

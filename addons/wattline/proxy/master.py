@@ -13,7 +13,7 @@ from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconf
 from mitmproxy.proxy import mode_specs
 
 from wattline.proxy.hooks import FlatAddons
-from wattline.service.reception import MAGIC_HOST
+from wattline.service.entrance.reception import MAGIC_HOST
 
 log = logging.getLogger(__name__)
 

@@ -59,7 +59,7 @@ from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.proxy.pending import Pending
 from wattline.proxy.websockets import ClientInbox, ClientSocket
-from wattline.service.inbox import Inbox
+from wattline.service.sockets.inbox import Inbox
 from wattline.wire.http import Ending, Head, Request, Use, Whole
 
 log = logging.getLogger(__name__)

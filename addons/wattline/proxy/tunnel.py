@@ -13,7 +13,7 @@ from wattline.proxy.admission import admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
-from wattline.service.reception import Reception, RequestHead
+from wattline.service.entrance.reception import Reception, RequestHead
 from wattline.upstream.guard import Forbidden, Guard
 from wattline.wire.call import Principal
 from wattline.wire.http import Use

@@ -22,7 +22,7 @@ LOW = 65_536
 
 
 class ClientInbox:
-    """`service.inbox.Inbox`: bytes of a client, and the brake on its socket."""
+    """`service.sockets.inbox.Inbox`: bytes of a client, and the brake on its socket."""
 
     def __init__(self) -> None:
         self.busy = False

@@ -25,20 +25,20 @@ from wattline.engine.failover import (
 from wattline.engine.meter import Meter
 from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
-from wattline.service.caching import Caching
-from wattline.service.counting import counted_here
+from wattline.service.caching.caching import Caching
+from wattline.service.entrance.headers import answer_headers, exchange_headers
+from wattline.service.entrance.redaction import redacted, secrets_of
+from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
-from wattline.service.headers import answer_headers, exchange_headers
-from wattline.service.listening import hear_transcript, speech_headers, unheard
 from wattline.service.making import note_begun, note_made
+from wattline.service.metering.counting import counted_here
+from wattline.service.metering.listening import hear_transcript, speech_headers, unheard
+from wattline.service.metering.report import report
+from wattline.service.metering.settlement import Settlement, price
 from wattline.service.opening import Opening
+from wattline.service.outgoing.unfolding import Unfolding
 from wattline.service.passing import passing_target
-from wattline.service.redaction import redacted, secrets_of
-from wattline.service.refusal import refusal
 from wattline.service.relay import InBand, StreamRelay
-from wattline.service.report import report
-from wattline.service.settlement import Settlement, price
-from wattline.service.unfolding import Unfolding
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub

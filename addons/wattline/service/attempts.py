@@ -17,13 +17,13 @@ from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts
-from wattline.service.entitlement import reserve
+from wattline.service.accounts.entitlement import reserve
 from wattline.service.exchange import SENT, Attempt, Exchange
-from wattline.service.inlining import Inlining
-from wattline.service.outgoing import outgoing
-from wattline.service.passage import Passage, passage_to
-from wattline.service.prompting import CannotExpress
-from wattline.service.settlement import Settlement, price
+from wattline.service.metering.settlement import Settlement, price
+from wattline.service.outgoing.inlining import Inlining
+from wattline.service.outgoing.outgoing import outgoing
+from wattline.service.outgoing.passage import Passage, passage_to
+from wattline.service.outgoing.prompting import CannotExpress
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.wire.usage import Usage

@@ -13,9 +13,9 @@ from wattline.engine.spending import Reserved
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
-from wattline.service.passage import Passage
+from wattline.service.outgoing.passage import Passage
+from wattline.service.outgoing.upload import Upload
 from wattline.service.relay import Held
-from wattline.service.upload import Upload
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call

@@ -17,10 +17,9 @@ from wattline.engine.decide import decide
 from wattline.engine.view import View
 from wattline.engine.windows import Refusal, Ticket, Windows
 from wattline.rules.book import Book
-from wattline.service.directory import Current, unchanged
-from wattline.service.entitlement import caller_claims, check_model, still_let_in
+from wattline.service.accounts.directory import Current, unchanged
+from wattline.service.accounts.entitlement import caller_claims, check_model, still_let_in
 from wattline.service.exchange import Exchange
-from wattline.service.listening import sound_of
 from wattline.service.lookup import (
     lookup_call,
     lookup_plan,
@@ -28,9 +27,10 @@ from wattline.service.lookup import (
     with_query,
     without_body,
 )
+from wattline.service.metering.listening import sound_of
+from wattline.service.outgoing.upload import Upload
 from wattline.service.reload import Books
 from wattline.service.remembered import Remembered
-from wattline.service.upload import Upload
 from wattline.wire.call import LOCAL, Call, Operation
 from wattline.wire.http import Request
 from wattline.wire.inflate import inflate

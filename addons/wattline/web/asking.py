@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.dialects.json_text import dumps
-from wattline.service.visitor import Visitor
+from wattline.service.entrance.visitor import Visitor
 from wattline.web.door import VISITOR
 from wattline.wire.call import Principal
 

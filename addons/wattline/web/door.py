@@ -10,9 +10,9 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wattline.base.errors import OurFault
-from wattline.service.headers import shown_id
-from wattline.service.styles import Styles
-from wattline.service.visitor import PREFIX, SECRET, VISIT, Visitor, Visits
+from wattline.service.entrance.headers import shown_id
+from wattline.service.entrance.styles import Styles
+from wattline.service.entrance.visitor import PREFIX, SECRET, VISIT, Visitor, Visits
 from wattline.web.style import style_of
 from wattline.wire.http import Whole
 

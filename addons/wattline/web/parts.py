@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattline.service.catalog.catalog import Catalog
-from wattline.service.styles import Styles
+from wattline.service.entrance.styles import Styles
 from wattline.web.ws.parts import ChatParts
 
 

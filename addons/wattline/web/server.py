@@ -11,8 +11,8 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
-from wattline.service.styles import Styles
-from wattline.service.visitor import Visits
+from wattline.service.entrance.styles import Styles
+from wattline.service.entrance.visitor import Visits
 from wattline.web.door import Door
 from wattline.web.lazy import LazyApp
 from wattline.web.sockets import Sockets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wattline.service.local_paths import local_path
+from wattline.service.entrance.local_paths import local_path
 
 ANTHROPIC_VERSION = "anthropic-version"
 

@@ -7,8 +7,8 @@ import pytest
 from wattline.base.clock import ManualClock
 from wattline.base.settings import SettingsError
 from wattline.dialects.spoken import spoken_dialects
-from wattline.service.styles import Styles
-from wattline.service.visitor import Visitor
+from wattline.service.entrance.styles import Styles
+from wattline.service.entrance.visitor import Visitor
 from wattline.web.ws.entrance import Entrance
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.policy import SocketPolicy

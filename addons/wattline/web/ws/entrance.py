@@ -8,8 +8,8 @@ from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.engine.windows import Claim, Refusal, Windows
 from wattline.rules.book import Scope as Over
 from wattline.rules.book import Window
-from wattline.service.styles import Styles
-from wattline.service.visitor import Visitor
+from wattline.service.entrance.styles import Styles
+from wattline.service.entrance.visitor import Visitor
 from wattline.web.door import VISITOR
 from wattline.web.sockets import KEY, OpenSocket
 from wattline.web.ws.parts import ChatParts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from wattline.base.clock import Clock
 from wattline.rules.book import Book
+from wattline.service.accounts.directory import Find
 from wattline.service.answers import Answers
-from wattline.service.directory import Find
 from wattline.web.ws.policy import SocketPolicy
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from wattline.base.ids import new_id
 from wattline.dialects.sockets import without_socket_headers
-from wattline.service.reception import CREDENTIALS
-from wattline.service.visitor import Visitor
+from wattline.service.entrance.reception import CREDENTIALS
+from wattline.service.entrance.visitor import Visitor
 from wattline.wire.call import Principal
 from wattline.wire.http import Headers, Request, Use
 
@@ -32,7 +32,7 @@ _OF_THE_UPGRADE: Final = CREDENTIALS | {
 
 
 class Shown:
-    """A key as if it had come with the upgrade (see `service.auth.Headed`)."""
+    """A key as if it had come with the upgrade (see `service.accounts.auth.Headed`)."""
 
     path = ""
 

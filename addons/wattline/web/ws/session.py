@@ -30,9 +30,9 @@ from wattline.dialects.frames.asked import (
 from wattline.dialects.frames.chat import AUTH_OK, PONG
 from wattline.dialects.frames.trouble import of_fault
 from wattline.dialects.json_text import dumps
-from wattline.service.auth import authenticate
-from wattline.service.conversation import shutting_down
-from wattline.service.visitor import Visitor
+from wattline.service.accounts.auth import authenticate
+from wattline.service.entrance.visitor import Visitor
+from wattline.service.sockets.conversation import shutting_down
 from wattline.web.sockets import OpenSocket
 from wattline.web.ws import faults
 from wattline.web.ws.parts import ChatParts

@@ -1,0 +1,1 @@
+"""Users, keys, roles and who calls."""

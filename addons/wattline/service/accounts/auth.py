@@ -1,0 +1,96 @@
+"""Who calls: headers to a principal."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from wattline.base.errors import ClientFault, Kind
+from wattline.base.ids import hash_secret
+from wattline.dialects.sockets import PROTOCOLS, keys_in
+from wattline.rules.book import Auth
+from wattline.service.accounts.directory import Find, nobody
+from wattline.wire.call import LOCAL, Principal, Role
+
+
+class Headed(Protocol):
+    """Anything with headers."""
+
+    @property
+    def path(self) -> str:
+        """The target, query included."""
+        ...
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        ...
+
+
+def authenticate(auth: Auth, head: Headed, *, proxy: bool, find: Find = nobody) -> Principal:
+    """The principal of a request; with `proxy`, of a CONNECT or an absolute-form request, whose key is
+    in `Proxy-Authorization` (Bearer, or the password of Basic). `find` knows the keys that are not in
+    rules.yaml. In open mode nobody needs a key, but one that is known still says who calls.
+
+    Keys are compared by their full SHA-256, so that the time of a lookup says nothing about them.
+    Raises ClientFault 401, or 407 for the proxy.
+    """
+    secret = _proxy_secret(head) if proxy else _secret(head)
+    found = _known(auth, hash_secret(secret), find) if secret else None
+    if found is not None:
+        return found
+    if auth.mode == "open":
+        return LOCAL
+    where = "Proxy-Authorization" if proxy else "Authorization: Bearer"
+    raise ClientFault(
+        f"A valid wattline key is needed in {where}."
+        if not secret
+        else "The key is not known, or no longer valid.",
+        status=407 if proxy else 401,
+        code="invalid_api_key",
+        kind=Kind.AUTHENTICATION,
+    )
+
+
+def _known(auth: Auth, hashed: str, find: Find) -> Principal | None:
+    name = auth.keys.get(hashed)
+    if name is None:
+        return find(hashed)
+    role = Role.ADMIN if name in auth.admins else Role.USER
+    return Principal(name, auth.tiers.get(name), role=role)
+
+
+def _secret(head: Headed) -> str | None:
+    for value in head.all("authorization"):
+        scheme, _, secret = value.partition(" ")
+        return secret.strip() if scheme.lower() == "bearer" else None
+    for name in ("x-api-key", "api-key", "x-goog-api-key"):
+        for value in head.all(name):
+            return value
+    return query_key(head.path) or next(iter(keys_in(head.all(PROTOCOLS))), None)
+
+
+def query_key(path: str) -> str | None:
+    """The `key` in a target's query, as Gemini's clients may send it."""
+    query = path.partition("?")[2]
+    return (
+        next((value for name, value in parse_qsl(query) if name == "key"), None) if query else None
+    )
+
+
+def _proxy_secret(head: Headed) -> str | None:
+    for value in head.all("proxy-authorization"):
+        scheme, _, rest = value.partition(" ")
+        if scheme.lower() == "bearer":
+            return rest.strip()
+        if scheme.lower() == "basic":
+            return _basic_password(rest.strip())
+    return None
+
+
+def _basic_password(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return None

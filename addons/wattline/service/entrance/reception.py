@@ -1,0 +1,410 @@
+"""What happens to a request before its body is read: answered here, taken as a call, or passed on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import ip_address
+
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.dialects.base import Dialect, Route
+from wattline.dialects.likely import likely_dialect
+from wattline.dialects.sockets import PROTOCOLS, find_socket, keys_in
+from wattline.dialects.table import find, known, normalise
+from wattline.rules.book import Book, Limits
+from wattline.service.accounts.auth import authenticate, query_key
+from wattline.service.accounts.directory import Find, nobody
+from wattline.service.entrance.local_paths import LocalRoute, local_path
+from wattline.service.entrance.pages import Pages
+from wattline.service.entrance.styles import Styles
+from wattline.wire.call import Operation, Principal
+from wattline.wire.http import Headers, Use, Whole
+
+log = logging.getLogger(__name__)
+
+MAGIC_HOST = "wattline.local"
+"""A name that every proxy user can ask: it is the sidecar itself."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+
+_LOCAL_NAMES = frozenset({"localhost", MAGIC_HOST})
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+class Verdict(Enum):
+    """What becomes of a request."""
+
+    ANSWER = auto()
+    CALL = auto()
+    SOCKET = auto()
+    """An upgrade to a WebSocket whose messages are calls."""
+    LOCAL = auto()
+    """A page of the web face."""
+    PASS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request before its body. `host` is lower-case; for a CONNECT it is the destination."""
+
+    id: str
+    method: str
+    host: str
+    port: int
+    path: str
+    headers: Headers
+    peer: str
+    use: Use
+    principal: Principal | None
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict and what goes with it."""
+
+    verdict: Verdict
+    answer: Whole | None = None
+    route: Route | None = None
+    principal: Principal | None = None
+    body_limit: int = 0
+    too_large: Fault | None = None
+    """What to say when the body passes `body_limit`."""
+    style: str = ""
+    """The shape of errors on a page of ours (`service.entrance.styles`)."""
+    spool: bool = False
+    ours: bool = False
+    """For a CONNECT: an intercepted host, or the sidecar itself."""
+
+
+class Reception:
+    """Looks at heads. Holds no state of its own: `book` gives the rules of the moment."""
+
+    def __init__(
+        self,
+        book: Callable[[], Book],
+        dialects: Mapping[str, Dialect],
+        pages: Pages,
+        switched_off: frozenset[str] = frozenset(),
+        *,
+        own: Callable[[str, int], bool],
+        pseudonym: str,
+        knows: Callable[[Route, Principal], bool] = lambda _route, _principal: False,
+        web: bool = False,
+        keys: Find = nobody,
+    ) -> None:
+        self.book = book
+        self.dialects = dialects
+        self.styles = Styles(dialects)
+        self.keys = keys
+        self.web = web
+        """There is a web face."""
+        self.pages = pages
+        self.switched_off = switched_off
+        """Families of routes that the operator closed (B-118..B-123)."""
+        self.own = own
+        self.pseudonym = pseudonym
+        self.knows = knows
+        """Whether what a lookup asks about was made through us."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds in force."""
+        return self.book().limits
+
+    def receive(self, head: RequestHead) -> Decision:
+        """Decide on a request. Total: a fault becomes an answer in the dialect of the path."""
+        try:
+            return self._receive(head)
+        except Fault as fault:
+            path = head.path.partition("?")[0][:100]
+            log.info(
+                "%s refused: %s %s %s %s", head.id, head.method, path, fault.status, fault.code
+            )
+            return Decision(Verdict.ANSWER, self._refusal(head, fault))
+
+    def connect(self, head: RequestHead) -> Decision:
+        """Decide on a CONNECT, but for the address, which must be resolved first."""
+        try:
+            check_head(head, self.pseudonym)
+            principal = self._authenticate(head, proxy=True)
+        except Fault as fault:
+            return Decision(Verdict.ANSWER, self.render(fault, head.id))
+        ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
+        return Decision(Verdict.PASS, principal=principal, ours=ours)
+
+    def render(self, fault: Fault, request_id: str) -> Whole:
+        """A fault where no dialect is known yet: OpenAI's shape."""
+        return self.dialects["openai"].error(fault, request_id)
+
+    def internal_error(self) -> Whole:
+        """The answer when our own code failed: nothing was sent upstream."""
+        return self.render(
+            OurFault("wattline failed on this request; nothing was sent to a provider."), ""
+        )
+
+    def forbidden(self, reason: str) -> Whole:
+        """The answer for a destination that the policy refuses."""
+        fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
+        return self.render(fault, "")
+
+    def _refusal(self, head: RequestHead, fault: Fault) -> Whole:
+        local = self._local(head) if self._is_to_us(head) else None
+        if local is not None and not find("POST", head.host, local[0], forward=False):
+            return self.styles.render(local[1].style, fault, head.id)
+        return self._dialect(head).error(fault, head.id)
+
+    def _local(self, head: RequestHead) -> tuple[str, LocalRoute] | None:
+        return local_path(head.path) if self.web else None
+
+    def _is_to_us(self, head: RequestHead) -> bool:
+        return head.use is Use.REVERSE or head.host == MAGIC_HOST or self.own(head.host, head.port)
+
+    def _dialect(self, head: RequestHead) -> Dialect:
+        """That of the path, as far as one can tell."""
+        path = normalise(head.path)
+        forward = head.use is Use.FORWARD and not self.own(head.host, head.port)
+        route = None
+        if path:
+            route = find(head.method, head.host, path, forward=forward)
+            route = route or find("POST", head.host, path, forward=forward)
+        name = route.dialect if route is not None else likely_dialect(head.path)
+        return self.dialects[name]
+
+    def _receive(self, head: RequestHead) -> Decision:
+        check_head(head, self.pseudonym)
+        if self._is_to_us(head):
+            return self._to_us(head)
+        principal = head.principal or self._authenticate(head, proxy=True)
+        if not self.book().intercepts(head.host):
+            return Decision(Verdict.PASS)
+        path = normalise(head.path)
+        if self._upgrades(head):
+            socket = self._socket(head, path, forward=True)
+            if socket is None or _is_foreign(head):
+                return Decision(Verdict.PASS)
+            return self._call(socket, principal, Verdict.SOCKET)
+        route = find(head.method, head.host, path, forward=True) if path else None
+        if route is None or _is_foreign(head):
+            return Decision(Verdict.PASS)
+        if route.operation is Operation.LOOKUP and not self.knows(route, principal):
+            return Decision(
+                Verdict.PASS
+            )  # made without us: its host knows it, and its client's key
+        return self._call(route, principal)
+
+    def _socket(self, head: RequestHead, path: str | None, *, forward: bool) -> Route | None:
+        if path is None or head.method != "GET" or not self._upgrades(head):
+            return None
+        return find_socket(head.host, path, forward=forward)
+
+    def _to_us(self, head: RequestHead) -> Decision:
+        if self.book().auth.mode == "open":
+            self._check_host(head)
+        page = self.pages.answer(head.method, head.path.partition("?")[0])
+        if page is not None:
+            return Decision(Verdict.ANSWER, page)
+        check_browser(head)
+        path = normalise(head.path)
+        socket = self._socket(head, path, forward=False)
+        route = socket or (find(head.method, head.host, path, forward=False) if path else None)
+        if route is None and (local := self._local(head)) is not None:
+            return self._page(head, *local)
+        if path is None:
+            raise ClientFault(
+                "The path has '..', '//', an encoded slash or another form that could be read in two "
+                "ways. Send it plain, for example /v1/chat/completions.",
+                code="ambiguous_path",
+            )
+        if route is None:
+            raise self._no_route(head.method, path)
+        if route.switch in self.switched_off:
+            raise _switched_off(path)
+        principal = head.principal or self._authenticate(head, proxy=False)
+        return self._call(route, principal, Verdict.CALL if socket is None else Verdict.SOCKET)
+
+    def _page(self, head: RequestHead, path: str, route: LocalRoute) -> Decision:
+        """To the web face, which asks for a credential where it needs one."""
+        if not self.switched_off.isdisjoint(route.switches):
+            raise _switched_off(path)
+        if head.method not in route.methods:
+            methods = " or ".join(sorted(route.methods - {"HEAD"}))
+            raise ClientFault(
+                f"{path[:200]} takes {methods}, not {head.method}.",
+                status=405,
+                code="method_not_allowed",
+            )
+        fault = ClientFault(
+            f"The body is larger than {route.body_limit} bytes, which is all that {path[:200]} takes.",
+            status=413,
+            code="body_too_large",
+            kind=Kind.TOO_LARGE,
+        )
+        return Decision(
+            Verdict.LOCAL,
+            principal=self._known(head),
+            body_limit=route.body_limit,
+            too_large=fault,
+            style=route.style,
+        )
+
+    def _authenticate(self, head: RequestHead, *, proxy: bool) -> Principal:
+        return authenticate(self.book().auth, head, proxy=proxy, find=self.keys)
+
+    def _known(self, head: RequestHead) -> Principal | None:
+        if head.principal is not None:
+            return self._still(head.principal)
+        try:
+            return self._authenticate(head, proxy=False)
+        except ClientFault:
+            return None
+
+    def _still(self, principal: Principal) -> Principal | None:
+        """Whom the connection belongs to, unless the key was taken back since."""
+        if principal.key is None or principal.hashed is None:
+            return principal
+        return self.keys(principal.hashed)
+
+    def _check_host(self, head: RequestHead) -> None:
+        """A page whose own name was made to point to this machine (DNS rebinding) still says that
+        name. In open mode nothing but the name tells it from a client of ours.
+        """
+        host = head.host.removeprefix("[").removesuffix("]")
+        ours = (
+            host in _LOCAL_NAMES or host == self.book().listen.host or host.endswith(".localhost")
+        )
+        if not ours and not _is_address(host) and not self.book().intercepts(host):
+            raise ClientFault(
+                f"{host[:100]!r} is not a name of this sidecar. Use its address, localhost or "
+                f"{MAGIC_HOST}, or set `auth: {{mode: keys}}` in rules.yaml.",
+                status=421,
+                code="unknown_host",
+            )
+
+    def _call(
+        self, route: Route, principal: Principal, verdict: Verdict = Verdict.CALL
+    ) -> Decision:
+        limits = self.limits
+        bound, field = (
+            (limits.json_bytes, "json_bytes")
+            if route.json
+            else (limits.upload_bytes, "upload_bytes")
+        )
+        fault = ClientFault(
+            f"The body is larger than {bound} bytes (rules.yaml: limits.{field}).",
+            status=413,
+            code="body_too_large",
+            kind=Kind.TOO_LARGE,
+        )
+        return Decision(
+            verdict,
+            route=route,
+            principal=principal,
+            body_limit=bound,
+            too_large=fault,
+            spool=not route.json,
+        )
+
+    def _no_route(self, method: str, path: str) -> ClientFault:
+        nearest = known(path)
+        if nearest == path:
+            return ClientFault(
+                f"{path} takes POST, not {method}.", status=405, code="method_not_allowed"
+            )
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        if path.startswith("/v1/v1/"):
+            hint = " /v1 is in it twice: leave it out of the base URL."
+        return ClientFault(
+            f"There is no {path[:200]!r} here.{hint}",
+            status=404,
+            code="unknown_path",
+            kind=Kind.NOT_FOUND,
+        )
+
+    @staticmethod
+    def _upgrades(head: RequestHead) -> bool:
+        return any("websocket" in value.lower() for value in head.all("upgrade"))
+
+
+def _switched_off(path: str) -> ClientFault:
+    return ClientFault(
+        f"There is no {path[:200]!r} here: its routes are switched off.",
+        status=404,
+        code="unknown_path",
+        kind=Kind.NOT_FOUND,
+    )
+
+
+def check_head(head: RequestHead, pseudonym: str) -> None:
+    """Refuse what no honest client sends: other methods, control characters in values, two
+    credentials, our own mark in `Via`. Raises ClientFault.
+    """
+    if head.method not in METHODS and head.method != "CONNECT":
+        raise ClientFault(
+            "The request's method is not one that HTTP APIs use.", status=405, code="bad_method"
+        )
+    credentials = 0
+    for name, value in head.headers:
+        if not _VALUE.fullmatch(value):
+            raise ClientFault(
+                f"Header {name[:64]!r} has a control character in its value.", code="bad_header"
+            )
+        if name in CREDENTIALS:
+            credentials += 1
+        elif name == "via" and pseudonym in value:
+            raise ClientFault(
+                "This request has passed through this sidecar before: a provider's URL leads back "
+                "here. Check `url` of the providers in rules.yaml.",
+                status=508,
+                code="loop_detected",
+            )
+    if query_key(head.path) is not None:
+        credentials += 1
+    credentials += len(keys_in(head.all(PROTOCOLS)))
+    if credentials > 1:
+        raise ClientFault(
+            "The request carries more than one credential (authorization, x-api-key, api-key, "
+            "x-goog-api-key, key in the query, or a subprotocol). Send one.",
+            code="several_credentials",
+        )
+
+
+def check_browser(head: RequestHead) -> None:
+    """A page of another site must not spend an operator's money through the loopback port."""
+    if _is_foreign(head):
+        raise ClientFault(
+            "Requests from web pages of other origins are refused.",
+            status=403,
+            code="foreign_origin",
+            kind=Kind.PERMISSION,
+        )
+    if "cross-site" in head.all("sec-fetch-site"):
+        raise ClientFault(
+            "Requests from web pages of other sites are refused.",
+            status=403,
+            code="foreign_origin",
+            kind=Kind.PERMISSION,
+        )
+
+
+def _is_foreign(head: RequestHead) -> bool:
+    """A web page that is not of this machine sent this. On its way to an intercepted host it goes on
+    as it came, with the page's own key or none, never with one of ours.
+    """
+    return any(not _LOCAL_ORIGIN.fullmatch(origin) for origin in head.all("origin"))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

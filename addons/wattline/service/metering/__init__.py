@@ -1,0 +1,1 @@
+"""Counting, pricing and settling what was used."""

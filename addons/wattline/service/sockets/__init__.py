@@ -1,0 +1,1 @@
+"""WebSockets whose messages are calls."""

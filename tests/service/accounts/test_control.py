@@ -1,0 +1,216 @@
+"""Questions of the command line: a line in, a line out, whatever the line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kit.accounts import accounts_at
+from wattline.service.accounts.control import MAX_LINE, Control
+from wattline.service.accounts.control_door import NAME, ControlDoor, connect
+
+
+@asynccontextmanager
+async def control(folder):
+    async with accounts_at(folder) as (accounts, clock):
+        desk = Control(accounts)
+
+        async def ask(verb, **given):
+            return json.loads(await desk.handle(json.dumps({"verb": verb, **given}).encode()))
+
+        yield ask, accounts, clock
+
+
+async def test_the_life_of_a_key(tmp_path):
+    """A-135."""
+    async with control(tmp_path) as (ask, _accounts, _):
+        made = (
+            await ask("create", user="john", credit="5000.5", models=["m*"], budgets={"day": 7})
+        )["result"]
+        key = made["key"]["id"]
+        assert len(made["secret"]) == 32
+        assert (made["key"]["balance"], made["key"]["models"]) == (5000.5, ["m*"])
+        again = (await ask("create", user="john", credit=1))["result"]
+        assert again["key"]["balance"] == 5001.5
+        listed = (await ask("list", user="john"))["result"]["keys"]
+        assert [one["id"] for one in listed] == [key, again["key"]["id"]]
+        assert made["secret"] not in json.dumps(listed)
+        assert (await ask("rotate", key=key))["result"]["secret"] != made["secret"]
+        assert (await ask("disable", key=key))["result"]["key"]["active"] is False
+        assert (await ask("enable", key=key))["result"]["key"]["active"] is True
+        changed = (await ask("set", key=key, models=None, tier="gold", expires=5))["result"]["key"]
+        assert (changed["models"], changed["tier"], changed["active"]) == (None, "gold", False)
+        assert changed["budgets"]["day"] == 7
+        assert (await ask("rotate", key="john"))["error"]["code"] == "several_keys"
+        assert (await ask("delete", key=key))["ok"]
+        assert (await ask("rotate", key="john"))["ok"]
+        less = await ask("credit", user="john", energy="1.5", subtract=True)
+        assert less["result"]["user"]["balance"] == 5000
+        assert (await ask("credit", user="john", energy=9999, subtract=True))["error"][
+            "status"
+        ] == 409
+        shown = (await ask("show", name="john"))["result"]
+        assert (shown["user"]["id"], len(shown["keys"])) == ("john", 1)
+
+
+async def test_an_admin_without_a_name(tmp_path):
+    async with control(tmp_path) as (ask, _accounts, _):
+        made = (await ask("create", role="admin", credit=15000))["result"]["key"]
+        assert (made["user"], made["role"], made["balance"]) == ("admin", "admin", 15000)
+        nameless = (await ask("create"))["result"]["key"]
+        assert nameless["user"].startswith("usr_")
+        refused = await ask("create", user=nameless["user"], role="admin")
+        assert refused["error"]["code"] == "not_an_admin"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"verb": "create", "user": 5},
+        {"verb": "create", "role": "root"},
+        {"verb": "create", "credit": "-5"},
+        {"verb": "create", "credit": "1e5"},
+        {"verb": "create", "credit": 0.0000001},
+        {"verb": "create", "credit": True},
+        {"verb": "create", "credit": 10**13},
+        {"verb": "create", "credit": {}},
+        {"verb": "create", "expires": "soon"},
+        {"verb": "create", "expires": -1},
+        {"verb": "create", "models": "m"},
+        {"verb": "create", "models": ["m", 5]},
+        {"verb": "create", "models": ["m"] * 201},
+        {"verb": "create", "budgets": {"year": 5}},
+        {"verb": "create", "budgets": {"day": 0}},
+        {"verb": "create", "budgets": 5},
+        {"verb": "create", "label": "x" * 301},
+        {"verb": "create", "tier": "x" * 301},
+        {"verb": "create", "nonsense": 1},
+        {"verb": "credit", "user": "x"},
+        {"verb": "credit", "user": "x", "energy": 5, "subtract": 1},
+        {"verb": "rotate"},
+        {"verb": "rotate", "key": ""},
+        {"verb": "none"},
+        {"verb": ["create"]},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_wrong_question_changes_nothing(tmp_path, given):
+    async with control(tmp_path) as (_, accounts, __):
+        answer = json.loads(await Control(accounts).handle(json.dumps(given).encode()))
+        assert answer["ok"] is False
+        assert answer["error"]["status"] in {400, 404}
+        assert accounts.store.all_keys() == []
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.binary(max_size=60)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["verb", "user", "key", "energy", "models", "budgets", "expires", "name"]
+                ),
+                inner | st.sampled_from(["create", "list", "show", "set", "credit", "john"]),
+                max_size=5,
+            )
+        ),
+        max_leaves=9,
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_garbage_is_answered(tmp_path_factory, line):
+    async def work():
+        async with accounts_at(tmp_path_factory.mktemp("x")) as (accounts, _):
+            return await Control(accounts).handle(line)
+
+    answer = asyncio.run(work())
+    assert answer.endswith(b"\n")
+    told = json.loads(answer)
+    assert told["ok"] or told["error"]["status"] < 500
+
+
+@asynccontextmanager
+async def door(folder):
+    async with accounts_at(folder) as (accounts, _):
+        made = ControlDoor(Control(accounts), folder)
+        await made.open()
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
+def question(folder, *lines):
+    """In another thread, as another process would."""
+
+    def work():
+        with connect(folder, 5) as wire, wire.makefile("rb") as answers:
+            found = []
+            for line in lines:
+                wire.sendall(line)
+                found.append(answers.readline())
+            return found
+
+    return asyncio.to_thread(work)
+
+
+@pytest.mark.parametrize("depth", [0, 8], ids=["short path", "long path"])
+async def test_the_door_is_its_owners(tmp_path, depth):
+    folder = tmp_path.joinpath(*["a-long-name-of-a-folder"] * depth)
+    folder.mkdir(parents=True, exist_ok=True)
+    async with door(folder):
+        mode = (folder / NAME).stat().st_mode
+        assert stat.S_ISSOCK(mode)
+        assert stat.S_IMODE(mode) == 0o600
+        answers = await question(
+            folder, b'{"verb":"create","user":"ann"}\n', b'{"verb":"list"}\n', b"?\n"
+        )
+        assert [json.loads(answer)["ok"] for answer in answers] == [True, True, False]
+    assert not (folder / NAME).exists()
+    assert connect(folder, 1) is None
+
+
+async def test_a_leftover_of_a_dead_one_is_replaced(tmp_path):
+    (tmp_path / NAME).write_text("")
+    async with door(tmp_path):
+        (answer,) = await question(tmp_path, b'{"verb":"list"}\n')
+        assert json.loads(answer)["result"] == {"keys": []}
+
+
+async def test_a_line_that_is_too_long_ends_the_connection(tmp_path):
+    async with door(tmp_path):
+        (answer,) = await question(tmp_path, b" " * (2 * MAX_LINE) + b"\n")
+        assert json.loads(answer)["ok"] is False
+
+
+async def test_half_a_question_changes_nothing(tmp_path):
+    async with door(tmp_path):
+        await asyncio.to_thread(lambda: connect(tmp_path, 5).close())
+        reader, writer = await asyncio.open_unix_connection(tmp_path / NAME)
+        writer.write(b'{"verb":"create","user":"ann"}')
+        writer.close()
+        (answer,) = await question(tmp_path, b'{"verb":"list"}\n')
+        assert json.loads(answer)["result"]["keys"] == []
+        del reader
+
+
+async def test_a_folder_that_takes_no_socket_is_no_reason_not_to_start(tmp_path, caplog):
+    if os.geteuid() == 0:
+        (tmp_path / NAME).mkdir()  # root may write anywhere, but can't unlink a folder
+    async with accounts_at(tmp_path) as (accounts, _):
+        made = ControlDoor(Control(accounts), tmp_path)
+        await made.open()
+        await made.close()
+    assert "works only while stopped" in caplog.text or os.geteuid() != 0
