@@ -87,6 +87,7 @@ from wattline.upstream.image_policy import ImagePolicy
 from wattline.upstream.images import Images
 from wattline.upstream.pool import AiohttpUpstream
 from wattline.upstream.sockets import SocketConnector
+from wattline.web import parts as web
 from wattline.web.parts import Parts
 from wattline.web.server import WebFace
 from wattline.web.site import load_site
@@ -365,12 +366,21 @@ class Sidecar:
             self.clock,
             policy,
         )
-        parts = Parts(styles, self.catalog, chats)
+        parts = Parts(styles, self.catalog, chats, self._control())
         self.web = WebFace(lambda: load_site(parts), styles, self.visits, policy.heartbeat)
         self._exit.push_async_callback(self.web.stop)
         await self.web.start()
         self.listeners.add(LOCAL_HOST, self.web.port)
         self.local.open(self.web.port, self.web.secret)
+
+    def _control(self) -> web.Control:
+        return web.Control(
+            self.accounts,
+            lambda: self.books.current,
+            self.clock,
+            self.master_token,
+            self.settings.env,
+        )
 
     async def _listen(self, host: str, port: int) -> None:
         skip_type_checks()
