@@ -23,6 +23,8 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode
 
+from wattline.proxy.header_lookup import quicken
+
 _REASONS = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -57,6 +59,8 @@ class EdgeHttp1Server(Http1Server):
         self._deadline: commands.RequestWakeup | None = None
         self._body_deadline: commands.RequestWakeup | None = None
         self._chunked = False
+        self._held = b""
+        """The head of an answer whose body comes next."""
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -123,11 +127,12 @@ class EdgeHttp1Server(Http1Server):
                     self.conn,
                     error_answer(400, "bad_http", "The request is not valid HTTP/1.1."),
                 )
-            if (head := _head_in(command)) is not None and head.http_version not in _VERSIONS:
-                yield from self._refuse(
-                    505, "http_version", "The request's version is neither HTTP/1.0 nor HTTP/1.1."
-                )
-                return
+            if (head := _head_in(command)) is not None:
+                if head.http_version not in _VERSIONS:
+                    message = "The request's version is neither HTTP/1.0 nor HTTP/1.1."
+                    yield from self._refuse(505, "http_version", message)
+                    return
+                quicken(head.headers)
             yield command
 
     def _skip_empty_lines(self) -> None:
@@ -185,6 +190,12 @@ class EdgeHttp1Server(Http1Server):
         if isinstance(event, ResponseHeaders):
             coding = event.response.headers.get("transfer-encoding", "")
             self._chunked = "chunked" in coding.lower()
+            if event.response.data.content and not event.end_stream and not event.response.stream:
+                yield from self._hold_head(event)
+                return
+        elif self._held:
+            yield from self._send_held(event)
+            return
         if isinstance(event, ResponseProtocolError) and not self.response:
             status = event.code.http_status_code()
             if status is not None and self.conn.state & ConnectionState.CAN_WRITE:
@@ -193,6 +204,27 @@ class EdgeHttp1Server(Http1Server):
                 yield commands.CloseConnection(self.conn)
                 return
         yield from super().send(event)
+
+    def _hold_head(self, event: ResponseHeaders) -> CommandGenerator[None]:
+        """The body of an answer that is whole comes next: both go in one write, and one packet."""
+        for command in super().send(event):
+            if isinstance(command, commands.SendData):
+                self._held += command.data
+            else:
+                yield command
+
+    def _send_held(self, event: HttpEvent) -> CommandGenerator[None]:
+        head, self._held = self._held, b""
+        for command in super().send(event):
+            if head and isinstance(command, commands.SendData):
+                command = commands.SendData(self.conn, head + command.data)  # noqa: PLW2901
+                head = b""
+            elif head:
+                yield commands.SendData(self.conn, head)
+                head = b""
+            yield command
+        if head:
+            yield commands.SendData(self.conn, head)
 
 
 def _head_in(command: commands.Command) -> http.Request | None:

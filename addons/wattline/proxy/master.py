@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 from mitmproxy import http, master, options
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
@@ -16,6 +16,23 @@ from wattline.proxy.hooks import FlatAddons
 from wattline.service.entrance.reception import MAGIC_HOST
 
 log = logging.getLogger(__name__)
+
+
+class EdgeTlsConfig(tlsconfig.TlsConfig):
+    """The stock addon, which makes the path of its revocation list anew for each request."""
+
+    _crl_path: str | None = None
+
+    @override
+    def crl_path(self) -> str:
+        if self._crl_path is None:
+            self._crl_path = super().crl_path()
+        return self._crl_path
+
+    @override
+    def configure(self, updated: set[str]) -> None:
+        super().configure(updated)  # type: ignore[no-untyped-call]
+        self._crl_path = None
 
 
 class EdgeMaster(master.Master):
@@ -28,7 +45,7 @@ class EdgeMaster(master.Master):
             core.Core(),
             proxyserver.Proxyserver(),
             next_layer.NextLayer(),
-            tlsconfig.TlsConfig(),
+            EdgeTlsConfig(),
             disable_h2c.DisableH2C(),
         )
 

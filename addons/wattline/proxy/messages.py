@@ -7,6 +7,7 @@ import time
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
+from wattline.proxy.header_lookup import EdgeHeaders
 from wattline.wire.http import Head, Whole
 
 
@@ -40,4 +41,4 @@ def _fields(answer: Head | Whole) -> list[tuple[bytes, bytes]]:
 def _response(status: int, fields: list[tuple[bytes, bytes]], body: bytes | None) -> http.Response:
     now = time.time()
     reason = status_codes.RESPONSES.get(status, "").encode()
-    return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), body, None, now, now)
+    return http.Response(b"HTTP/1.1", status, reason, EdgeHeaders(fields), body, None, now, now)

@@ -153,6 +153,13 @@ class EdgeStream(HttpStream):
         return (yield from super().check_invalid(request))
 
     @override
+    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
+        """The gate has its own bounds. What mitmproxy's options say counts where somebody set them."""
+        if self.edge_layer.bounds_bodies:
+            return (yield from super().check_body_size(request))
+        return False
+
+    @override
     def state_consume_request_body(self, event: events.Event) -> CommandGenerator[None]:
         admission = admission_of(self.flow)
         if admission is not None and isinstance(event, RequestData):
@@ -386,6 +393,12 @@ class EdgeHttpLayer(HttpLayer):
     edge: Edge
     waiting: set[Delivery]
     """Deliveries that wait for their HTTP/2 window."""
+
+    @cached_property
+    def bounds_bodies(self) -> bool:
+        """Somebody set mitmproxy's own bounds of bodies. Looked up once: its options are slow to read."""
+        options = self.context.options
+        return bool(options.stream_large_bodies or options.body_size_limit)
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
