@@ -13,7 +13,9 @@ from pathlib import Path
 import certifi
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from mitmproxy.certs import CertStore
 
 from wattline.proxy.ca import CaError, ensure_ca
 
@@ -165,7 +167,7 @@ def test_an_open_folder_is_closed(folder: Path) -> None:
     assert mode(folder) == 0o700
 
 
-@pytest.mark.parametrize("cut", [0, 1, 700, 1800, -40])
+@pytest.mark.parametrize("cut", [0, 1, 100, 500, -40])
 def test_a_damaged_key_is_refused_and_left_alone(folder: Path, cut: int) -> None:
     ensure_ca(folder)
     key = folder / KEY
@@ -229,3 +231,22 @@ def test_two_first_starts_at_once_agree_on_one_ca(folder: Path) -> None:
     assert key.public_key() == authority.public_key()
     assert set(blocks(files.certificate)) <= set(blocks(files.bundle))
     assert mode(folder / KEY) == 0o600
+
+
+def test_a_new_key_is_on_p_256(folder: Path) -> None:
+    ensure_ca(folder)
+
+    key = load_pem_private_key((folder / KEY).read_bytes(), None)
+
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert key.curve.name == "secp256r1"
+
+
+def test_an_rsa_key_of_before_is_used_on(folder: Path) -> None:
+    CertStore.create_store(folder, "mitmproxy", 2048, organization="wattline", cn="wattline CA")
+    before = (folder / KEY).read_bytes()
+
+    files = ensure_ca(folder)
+
+    assert (folder / KEY).read_bytes() == before
+    assert len(blocks(files.certificate)) == 1

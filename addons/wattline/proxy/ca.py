@@ -22,8 +22,9 @@ from types import MappingProxyType
 import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from mitmproxy.certs import CertStore
-from mitmproxy.options import CONF_BASENAME, KEY_SIZE
+from mitmproxy.options import CONF_BASENAME
+
+from wattline.proxy.authority import create_authority
 
 NAME = "wattline"
 """Organisation and common name of the CA: what a user looks for in a list of trusted CAs."""
@@ -84,7 +85,7 @@ def _create(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".ca-", dir=folder.parent))
     try:
-        CertStore.create_store(made, CONF_BASENAME, KEY_SIZE, organization=NAME, cn=f"{NAME} CA")
+        create_authority(made, NAME)
         folder.mkdir(mode=0o700, exist_ok=True)
         for file in sorted(made.iterdir(), key=lambda file: file.name == KEY_FILES[0]):
             if file.name in KEY_FILES:
