@@ -28,6 +28,7 @@ SAFE = {
     "h11": ("0.16.0", "CVE-2025-43859: chunk endings"),
     "aiohttp": ("3.14.3", "CVE-2026-22815, -34516, -34519, -34525 and redirects with credentials"),
     "pyyaml": ("5.4", "CVE-2020-14343: code execution by the full loader"),
+    "pyjwt": ("2.12.0", "CVE-2026-32597: unknown critical headers; 2.4.0: keys of another kind"),
     "pydantic": ("1.8.2", "CVE-2021-29510: endless loop on infinite dates"),
     "brotli": ("1.0.8", "CVE-2020-8927: overflow on huge input"),
     "cryptography": ("44.0.1", "CVE-2024-12797: raw public keys not verified"),

@@ -11,9 +11,7 @@ import os
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Self
-
-from mitmproxy.master import Master
+from typing import TYPE_CHECKING, Any, Self
 
 from wattline import __version__
 from wattline.base.clock import Clock, SystemClock
@@ -26,6 +24,8 @@ from wattline.demo.provider import DemoProvider
 from wattline.dialects.base import Route
 from wattline.dialects.follow_up import kind_of
 from wattline.dialects.spoken import spoken_dialects
+from wattline.engine.health import Health
+from wattline.engine.parking import Parking
 from wattline.engine.rest import Resting
 from wattline.engine.spending import Spending
 from wattline.engine.view import View
@@ -50,34 +50,66 @@ from wattline.proxy.tunnel import Tunnels
 from wattline.rules.book import Book
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.listening import ListenWatch
+from wattline.rules.log_choice import log_choice
 from wattline.service.accounts.accounts import Accounts
 from wattline.service.accounts.control import Control
 from wattline.service.accounts.control_door import ControlDoor
 from wattline.service.accounts.default_admin import ensure_admin
 from wattline.service.accounts.directory import Directory
-from wattline.service.accounts.master import MasterToken
+from wattline.service.accounts.key_check import check_key
+from wattline.service.accounts.logins import Logins
+from wattline.service.accounts.master import MasterToken, operator_secrets
+from wattline.service.accounts.own_keys import OwnKeys
+from wattline.service.accounts.passwords import Passwords
+from wattline.service.accounts.referrals import Referrals
+from wattline.service.accounts.sealing import Sealing
+from wattline.service.accounts.sessions import Sessions
+from wattline.service.accounts.token_secret import TokenSecret
+from wattline.service.accounts.tokens import Lifetime, Tokens
+from wattline.service.accounts.user_tokens import UserTokens
 from wattline.service.answers import Answers
 from wattline.service.attempts import Attempts
 from wattline.service.caching.cache import Cache
 from wattline.service.caching.caching import Caching
 from wattline.service.catalog.catalog import Catalog
+from wattline.service.catalog.costs import Costs
 from wattline.service.catalog.inquiry import ask
 from wattline.service.catalog.prices import Prices
 from wattline.service.catalog.reports import Reports, refresh_seconds
+from wattline.service.dialogs.completions import Completions
+from wattline.service.dialogs.dialogs import Dialogs
+from wattline.service.entrance.counting import Counting
+from wattline.service.entrance.guesses import Guesses
 from wattline.service.entrance.pages import Pages
 from wattline.service.entrance.reception import Reception
 from wattline.service.entrance.switches import switched_off
 from wattline.service.entrance.visitor import Visits
-from wattline.service.metering.past import recall, recount, remember
+from wattline.service.idempotency.calls import CallsOnce
+from wattline.service.idempotency.once import Once
+from wattline.service.importing.imports import Imports
+from wattline.service.line_log import LineLog
+from wattline.service.metering.error_log import MAX_BYTES, OLDER, ErrorLog, error_log_path
+from wattline.service.metering.exclusions import NAME as EXCLUSIONS
+from wattline.service.metering.exclusions import ExclusionsFile
+from wattline.service.metering.past import heal, recall, recount, remember
+from wattline.service.metering.payloads import Payloads
 from wattline.service.metering.settlement import Settlement
+from wattline.service.metering.statistics import Statistics
+from wattline.service.offers.offers import Offers, offers_log
+from wattline.service.offers.policy import OfferPolicy, error_lines
 from wattline.service.opening import Opening
 from wattline.service.outgoing.inlining import Inlining
+from wattline.service.parking import ParkingDesk
 from wattline.service.reload import Books, read_book
 from wattline.service.remembered import Remembered, remembered_seconds
-from wattline.service.sockets.conversation import MAX_MESSAGE, Services
+from wattline.service.sockets.bound import Services
+from wattline.service.sockets.line import MAX_MESSAGE
 from wattline.service.sockets.sockets import Sockets
 from wattline.service.sockets.turns import OwedAttempts, TurnAttempts
 from wattline.service.sockets.upgrades import Upgrades
+from wattline.service.unsent import Unsent
+from wattline.store.json_lines import JsonLines
+from wattline.store.parking import read_parked
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
 from wattline.testing.crash import Crash, CrashingUpstream
@@ -88,6 +120,10 @@ from wattline.upstream.images import Images
 from wattline.upstream.pool import AiohttpUpstream
 from wattline.upstream.sockets import SocketConnector
 from wattline.web import parts as web
+from wattline.web.admin.parts import AdminParts
+from wattline.web.assistant.parts import AssistantParts
+from wattline.web.gateway.parts import GatewayParts
+from wattline.web.metrics.gauges import Gauges, MetricsParts
 from wattline.web.parts import Parts
 from wattline.web.server import WebFace
 from wattline.web.site import load_site
@@ -95,6 +131,9 @@ from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.policy import SocketPolicy
 from wattline.wire.call import Principal
 from wattline.wire.http import Ending
+
+if TYPE_CHECKING:
+    from mitmproxy.master import Master
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +167,8 @@ class Sidecar:
         self._hurried = False
         self._mark: Path | None = None
         self.listen_watch: ListenWatch | None = None
+        self.log_missing: Callable[[], int] = lambda: 0
+        """Lines that did not come into the log's file."""
 
     async def start(self) -> None:
         """Open the ledger, load the rules, start the demo provider, listen. Ready on return.
@@ -226,18 +267,24 @@ class Sidecar:
         self.master_token = MasterToken.from_env(self.settings.env)
         self._put_together()
         await ensure_admin(self.accounts, self.settings.env)
+        await self.own_keys.renew()
         await self._open_control()
         await self._start_web()
         self._remember_windows()
+        self._learn_costs()
         self.ca = ensure_ca(self.settings.state / "ca", self.settings.env)
         watch = spawn(self.books.watch(), name="watch rules.yaml")
         self._exit.callback(watch.cancel)
 
     async def _open_control(self) -> None:
         """Where the command line asks, since no other process may write the ledger."""
-        door = ControlDoor(Control(self.accounts), self.settings.state)
+        door = ControlDoor(Control(self.accounts, self._imports()), self.settings.state)
         await door.open()
         self._exit.push_async_callback(door.close)
+
+    def _imports(self) -> Imports:
+        ledger, books = self.ledger, self.books
+        return Imports(self.accounts, ledger.dialogs, ledger.referrals, lambda: books.current)
 
     def _use_eager_tasks(self) -> None:
         """mitmproxy runs its own loop this way; a call's first steps then need no turn of the loop."""
@@ -277,13 +324,34 @@ class Sidecar:
             books.changed = self.crash.around(books.changed)
         self._exit.push_async_callback(upstream.close)
         dialects = spoken_dialects()
-        view = View(windows, resting, self.ledger.balance)
+        self.parking = ParkingDesk(
+            self.ledger.parking,
+            Parking(),
+            lambda: books.current,
+            clock,
+        )
+        self.parking.load(read_parked(self._ledger_path))
+        self.health = Health(books.current.health)
+        self.prices = Prices()
+        self.costs = Costs(self.prices)
+        view = View(
+            windows,
+            resting,
+            self.ledger.balance,
+            self.parking.parking,
+            self.health,
+            self.costs.of,
+        )
+        self.view = view
         self.spending = Spending()
-        self.directory = Directory(self.ledger.accounts, clock)
+        self._put_logins_together()
         self.accounts = Accounts(
             self.ledger.accounts, self.ledger, clock, lambda: books.current, self.spending
         )
-        settlement = Settlement(self.ledger, windows, resting, clock)
+        settlement = Settlement(self.ledger, windows, resting, clock, health=self.health)
+        self.errors = self._error_log()
+        settlement.counts.note = self.errors.note
+        self.settlement = settlement
         pseudonym = new_id("wattline")
         self.remembered = Remembered(clock.monotonic, remembered_seconds(self.settings.env))
         draw = random.Random()  # noqa: S311
@@ -296,6 +364,8 @@ class Sidecar:
             draw,
             self.remembered,
             current=self.directory.current,
+            own_keys=self.own_keys,
+            unsent=Unsent(self.ledger.decisions, clock),
         )
         attempts = Attempts(
             upstream,
@@ -309,7 +379,13 @@ class Sidecar:
             mark=self.mark_attempts,
         )
         caching = Caching(Cache(clock), attempts, settlement)
-        self.answers = Answers(opening, attempts, settlement, clock, caching)
+        payloads = Payloads.from_env(self.settings.env)
+        if payloads is not None:
+            warning = spawn(payloads.warn(), name="warn of payloads in the log")
+            self._exit.callback(warning.cancel)
+        self.answers = Answers(opening, attempts, settlement, clock, caching, payloads)
+        self.once = Once(self.ledger.repeats, clock, lambda: books.current)
+        self.calls = CallsOnce(self.answers, self.once, books, dialects, self.directory.current)
         common = (upstream, self.ledger, windows, settlement, clock, pseudonym)
         connector = SocketConnector(listeners, max_bytes=MAX_MESSAGE)
         self.sockets = Sockets(
@@ -336,13 +412,33 @@ class Sidecar:
             own=self._is_own,
             pseudonym=pseudonym,
             knows=self._knows,
+            counts=settlement.counts,
             web=True,
             keys=self.directory.find,
+            counting=Counting(windows, clock),
+            guesses=Guesses(clock),
+            master=self.master_token,
+            tokens=self.sessions.find,
+            current=self.directory.current,
         )
         self.visits = Visits()
         self.local = LocalFace(self.reception.styles.render, self.visits)
         self.catalog = self._catalog(upstream, view, pseudonym)
+        self.check_key = lambda provider, key: check_key(provider, key, upstream, pseudonym)
         self.guard = Guard(lambda: books.current.tunnel, listeners)
+
+    def _put_logins_together(self) -> None:
+        """Raises SettingsError for a secret that could be guessed."""
+        env, state, clock = self.settings.env, self.settings.state, self.clock
+        self.sealing = Sealing.from_env(env, state)  # one: each may draw the key of the file
+        self.own_keys = OwnKeys(self.ledger.provider_keys, self.sealing, clock)
+        self.directory = Directory(self.ledger.accounts, clock, self.own_keys.providers)
+        self.ledger.provider_keys.changed = self.directory.refresh
+        self.token_secret = TokenSecret(env, state)
+        if self.books.current.auth.mode == "jwt":
+            self.token_secret.need()
+        self.tokens = Tokens(self.token_secret, clock, Lifetime.from_env(env))
+        self.sessions = Sessions(self.tokens, self.directory)
 
     def _catalog(self, upstream: Upstream, view: View, pseudonym: str) -> Catalog:
         books, clock = self.books, self.clock
@@ -353,7 +449,7 @@ class Sidecar:
             refresh_seconds(self.settings.env),
         )
         self._exit.push_async_callback(reports.close)
-        return Catalog(lambda: books.current, view, clock, reports, Prices())
+        return Catalog(lambda: books.current, view, clock, reports, self.prices)
 
     async def _start_web(self) -> None:
         """Our own pages, before anybody can ask for one."""
@@ -365,13 +461,119 @@ class Sidecar:
             self.directory.find,
             self.clock,
             policy,
+            tokens=self.sessions.find,
+            guesses=self.reception.guesses,
         )
-        parts = Parts(styles, self.catalog, chats, self._control())
-        self.web = WebFace(lambda: load_site(parts), styles, self.visits, policy.heartbeat)
+        metrics = MetricsParts(self.settlement.counts, self._gauges)
+        parts = Parts(
+            styles,
+            self.catalog,
+            chats,
+            metrics,
+            self._control(),
+            admin=self._admin(),
+            assistant=self._assistant(),
+            gateway=self._gateway(),
+        )
+        self.web = WebFace(
+            lambda: load_site(parts), styles, self.visits, policy.heartbeat, once=self.once
+        )
         self._exit.push_async_callback(self.web.stop)
         await self.web.start()
         self.listeners.add(LOCAL_HOST, self.web.port)
         self.local.open(self.web.port, self.web.secret)
+
+    def _gauges(self) -> Gauges:
+        """How it is at this moment, for metrics."""
+        book, now = self.books.current, self.clock.monotonic()
+        return Gauges(
+            now=now,
+            uptime=now - self.reception.pages.started,
+            version=__version__,
+            rules_version=book.version,
+            open_calls=self.open_calls,
+            ledger=self.ledger.gauges,
+            providers={
+                name: provider.unavailable is None
+                and self.resting.resting(name, now) is None
+                and self.view.parked(name) is None
+                for name, provider in book.providers.items()
+            },
+            log_missing=self.log_missing(),
+        )
+
+    def _assistant(self) -> AssistantParts:
+        tokens, dialogs = UserTokens(self.accounts), Dialogs(self.ledger.dialogs, self.clock)
+        rules = lambda: self.books.current  # noqa: E731  (other rules may come)
+        return AssistantParts(
+            self.accounts,
+            tokens,
+            Referrals(self.ledger.referrals, self.accounts, tokens, rules),
+            dialogs,
+            Completions(self.answers, dialogs, rules),
+            self.master_token,
+        )
+
+    def _gateway(self) -> GatewayParts:
+        """Logins, users' own keys, health and the audit trail."""
+        logins = Logins(
+            self.accounts,
+            Passwords(),
+            self.tokens,
+            self.sessions,
+            lambda: self.books.current,
+            lambda: self.address[0] in LOOPBACK,
+        )
+        ledger = self.settings.state / "ledger.sqlite"
+        return GatewayParts(
+            logins,
+            self.own_keys,
+            self.check_key,
+            ledger,
+            lambda: self.ledger.down,
+            lambda peer: self.reception.guesses.failed(self.books.current.auth, peer),
+        )
+
+    @property
+    def _ledger_path(self) -> Path:
+        return self.settings.state / "ledger.sqlite"
+
+    def _error_log(self) -> ErrorLog:
+        """A line for each call that failed, without any key that we know."""
+        state = self.settings.state
+        lines = LineLog(
+            JsonLines(error_log_path(state), MAX_BYTES, OLDER),
+            lambda: [
+                *secrets_of(self.books.current),
+                *operator_secrets(self.settings.env),
+                *self.own_keys.secrets(),
+            ],
+        )
+        self._exit.push_async_callback(lines.written)
+        return ErrorLog(
+            lines,
+            ExclusionsFile(state / EXCLUSIONS),
+            self.clock,
+            lambda code: self.books.current.health.ignores(code),  # noqa: PLW0108  (other rules may come)
+        )
+
+    def _admin(self) -> AdminParts:
+        env, state, clock = self.settings.env, self.settings.state, self.clock
+        policy = OfferPolicy.from_env(env)
+        offered = LineLog(offers_log(state, policy))
+        self._exit.push_async_callback(offered.written)
+        return AdminParts(
+            catalog=self.catalog,
+            view=self.view,
+            parking=self.parking,
+            statistics=Statistics(self._ledger_path, clock),
+            errors=self.errors,
+            offers=Offers(
+                policy, self.ledger.offers, self._ledger_path, self.sealing, offered, clock
+            ),
+            started=clock.monotonic(),
+            error_lines=error_lines(env),
+        )
 
     def _control(self) -> web.Control:
         return web.Control(
@@ -404,7 +606,7 @@ class Sidecar:
         tunnels = Tunnels(self.reception, self.guard, self.local)
         self.layers = Layers(
             lambda layers: Edge(
-                answer=self.answers.answer,
+                answer=self.calls.answer,
                 converse=self.sockets.converse,
                 begin=layers.begin,
                 internal_error=self.reception.internal_error,
@@ -439,12 +641,19 @@ class Sidecar:
                 "everybody call: start it with --listen-host 127.0.0.1, or set `auth: {mode: keys}`"
             )
 
+    def _learn_costs(self) -> None:
+        """In a task of its own: until it is done no cost is known, and targets stay as they were given."""
+        task = spawn(self.costs.learn(self.books.current), name="learn prices")
+        self._exit.callback(task.cancel)
+
     def _rules_changed(self) -> None:
         """Other rules are in force: a refused key may be another one now, hosts may be ours or not."""
         self.resting.clear()
         book = self.books.current
-        if self.settings.log_level is None:
-            set_level(book.log_level)
+        self.health.rules = book.health
+        self._learn_costs()
+        settings = self.settings
+        set_level(log_choice(book.log, settings.log_level, settings.env, settings.state).level)
         if self.listen_watch is not None and (told := self.listen_watch.changed(book.written)):
             log.warning("%s", told)
         self._write_mark()
@@ -458,6 +667,7 @@ class Sidecar:
         remember(self.windows, self.books.current, ledger, now, wall, self.directory.tiers)
         recount(self.spending, ledger, now, wall)
         recall(self.remembered, ledger, wall)
+        heal(self.health, ledger, now, wall)
 
     def _watch_listen(self, *, fixed: bool) -> None:
         """From now on changes of `listen` are told."""

@@ -9,20 +9,17 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
 
 from wattline import __version__
-from wattline.app import Sidecar, secrets_of
-from wattline.base.logs import set_level, set_up
+from wattline.app import Sidecar
 from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
+from wattline.base.uncaught import log_unhandled
+from wattline.process_log import ProcessLog
 from wattline.proxy.ca import CaError
 from wattline.rules.load import RulesError
-from wattline.service.accounts.master import operator_secrets
-from wattline.service.reload import Books
 from wattline.store.base import LedgerDown
 from wattline.testing.crash import Crash, marks_attempts
-from wattline.web.server import WebFace
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +43,19 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     env = settings.env
     sidecar = Sidecar(settings, mark_attempts=marks_attempts(env), crash=Crash.from_env(env))
-    set_up(settings.log_level or "info", lambda: _known_secrets(sidecar))
+    with ProcessLog(sidecar) as logs:
+        return await _run(sidecar, logs)
+
+
+async def _run(sidecar: Sidecar, logs: ProcessLog) -> int:
     loop = asyncio.get_running_loop()
+    log_unhandled(loop)
     stops = Stops(sidecar)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stops.take, number)
     async with sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: spawn(sidecar.books.fresh(), name="SIGHUP"))
-        if settings.log_level is None:
-            set_level(sidecar.books.current.log_level)
+        logs.follow_rules()
         _say_ready(sidecar)
         gc.collect()
         gc.freeze()  # what start-up made stays; no later collection needs to look at it
@@ -100,15 +101,6 @@ def _say(message: str) -> None:
         log.info("%s", message)
     elif sys.stderr.isatty():
         sys.stderr.write(f"wattline: {message}\n")
-
-
-def _known_secrets(sidecar: Sidecar) -> Iterable[str]:
-    books: Books | None = getattr(sidecar, "books", None)
-    if books is None:
-        return ()
-    web: WebFace | None = getattr(sidecar, "web", None)
-    own = () if web is None else (web.secret,)
-    return (*secrets_of(books.current), *own, *operator_secrets(sidecar.settings.env))
 
 
 def _say_ready(sidecar: Sidecar) -> None:

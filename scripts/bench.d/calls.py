@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from shapes import CLIENTS, MODEL
 from tags import STREAM_ORDER, TAG
 
-MODEL = "bench-model"
 _MARK = "@tag@"
 _QUESTION = (
     "Explain in two or three plain sentences why a heat pump moves more energy than it uses, and "
@@ -60,16 +60,26 @@ def stream(port: int, *, events: int, gap: float) -> Request:
     )
 
 
+def translated(port: int, client: str, model: str, *, events: int, gap: float) -> Request:
+    """The same of a client of that dialect, for a model of any provider."""
+    order = (STREAM_ORDER % (events, round(gap * 1000))).decode()
+    shape = CLIENTS[client]
+    body = shape.body(model, _SYSTEM, f"{_QUESTION} [{_MARK}{order}]")
+    return _post(port, shape.path.format(model=model), body)
+
+
 def _request(port: int, messages: list[tuple[str, str]], **fields: Any) -> Request:
     content = [{"role": role, "content": text} for role, text in messages]
-    body = json.dumps(
-        {"model": MODEL, "messages": content, "temperature": 0.2, "max_tokens": 64, **fields},
-        separators=(",", ":"),
-    ).encode()
+    body = {"model": MODEL, "messages": content, "temperature": 0.2, "max_tokens": 64, **fields}
+    return _post(port, "/v1/chat/completions", body)
+
+
+def _post(port: int, path: str, value: dict[str, Any]) -> Request:
+    body = json.dumps(value, separators=(",", ":")).encode()
     before, after = body.split(_MARK.encode())
     length = len(before) + len(TAG % 0) + len(after)
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
         "content-type: application/json\r\nauthorization: Bearer bench\r\n"
         "accept: application/json\r\nuser-agent: wattline-bench\r\n"
         f"content-length: {length}\r\n\r\n"

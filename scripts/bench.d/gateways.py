@@ -6,6 +6,7 @@ To measure another one, add a Recipe to RECIPES.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -215,6 +216,20 @@ def start_mock(core: int) -> Mock:
         process.wait()
         raise NotReady(f"the mock did not say its port but {line!r}")
     return Mock(process, int(line))
+
+
+def sans_io(core: int) -> dict[str, float]:
+    """CPU microseconds per event of each translation without any I/O, on that core. Raises CheckFailed."""
+    with on_core(core):
+        done = subprocess.run(  # noqa: S603  (our own file)
+            [sys.executable, str(Path(__file__).with_name("translation.py"))],
+            capture_output=True,
+            check=False,
+        )
+    if done.returncode:
+        raise CheckFailed(f"translation by itself: {done.stderr[-300:].decode(errors='replace')}")
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def start(recipe: Recipe, upstream: int, folder: Path, core: int) -> Gateway:

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from statistics import median
 
 from figures import ratios
-from samples import KEYS, LONG, MEMORY, PLAIN, RULES, STREAMS, Samples, plain_name, stream_name
+from samples import (
+    KEYS,
+    LONG,
+    MEMORY,
+    PLAIN,
+    RULES,
+    STREAMS,
+    Samples,
+    pair_name,
+    plain_name,
+    stream_name,
+)
+from shapes import PAIRS
 
 STOCK = "stock"
 OWN = "wattline"
@@ -65,5 +77,10 @@ def goals() -> Iterator[Goal]:
     yield Goal("1,000 rules, CPU of 10 rules'", RULES, "cpu_us", 1.05, own=MANY_RULES, base=OWN)
     title = "key, balance, budget and tier, CPU of none"
     yield Goal(title, KEYS, "cpu_us", 1.1, own=KEYED, base=OWN)
+    for client, provider in PAIRS:
+        scenario = pair_name(client, provider)
+        for figure, what in (("sans_io_us", "by itself"), ("over_native_us", "end to end")):
+            title = f"translation {what}, per event, {client} from {provider}"
+            yield Goal(title, scenario, figure, 60, base=None, unit="us CPU")
     yield Goal("1,000 streams over idle", MEMORY, "over_idle_mib", 60, base=None, unit="MiB")
     yield Goal("memory when idle", MEMORY, "idle_mib", 120, base=None, unit="MiB")

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from rulesfile import keyed_text
 from wattline.base.clock import SystemClock
 from wattline.engine.spending import Spending
 from wattline.rules.load import load
@@ -21,7 +22,8 @@ PLENTY = 10**17
 
 async def make(state: Path, model: str) -> None:
     """A user with a balance, and a key with every bound."""
-    clock, book = SystemClock(), load("rules: [{name: all, try: model}]", env={})
+    clock = SystemClock()
+    book = load(f"{keyed_text()}rules: [{{name: all, try: model}}]\n", env={})
     ledger = await SqliteLedger.open_at(state / "ledger.sqlite", clock)
     accounts = Accounts(ledger.accounts, ledger, clock, lambda: book, Spending())
     await accounts.create_user("bench", start=PLENTY)

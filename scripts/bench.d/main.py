@@ -19,10 +19,11 @@ from typing import Any
 import calls
 import report
 from checks import CheckFailed
-from gateways import RECIPES, Gateway, NotReady, Recipe, start, start_mock
+from gateways import RECIPES, Gateway, NotReady, Recipe, sans_io, start, start_mock
 from goals import OWN, VARIANTS
-from samples import LONG, MEMORY, PLAIN, STREAMS, Samples, plain_name, stream_name
-from scenarios import Ground, memory, plain_slice, stream_slice
+from samples import LONG, MEMORY, PLAIN, STREAMS, Samples, pair_name, plain_name, stream_name
+from scenarios import Ground, memory, plain_slice, stream_slice, translated_slice
+from shapes import NATIVE, PAIRS
 
 FILES = 8192
 """Open files wanted: 1,000 streams are two connections each in a gateway."""
@@ -53,9 +54,10 @@ FULL = Pace("full", 7, 0.8, 12, 4, 100, limit=1200)
 class Run:
     """The gateways that run, and what was measured on them."""
 
-    def __init__(self, pace: Pace, ground: Ground, gateways: list[Gateway]) -> None:
+    def __init__(self, pace: Pace, ground: Ground, gateways: list[Gateway], core: int) -> None:
         self._pace = pace
         self._ground = ground
+        self._core = core
         self._all = gateways
         # Gateways that differ in their rules only meet in the scenario for it.
         self._main = [gateway for gateway in gateways if gateway.name not in VARIANTS]
@@ -72,8 +74,11 @@ class Run:
                 await self._variants(turn)
             for turn in range(self._pace.stream_rounds):
                 await self._streams(turn)
+            for turn in range(self._pace.stream_rounds):
+                await self._translations(turn)
         finally:
             self.samples.derive_added()
+            self.samples.derive_translation(pair_name(*NATIVE))
 
     async def _memory(self) -> None:
         say(f"memory, {OPEN_STREAMS:,} open streams")
@@ -126,6 +131,25 @@ class Run:
                 )
                 self.samples.add(stream_name(streams), gateway.name, figures)
 
+    async def _translations(self, turn: int) -> None:
+        own = [gateway for gateway in self._all if gateway.name == OWN]
+        if not own:
+            return
+        say(f"translation, round {turn + 1} of {self._pace.stream_rounds}")
+        alone = await asyncio.to_thread(sans_io, self._core)
+        for pair in rotated([NATIVE, *PAIRS], turn):
+            figures = await translated_slice(
+                self._ground,
+                own[0],
+                pair,
+                streams=STREAMS[-1],
+                events=self._pace.stream_events,
+                gap=EVENT_GAP,
+                spread=SPREAD,
+            )
+            figures["sans_io_us"] = alone["-".join(pair)]
+            self.samples.add(pair_name(*pair), OWN, figures)
+
 
 async def bench(
     pace: Pace, recipes: Sequence[Recipe], folder: Path, samples: list[Samples]
@@ -147,7 +171,7 @@ async def bench(
         async with asyncio.timeout(pace.limit):
             for gateway in gateways:
                 await gateway.ready()
-            run = Run(pace, Ground(mock), gateways)
+            run = Run(pace, Ground(mock), gateways, gateway_core)
             samples.append(run.samples)
             await run.measure()
     finally:

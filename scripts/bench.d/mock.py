@@ -1,4 +1,5 @@
-"""An OpenAI-shaped upstream: one asyncio protocol, answers prepared, nothing parsed but the tag.
+"""An upstream: one asyncio protocol, answers prepared, nothing parsed but the tag. Whole answers are OpenAI's,
+streams those of the path's dialect.
 
 `python mock.py` prints its port and serves on 127.0.0.1 until its standard input closes.
 `GET /counts` tells what it has served; `POST /release` ends the streams that have no end.
@@ -13,29 +14,17 @@ import time
 from dataclasses import asdict, dataclass
 
 from http1 import Broken, Reader
+from shapes import PROVIDERS, ProviderShape
 from tags import EVENT, TAG, read_order
 
-MODEL = b"bench-model"
 _FILLER = b"The quick brown fox jumps over the lazy dog near the quiet river bank. " * 4
 ANSWER = (
-    b'{"id":"chatcmpl-%b","object":"chat.completion","created":1700000000,"model":"' + MODEL + b'",'
+    b'{"id":"chatcmpl-%b","object":"chat.completion","created":1700000000,"model":"bench-model",'
     b'"choices":[{"index":0,"message":{"role":"assistant","content":"%b ' + _FILLER + b'"},'
     b'"logprobs":null,"finish_reason":"stop"}],'
     b'"usage":{"prompt_tokens":97,"completion_tokens":64,"total_tokens":161},'
     b'"system_fingerprint":"fp_bench"}'
 )
-_CHUNK = (
-    b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,'
-    b'"model":"' + MODEL + b'","choices":[{"index":0,"delta":{%b},"finish_reason":%b}]}\n\n'
-)
-ROLE = _CHUNK % (b'"role":"assistant","content":""', b"null")
-STOP = _CHUNK % (b"", b'"stop"')
-USAGE = (
-    b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,'
-    b'"model":"' + MODEL + b'","choices":[],'
-    b'"usage":{"prompt_tokens":97,"completion_tokens":64,"total_tokens":161}}\n\n'
-)
-DONE = b"data: [DONE]\n\n"
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
@@ -70,10 +59,18 @@ class Stream:
     """One paced answer: events at fixed moments from its start, so that delays do not add up."""
 
     def __init__(
-        self, upstream: Upstream, transport: asyncio.Transport, tag: int, events: int, gap: float
+        self,
+        upstream: Upstream,
+        transport: asyncio.Transport,
+        shape: ProviderShape,
+        *,
+        tag: int,
+        events: int,
+        gap: float,
     ) -> None:
         self._upstream = upstream
         self._transport = transport
+        self._shape = shape
         self._tag = tag
         self.events = events
         """How many to send; 0: until released."""
@@ -85,7 +82,7 @@ class Stream:
         upstream.counts.streams += 1
         if not events:
             upstream.endless.add(self)
-        transport.write(_STREAM_HEAD + _framed(ROLE))
+        transport.write(_STREAM_HEAD + (_framed(shape.first) if shape.first else b""))
         self._send()
 
     def stop(self) -> None:
@@ -96,12 +93,11 @@ class Stream:
 
     def _send(self) -> None:
         text = EVENT % (self._tag, self._sent, time.monotonic_ns())
-        event = _CHUNK % (b'"content":"%b "' % text, b"null")
-        self._transport.write(_framed(event))
+        self._transport.write(_framed(self._shape.event % text))
         self._upstream.counts.events += 1
         self._sent += 1
         if self.events and self._sent >= self.events:
-            self._transport.write(_framed(STOP) + _framed(USAGE) + _framed(DONE) + b"0\r\n\r\n")
+            self._transport.write(_framed(self._shape.last) + b"0\r\n\r\n")
             self._upstream.counts.ended += 1
             return
         due = self._start + self._sent * self._gap
@@ -144,7 +140,11 @@ class Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         method, path, *_ = head.split(b" ", 2)
         if method == b"post" and path.endswith(b"/chat/completions"):
-            self._complete(body)
+            self._complete(body, PROVIDERS["openai"])
+        elif method == b"post" and path.endswith(b"/messages"):
+            self._complete(body, PROVIDERS["anthropic"])
+        elif method == b"post" and b":streamgeneratecontent" in path:
+            self._complete(body, PROVIDERS["gemini"])
         elif path == b"/counts":
             self._write(200, json.dumps(asdict(self._upstream.counts)).encode())
         elif path == b"/release":
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
         else:
             self._write(404, b'{"error":{"message":"the mock has no such path"}}')
 
-    def _complete(self, body: bytes) -> None:
+    def _complete(self, body: bytes, shape: ProviderShape) -> None:
         order = read_order(body)
         if order is None:
             self._write(400, b'{"error":{"message":"no tag in the prompt"}}')
@@ -165,7 +165,12 @@ class Connection(asyncio.Protocol):
             self._write(200, ANSWER % (tag, tag))
         else:
             self._stream = Stream(
-                self._upstream, self._transport, int(order[1]), int(order[2]), int(order[3]) / 1000
+                self._upstream,
+                self._transport,
+                shape,
+                tag=int(order[1]),
+                events=int(order[2]),
+                gap=int(order[3]) / 1000,
             )
 
     def _write(self, status: int, body: bytes) -> None:

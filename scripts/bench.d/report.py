@@ -17,6 +17,8 @@ from samples import Samples
 
 _TITLES = {
     "cpu_us": "CPU us",
+    "sans_io_us": "CPU us by itself",
+    "over_native_us": "CPU us over native",
     "rps": "requests/s",
     "first_ms": "first event ms",
     "added_first_ms": "added first ms",

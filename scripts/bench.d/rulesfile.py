@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -24,14 +25,35 @@ def rules_text(upstream_port: int, rules: int) -> str:
             "windows": {
                 "minute": {"per": "60s", "calls": _PLENTY, "tokens": _PLENTY, "scope": "provider"}
             },
-            "providers": {
-                "mock": {"url": f"http://127.0.0.1:{upstream_port}/v1", "window": "minute"}
-            },
-            "models": {MODEL: {"provider": "mock", "rate": 1.2}},
+            "providers": {"mock": _provider(upstream_port, "/v1")} | _foreign(upstream_port),
+            "models": {MODEL: {"provider": "mock", "rate": 1.2}} | _foreign_models(),
             "rules": [*map(_rule, range(rules - 1)), {"name": "all", "try": "model"}],
         },
         sort_keys=False,
     )
+
+
+def model_of(provider: str) -> str:
+    """The name of the model at the mock that answers in that provider's dialect."""
+    return MODEL if provider == "openai" else f"{MODEL}-{provider}"
+
+
+_FOREIGN = MappingProxyType({"anthropic": "/v1", "gemini": "/v1beta"})
+"""Dialects that the mock streams beside OpenAI's, and what its base URL ends with."""
+
+
+def _provider(port: int, prefix: str, **more: str) -> dict[str, str]:
+    return {"url": f"http://127.0.0.1:{port}{prefix}", "window": "minute", **more}
+
+
+def _foreign(port: int) -> dict[str, dict[str, str]]:
+    return {
+        f"mock-{name}": _provider(port, prefix, dialect=name) for name, prefix in _FOREIGN.items()
+    }
+
+
+def _foreign_models() -> dict[str, dict[str, Any]]:
+    return {model_of(name): {"provider": f"mock-{name}", "rate": 1.2} for name in _FOREIGN}
 
 
 def keyed_text() -> str:

@@ -24,6 +24,11 @@ def stream_name(streams: int) -> str:
     return f"{streams} streams x 50 events/s"
 
 
+def pair_name(client: str, provider: str) -> str:
+    """The scenario of one translation: a client's dialect, answered by a provider of another."""
+    return f"translation, {client} client, {provider} provider"
+
+
 @dataclass(slots=True)
 class Samples:
     """What was measured; the n-th entries of two gateways in a scenario are of the same round."""
@@ -38,6 +43,16 @@ class Samples:
         """A figure round by round; empty when it was not measured."""
         rounds = self.scenarios.get(scenario, {}).get(gateway, [])
         return [r[figure] for r in rounds if figure in r]
+
+    def derive_translation(self, native: str) -> None:
+        """For translations: CPU per event beyond that of the scenario `native` in the same round."""
+        base = self.values(native, "wattline", "cpu_us")
+        for scenario, gateways in self.scenarios.items():
+            rounds = gateways.get("wattline", [])
+            if not scenario.startswith("translation") or len(rounds) != len(base):
+                continue
+            for figures, passed in zip(rounds, base, strict=True):
+                figures["over_native_us"] = figures["cpu_us"] - passed
 
     def derive_added(self) -> None:
         """For streams: the time to the first event beyond that of direct calls in the same round."""

@@ -19,6 +19,7 @@ from gateways import Gateway, Mock
 from load import PlainLoad, PlainResult
 from mock import Counts  # noqa: UP026  (our mock.py, not the old package)
 from process import Cpu
+from rulesfile import model_of
 from streams import StreamLoad, StreamResult
 
 type Figures = dict[str, float]
@@ -132,22 +133,59 @@ async def stream_slice(
     """Paced streams side by side. Raises CheckFailed."""
     load = _streams(ground, gateway, streams=streams, events=events, gap=gap, spread=spread)
     with _named(f"{streams} streams", gateway), _no_collection():
-        try:
-            await load.warm()
-            before = ground.counts()
-            meter = Meter(gateway, ground.mock)
-            load.start()
-            result = await load.finish()
-            used = meter.stop(result.events)
-        finally:
-            load.close()
-        _check_streams(ground, gateway, before, result)
+        result, used = await _paced(ground, gateway, load)
         return {
             "first_ms": percentile(result.first, 0.5) * 1e3,
             "p50_ms": percentile(result.delays, 0.5) * 1e3,
             "p99_ms": percentile(result.delays, 0.99) * 1e3,
             "events": result.events,
         } | used
+
+
+async def translated_slice(
+    ground: Ground,
+    gateway: Gateway,
+    pair: tuple[str, str],
+    *,
+    streams: int,
+    events: int,
+    gap: float,
+    spread: float,
+) -> Figures:
+    """CPU per event of paced streams of one pair of dialects. Raises CheckFailed."""
+    client, provider = pair
+    request = calls.translated(gateway.port, client, model_of(provider), events=events, gap=gap)
+    load = StreamLoad(
+        gateway.port,
+        request,
+        streams=streams,
+        events=events,
+        gap=gap,
+        spread=spread,
+        numbers=ground.numbers,
+        contains=gateway.recipe.contains,
+        client=client,
+    )
+    with _named(f"{client} from {provider}", gateway), _no_collection():
+        result, used = await _paced(ground, gateway, load)
+        return {"p99_ms": percentile(result.delays, 0.99) * 1e3, "events": result.events} | used
+
+
+async def _paced(
+    ground: Ground, gateway: Gateway, load: StreamLoad
+) -> tuple[StreamResult, Figures]:
+    """Run the streams, checked against what the mock served."""
+    try:
+        await load.warm()
+        before = ground.counts()
+        meter = Meter(gateway, ground.mock)
+        load.start()
+        result = await load.finish()
+        used = meter.stop(result.events)
+    finally:
+        load.close()
+    _check_streams(ground, gateway, before, result)
+    return result, used
 
 
 async def memory(ground: Ground, gateway: Gateway, *, streams: int) -> Figures:

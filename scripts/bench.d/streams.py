@@ -11,6 +11,7 @@ from calls import Request, plain
 from checks import Failures
 from http1 import Part
 from load import PATIENCE, Caller, connect, patiently
+from shapes import CLIENTS, ClientShape
 from tags import find_events
 
 
@@ -39,8 +40,10 @@ class StreamCaller(Caller):
         answered: Callable[[Caller, float], None],
         failed: Callable[[str], None],
         seen: Callable[[], None],
+        shape: ClientShape,
     ) -> None:
         super().__init__(numbers, contains, answered, failed)
+        self._shape = shape
         self._seen = seen
         self._streaming = False
         self._found = False
@@ -67,17 +70,20 @@ class StreamCaller(Caller):
             line = part.head.split(b"\r\n", 1)[0].decode("latin-1")
             self.fail(f"status line {line!r} for a stream, body {part.payload[:200]!r}")
             return
-        # An event is complete at its blank line; what follows the last one waits for more bytes.
+        # An event is complete at its boundary; what follows the last one waits for more bytes.
         data = self._tail + part.payload
-        cut = data.rfind(b"\n\n") + 2
-        self._tail = data[cut:] if cut > 1 else data
-        if cut > 1:
+        found = data.rfind(self._shape.boundary)
+        cut = found + len(self._shape.boundary) if found >= 0 else 0
+        self._tail = data[cut:]
+        if cut:
             self._take(data[:cut], now)
         if part.last and self.busy:
             self._end()
 
     def _take(self, frames: bytes, now: int) -> None:
         for number, place, sent in find_events(frames):
+            if self._shape.repeats and self.events == self._expected:
+                break
             if int(number) != self.number:
                 self.fail(f"an event of call {int(number)} came in the stream of {self.number}")
                 return
@@ -89,7 +95,7 @@ class StreamCaller(Caller):
             if self.first is None:
                 self.first = time.perf_counter() - self.sent
                 self._seen()
-        self._marked = self._marked or b"data: [DONE]" in frames
+        self._marked = self._marked or self._shape.mark in frames
         self._found = self._found or self._contains in frames
 
     def _end(self) -> None:
@@ -118,8 +124,10 @@ class StreamLoad:
         spread: float,
         numbers: Iterator[int],
         contains: bytes,
+        client: str = "openai",
     ) -> None:
         self._port = port
+        self._shape = CLIENTS[client]
         self._request = request
         self._count = streams
         self._events = events
@@ -186,7 +194,14 @@ class StreamLoad:
             caller.close()
 
     def _caller(self) -> StreamCaller:
-        return StreamCaller(self._numbers, self._contains, self._answered, self._failed, self._seen)
+        return StreamCaller(
+            self._numbers,
+            self._contains,
+            self._answered,
+            self._failed,
+            self._seen,
+            self._shape,
+        )
 
     def _seen(self) -> None:
         self._begun += 1

@@ -48,3 +48,27 @@ def test_without_a_home_the_users_own_is_taken_else_it_is_told(tmp_path, home, m
 def test_a_relative_xdg_folder_is_not_taken(tmp_path):
     env = {"XDG_STATE_HOME": "here", "HOME": "/home/ann"}
     assert str(state(env, tmp_path)) == "/home/ann/.local/state/wattline"
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({}, (None, None)),
+        ({"PORT": "3000", "HOST": "0.0.0.0"}, ("0.0.0.0", 3000)),
+        ({"PORT": "3000", "WATTLINE_PORT": "9000", "WATTLINE_HOST": "::1"}, ("::1", 9000)),
+        ({"PORT": "", "HOST": ""}, (None, None)),
+        ({"PORT": "0"}, (None, 0)),
+    ],
+)
+def test_where_it_listens(tmp_path, env, found):
+    """A-160, D-021, D-022, decision 15: `PORT` and `HOST` count; else rules.yaml decides."""
+    settings = read_settings(env, cwd=tmp_path)
+    assert (settings.host, settings.port) == found
+    settings = read_settings(env, cwd=tmp_path, host="127.0.0.9", port=7)
+    assert (settings.host, settings.port) == ("127.0.0.9", 7)
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "65536", "٣", "1.5", "80 80"])
+def test_what_is_no_port(tmp_path, port):
+    with pytest.raises(SettingsError, match="PORT"):
+        read_settings({"PORT": port}, cwd=tmp_path)

@@ -14,6 +14,8 @@ from wattline.base.errors import ClientFault
 from wattline.base.json_members import members
 from wattline.base.strict_json import (
     MAX_CONTAINERS,
+    MAX_ITEMS,
+    MAX_MEMBERS,
     read_object,
 )
 
@@ -195,12 +197,59 @@ def test_a_flood_of_empty_containers_is_refused_before_it_takes_memory() -> None
     """T20: 2 bytes of text would become some 100 bytes of memory each."""
     raw = b'{"a":[' + b"{}," * (MAX_CONTAINERS + 1) + b"{}]}"
     tracemalloc.start()
-    assert code_of(raw) == "invalid_json"
+    assert code_of(raw) == "too_many_items"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 * len(raw)
     text = json.dumps({"a": "{[" * MAX_CONTAINERS}).encode()
     assert read_object(text, max_depth=4)["a"].startswith("{[")
+
+
+def test_a_flood_of_nested_containers_is_refused_too() -> None:
+    """T20: without a comma between them."""
+    raw = b'{"a":' + b'{"a":' * (MAX_CONTAINERS + 1) + b"1" + b"}" * (MAX_CONTAINERS + 2)
+    assert code_of(raw) == "invalid_json"
+
+
+def elements(count: int) -> bytes:
+    return b'{"a":[' + b",".join([b"1"] * count) + b"]}"
+
+
+def members_of(count: int) -> bytes:
+    return b'{"b":{' + b",".join(b'"member%07d":1' % n for n in range(count)) + b"}}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (elements(MAX_ITEMS + 2), "members and elements"),
+        (members_of(MAX_MEMBERS + 1), "more than 65536 members"),
+        (members_of(MAX_MEMBERS + 1)[:-1] + b',"b":1}', "more than 65536 members"),
+        (members_of(MAX_MEMBERS + 1) + b"x", "more than 65536 members"),
+        (members_of(MAX_MEMBERS + 1)[:-2], "more than 65536 members"),
+    ],
+    ids=["elements", "members", "members and a key twice", "members and garbage", "cut"],
+)
+def test_too_many_items_are_refused_before_they_are_read(raw: bytes, says: str) -> None:
+    """T20: nothing else goes on while a parser reads, and our own loops over them are slower yet."""
+    with pytest.raises(ClientFault, match=says) as caught:
+        read_object(raw, max_depth=128)
+    assert caught.value.code == "too_many_items"
+    assert caught.value.status == 400
+
+
+def test_as_many_items_as_allowed_are_read() -> None:
+    assert len(read_object(elements(MAX_ITEMS), max_depth=8)["a"]) == MAX_ITEMS
+    assert len(read_object(members_of(MAX_MEMBERS), max_depth=8)["b"]) == MAX_MEMBERS
+    odd = members_of(MAX_MEMBERS)[:-1] + b',"x":1.0e0,"y":"\\ud800","z":":"}'
+    assert len(read_object(odd, max_depth=8)["b"]) == MAX_MEMBERS
+
+
+def test_a_text_full_of_commas_is_one_item() -> None:
+    table = "a,b,c\n" * MAX_ITEMS
+    assert read_object(json.dumps({"a": table}).encode(), max_depth=8)["a"] == table
+    quoted = '"a",{b,\n' * (MAX_ITEMS // 2)
+    assert read_object(json.dumps({"a": quoted}).encode(), max_depth=8)["a"] == quoted
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,28 @@ import json
 import stat
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from conftest import Cli
+
+
+OWN = """
+accounts: {start_balance: 10000}
+tiers: {premium: {rpm: 1000}}
+providers: {demo: {url: "${WATTLINE_DEMO_URL}", demo: true}}
+rules: [{name: demo, try: [demo]}]
+"""
+KEYED = f"{OWN}auth: {{mode: keys}}\n"
+
+
+@pytest.fixture
+def cli(cli: Cli) -> Cli:
+    """With rules of its own: what the shipped ones say may change."""
+    cli.env["WATTLINE_RULES"] = str(cli.rules(OWN))
+    return cli
 
 
 def made(cli: Cli, *arguments: str) -> dict[str, Any]:
@@ -53,20 +68,20 @@ class TestAlone:
         """E-083."""
         key = made(
             cli, "--user", "ann", "--models", "gpt-*,m", "--models", "x", "--per-day", "0.5",
-            "--expires", "2999-01-31", "--tier", "gold", "--label", "for tests",
+            "--expires", "2999-01-31", "--tier", "premium", "--label", "for tests",
         )["key"]  # fmt: skip
         assert key["models"] == ["gpt-*", "m", "x"]
         assert key["budgets"] == {"hour": None, "day": 0.5, "month": None}
         assert key["expires"] == "2999-01-31T00:00:00+00:00"
-        assert (key["tier"], key["label"], key["balance"]) == ("gold", "for tests", 10_000)
+        assert (key["tier"], key["label"], key["balance"]) == ("premium", "for tests", 10_000)
         shown = cli("keys", "show", "ann").stdout
-        for part in ("ann (user): 10,000", "tier: gold", "gpt-*, m, x", "day: 0 of 0.5", "2999"):
+        for part in ("ann (user): 10,000", "tier: premium", "gpt-*, m, x", "day: 0 of 0.5", "2999"):
             assert part in shown
         other = cli(
             "keys", "set", "ann", "--models", "*", "--expires", "never", "--per-hour", "1", "--json"
         )
         key = json.loads(other.stdout)["key"]
-        assert (key["models"], key["expires"], key["tier"]) == (None, None, "gold")
+        assert (key["models"], key["expires"], key["tier"]) == (None, None, "premium")
         assert key["budgets"] == {"hour": 1, "day": None, "month": None}
 
     def test_the_life_of_a_key(self, cli: Cli) -> None:
@@ -109,9 +124,7 @@ class TestBeside:
     """A sidecar runs: it is asked, and what it is told counts at once."""
 
     def test_a_running_sidecar_is_asked(self, cli: Cli) -> None:
-        shipped = Path(cli.env["WATTLINE_RULES"]).read_text()
-        cli.folder.joinpath("rules.yaml").write_text(shipped.replace("mode: open", "mode: keys", 1))
-        env = {"WATTLINE_RULES": str(cli.folder / "rules.yaml")}
+        env = {"WATTLINE_RULES": str(cli.rules(KEYED))}
         sidecar = cli.start("serve", "--port", "0", env=env)
         try:
             wait_for(cli.state / "sidecar.json")

@@ -292,10 +292,22 @@ class TestExplain:
         assert found["windows_from"] == "windows are filled with the last 2 attempts of the ledger"
         assert [window["fill"] for window in found["windows"]] == [0.5]
 
+    def test_a_callers_own_key(self, cli: Cli) -> None:
+        """E-085: where a call goes whose caller has a key of its own for a provider."""
+        asked = ("explain", "--model", "gpt-4o", "--own-key", "openrouter")
+
+        done = cli(*asked)
+
+        assert done.returncode == 0
+        assert "openrouter: with the caller's own key" in done.stdout
+        assert "try openrouter/" in done.stdout
+        assert "own key" not in cli("explain", "--model", "gpt-4o").stdout
+
     @pytest.mark.parametrize(
         ("arguments", "code", "words"),
         [
             ((), 2, "say which --model"),
+            (("--model", "m", "--own-key", "nobody"), 2, "no provider 'nobody'"),
             (("--model", "m", "--path", "/v1/chat/completion"), 1, "did you mean"),
             (("--model", "m", "--path", "/v1/../x"), 1, "two ways"),
             (("--model", "m", "--method", "GET"), 1, "takes POST"),

@@ -27,6 +27,14 @@ POST = "-H 'content-type: application/json' -d"
 PYTHON = sys.executable
 
 
+KEYED = """
+auth: {mode: keys, keys: {alice: "${ALICE_KEY}"}}
+intercept: [api.openai.com]
+providers: {demo: {url: "${WATTLINE_DEMO_URL}", demo: true}}
+rules: [{name: demo, try: [demo]}]
+"""
+
+
 def until(holds: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -245,10 +253,7 @@ class TestClients:
 
     def test_a_key_comes_in_where_keys_are_needed(self, cli: Cli) -> None:
         """Both ways in carry WATTLINE_KEY; without it both are refused."""
-        rules = (Path(cli.env["WATTLINE_RULES"])).read_text()
-        keyed = cli.rules(
-            rules.replace("mode: open", "mode: keys\n  keys: {alice: '${ALICE_KEY}'}\n  # ", 1)
-        )
+        keyed = cli.rules(KEYED)
         ask = (
             "curl -sS -o /dev/null -w '%{http_code} ' -H \"authorization: Bearer $OPENAI_API_KEY\" "
             f"$OPENAI_BASE_URL/chat/completions {POST} '{CHAT}'; "

@@ -138,6 +138,23 @@ def test_none_wins_over_a_name_and_one_at_a_time_is_kept():
     assert len(alone["message"]["tool_calls"]) == 1
 
 
+def test_an_agent_s_reminders_name_no_tool():
+    """They are parts before the wish, and system messages behind it."""
+    parts = [
+        {"type": "text", "text": text} for text in ("You have get_weather.", "What time is it?")
+    ]
+    after = {"role": "system", "content": "Use get_weather wisely."}
+    messages = [{"role": "user", "content": parts}, after]
+    assert "tool_calls" not in _choice(messages=messages, tools=[WEATHER, CLOCK])["message"]
+    parts[1]["text"] = "The clock!"
+    (called,) = _choice(messages=messages, tools=[WEATHER, CLOCK])["message"]["tool_calls"]
+    assert called["function"]["name"] == "clock"
+    result = {"role": "tool", "tool_call_id": called["id"], "content": "clock: 12:00"}
+    asked = {"role": "assistant", "content": None, "tool_calls": [called]}
+    messages = [messages[0], asked, result, after]
+    assert _choice(messages=messages, tools=[WEATHER, CLOCK])["message"]["content"]
+
+
 def test_after_a_tool_s_result_there_is_text():
     messages = [
         {"role": "user", "content": "get_weather"},

@@ -66,6 +66,16 @@ def test_a_token_limit_leaves_it_incomplete():
     assert _events(max_output_tokens=2)[-1]["type"] == "response.incomplete"
 
 
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_an_idle_choice_needs_no_tools(choice):
+    """Codex has its tools in an item of the input."""
+    tools = {"type": "additional_tools", "role": "developer", "tools": []}
+    items = [tools, {"role": "user", "content": "hi"}]
+    assert _reply(input=items, tool_choice=choice).body["output"][0]["type"] == "message"
+    with pytest.raises(Refused):
+        _reply(input=items, tool_choice="required")
+
+
 def test_tool_calls_plain_and_streamed():
     (item,) = _reply(tools=[TOOL], tool_choice="required").body["output"]
     assert (item["type"], item["name"]) == ("function_call", "add")

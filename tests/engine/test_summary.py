@@ -155,3 +155,22 @@ def test_always_one_of_four_answers(failures, skipped, ruled, passed):
     if fault.retry_after is not None:
         waits = [f.retry_after for f in failures] + [skip.retry_after for skip in skipped]
         assert fault.retry_after in waits
+
+
+def test_a_provider_that_has_no_such_model():
+    """The client named it: that it is not there comes before what a catch-all lacks."""
+    skips = (Skip("groq/nope", "unknown_model", "groq has no model 'nope'"), no_key("openrouter"))
+    fault = summary([], Plan("by-openrouter", 1, (), skips, unknown=True), "groq/nope")
+    assert (fault.status, fault.code, fault.param) == (404, "model_not_found", "model")
+    assert fault.message == (
+        "The model 'groq/nope' is not known here: groq has no model 'nope'; "
+        "No API key for openrouter: OPENROUTER_KEY is not set."
+    )
+
+
+def test_what_was_looked_for_is_named():
+    fault = summary([], Plan("by-openrouter", 1, (), (no_key("openrouter"),), unknown=True), "a/b")
+    assert (fault.status, fault.code) == (503, "no_provider")
+    assert fault.message.startswith(
+        "No external providers configured (missing API keys) for 'a/b', which is not known here: "
+    )

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from kit.decisions import a_window
 from wattline.base.clock import ManualClock
 from wattline.engine.counter import MAX_SLOTS
-from wattline.engine.windows import Claim, Refusal, Ticket, Windows
+from wattline.engine.windows import Claim, Refusal, Room, Ticket, Windows
 
 
 def taken(result: Ticket | Refusal) -> Ticket:
@@ -401,3 +401,27 @@ class SlidingWindows(RuleBasedStateMachine):
 
 TestSlidingWindows = SlidingWindows.TestCase
 TestSlidingWindows.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_the_room_in_the_tightest_window():
+    """D-081: of those that count calls the one with the fewest left, and when it has more."""
+    windows = Windows()
+    minute, hour = a_window("minute", calls=3), a_window("hour", 3600.0, 9)
+    tokens = a_window("tokens", tokens=5)
+    claims = [Claim(window, "k") for window in (minute, hour, tokens)]
+    assert windows.room([Claim(tokens, "k")], 0.0) is None
+    assert windows.room(claims, 0.0) == Room(3, 3, 0.0)
+    taken(windows.take(claims[:2], 0.0))
+    taken(windows.take(claims[:2], 10.0))
+    assert windows.room(claims, 20.0) == Room(3, 1, 40.0)
+    assert windows.room(claims, 60.0) == Room(3, 2, 10.0)
+    assert windows.room(claims, 70.0) == Room(3, 3, 0.0)
+    assert windows.room(claims[1:], 70.0) == Room(9, 7, 3530.0)
+
+
+def test_room_where_a_limit_was_lowered():
+    """More than the limit are counted: some must leave before the next may pass."""
+    windows, window = Windows(), a_window(calls=3)
+    for at in (0.0, 10.0, 20.0):
+        taken(windows.take([Claim(window, "k")], at))
+    assert windows.room([Claim(a_window(calls=1), "k")], 30.0) == Room(1, 0, 50.0)

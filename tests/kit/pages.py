@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.responses import Response
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -32,6 +34,8 @@ class Pages:
         self.gone = asyncio.Event()
         self.go = asyncio.Event()
         self.began = asyncio.Event()
+        self.changes = 0
+        """How often `change` changed something."""
 
     def add(self, sidecar: Running) -> None:
         lazy = sidecar.sidecar.web._sockets._app
@@ -43,6 +47,8 @@ class Pages:
         app.add_api_route(f"{BASE}/stream", self.stream, methods=["GET"])
         app.add_api_route(f"{BASE}/wait", self.wait, methods=["GET"])
         app.add_api_route(f"{BASE}/bug", self.bug, methods=["GET"])
+        for path, page in (("change", self.change), ("changing", self.changing)):
+            app.add_api_route(f"{BASE}/{path}", page, methods=["POST", "PUT", "PATCH", "DELETE"])
         app.add_api_websocket_route(f"{BASE}/echo", self.echo)
         app.add_api_websocket_route(f"{BASE}/work", self.work)
         return app
@@ -75,6 +81,32 @@ class Pages:
         self.began.set()
         await self.go.wait()
         return {"waited": "yes"}
+
+    async def change(self, request: Request) -> Response:
+        """Changes something, or fails as the body says: `{"fail": 404}`, `{"wait": true}`."""
+        said = json.loads(await request.body() or b"{}")
+        if said.get("fail") == "bug":
+            raise RuntimeError("sk-of-nobody-in-a-message")
+        if said.get("wait"):
+            self.began.set()
+            await self.go.wait()
+        self.changes += 1
+        status = said.get("fail", 201)
+        return JSONResponse({"change": self.changes}, status, {"x-of-the-page": "yes"})
+
+    async def changing(self) -> StreamingResponse:
+        """A stream that changes something, and may break off."""
+
+        async def pieces():
+            self.changes += 1
+            yield b"data: 1\n\n"
+            self.began.set()
+            await self.go.wait()
+            if self.gone.is_set():
+                raise RuntimeError("broken off")
+            yield b"data: 2\n\n"
+
+        return StreamingResponse(pieces(), media_type="text/event-stream")
 
     async def bug(self) -> None:
         raise RuntimeError("sk-of-nobody-in-a-message")

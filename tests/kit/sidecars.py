@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.clients import REVERSE, Reply, Way, call
 from wattline.app import Sidecar
+from wattline.base.clock import Clock
 from wattline.base.settings import Settings
 from wattline.demo.knobs import Knobs
 from wattline.demo.provider import DemoProvider
@@ -57,6 +58,9 @@ def rules(providers: list[str], *, extra: str = "", timeouts: str = "") -> str:
             "    dialect: openai",
             f"    timeouts: {times}",
         ]
+    if "health:" not in extra:
+        # Tests that let a provider fail a few times in a row are seldom about what that leads to.
+        lines += ["health: {breaker: false}"]
     lines += ["models:"]
     for index, _ in enumerate(providers):
         lines += [f"  m{index}: {{provider: p{index}, name: up{index}, rate: '2.0'}}"]
@@ -80,6 +84,7 @@ async def running(
     text: str | None = None,
     env: dict[str, str] | None = None,
     check: bool = True,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
     """`count` upstreams p0.. and a sidecar in front; at the end the ledger's invariants are checked
     against the upstreams' own count."""
@@ -99,7 +104,7 @@ async def running(
         port=0,
         env={**keys, **(env or {})},
     )
-    sidecar = Sidecar(settings, mark_attempts=True)
+    sidecar = Sidecar(settings, clock=clock, mark_attempts=True)
     try:
         await sidecar.start()
         yield Running(sidecar, upstreams, settings.state, path)

@@ -20,6 +20,7 @@ from kit.outages import locked
 from kit.sidecars import running
 from kit.socket_provider import dialled, rules, socket_providers, told
 from wattline.service.sockets.conversation import Conversation
+from wattline.service.sockets.hearing import MAX_OWED
 from wattline.upstream.sockets import Socket
 
 WAYS = [REVERSE, CONNECT_H1]
@@ -401,6 +402,85 @@ async def test_an_end_that_is_told_twice_is_owed_once(tmp_path, path):
             await provider.open[0].send(json.dumps(again))
             assert (await told(socket, last))["response"]["usage"] == MANY
     assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
+
+
+async def test_a_client_that_moves_on_still_gets_the_end_of_its_response(tmp_path):
+    """A question for another provider comes while the end of the last answer waits for its commit."""
+    async with (
+        stage(tmp_path, 2) as (sidecar, (first, second)),
+        dialled(sidecar, RESPONSES, REVERSE) as socket,
+    ):
+        first.act = "start"
+        await say(socket, {**ASK, "model": "m0"})
+        await told(socket, "response.output_text.delta")
+        with locked(sidecar.state):
+            await first.end(first.open[0], "resp_1")
+            await asyncio.sleep(0.2)  # its end is with the sidecar, and waits
+            await say(socket, {**ASK, "model": "m1"})
+            await asyncio.sleep(0.2)
+        done = await told(socket, "response.completed", "error")
+        assert done["response"]["id"] == "resp_1"
+        assert done["response"]["usage"]["energy"] == 13.5
+        assert (await told(socket, "response.completed", "error"))["type"] == "response.completed"
+        assert len(second.frames) == 1
+    assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("path", [REALTIME, RESPONSES])
+async def test_a_flood_of_ends_that_never_began_is_broken_off(tmp_path, path):
+    """Each is a row that no window holds back."""
+    last = "response.done" if path == REALTIME else "response.completed"
+    async with (
+        stage(tmp_path, exact=False) as (sidecar, (provider,)),
+        dialled(sidecar, path, REVERSE) as socket,
+    ):
+        await say(socket, CREATE if path == REALTIME else ASK)
+        await told(socket, last)
+        with contextlib.suppress(ConnectionClosed):
+            for number in range(MAX_OWED * 3):
+                await provider.end(provider.open[0], f"own_{number}")
+        provider.given[:] = provider.given[: MAX_OWED + 1]
+        with contextlib.suppress(ConnectionClosed):
+            async with asyncio.timeout(20):
+                while True:
+                    await socket.recv()
+        assert socket.close_code == 1011
+    assert [row["state"] for row in rows(sidecar.state)] == ["complete"] * (MAX_OWED + 1)
+
+
+async def test_ends_that_never_began_are_owed_between_others(tmp_path):
+    async with (
+        stage(tmp_path) as (sidecar, (provider,)),
+        dialled(sidecar, RESPONSES, REVERSE) as socket,
+    ):
+        for turn in range(3):
+            await say(socket, ASK)
+            await told(socket, "response.completed")
+            for number in range(MAX_OWED // 2):
+                await provider.end(provider.open[0], f"own_{turn}_{number}")
+                await told(socket, "response.completed")
+    assert len(rows(sidecar.state)) == 3 * (1 + MAX_OWED // 2)
+
+
+async def test_a_provider_that_breaks_off_leaves_nothing_unsettled_while_the_ledger_waits(
+    tmp_path,
+):
+    """Its client leaves while the first of the settlements waits for its commit."""
+    async with (
+        stage(tmp_path) as (sidecar, (provider,)),
+        dialled(sidecar, REALTIME, REVERSE) as socket,
+    ):
+        await told(socket, "session.created")
+        provider.act = "start"
+        for _ in range(3):
+            await say(socket, CREATE)
+            await told(socket, "response.created")
+        with locked(sidecar.state):
+            provider.open[0].transport.abort()
+            await asyncio.sleep(0.2)
+            socket.transport.abort()
+            await asyncio.sleep(0.2)
+    assert [row["state"] for row in rows(sidecar.state)] == ["truncated"] * 3
 
 
 async def test_an_error_of_the_providers_ends_only_its_own_response(tmp_path):

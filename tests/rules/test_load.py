@@ -43,7 +43,7 @@ def test_the_least_file_has_the_defaults_of_the_book():
     assert found.tunnel == Tunnel()
     assert found.limits == Limits()
     assert found.ledger == LedgerRules()
-    assert found.log_level == "info"
+    assert found.log.level is None
     assert found.margin == Fraction(1, 2)
     assert found.default_rate is None
     assert found.warnings == ()
@@ -71,7 +71,7 @@ def test_each_section_reaches_the_book():
     assert found.default_rate == Fraction("1.20000000000001")
     assert found.limits == dataclasses.replace(Limits(), json_bytes=4096, deadline=5, grace=0)
     assert found.ledger == LedgerRules("full", "allow")
-    assert found.log_level == "error"
+    assert found.log.level == "error"
     (window,) = found.windows
     assert (window.calls, window.tokens, window.per, window.scope) == (3, 9, 900, Scope.ADDRESS)
 
@@ -380,7 +380,7 @@ def test_tiers_and_accounts():
 
 @pytest.mark.parametrize(
     "text",
-    ["tiers: {free: {rps: 0}}", "tiers: {'a b': {}}", "tiers: {x: {rph: 5}}", "tiers: [free]",
+    ["tiers: {free: {rps: 0}}", "tiers: {'a b': {}}", "tiers: {x: {rpw: 5}}", "tiers: [free]",
      "accounts: {start_balance: -1}", "accounts: {bonus_user: 666}"],
 )  # fmt: skip
 def test_wrong_tiers_and_accounts(text):

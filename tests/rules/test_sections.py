@@ -24,7 +24,7 @@ rules:
     assert sections.names["providers"] == {"good", "half", "bad", "no name"}
     assert sections.rules.keys() == {0}
     assert sections.rules[0].when.model == ["y"]
-    assert sections.single["log"].level == "info"
+    assert sections.single["log"].format == "text"
     assert sorted(problem.line for problem in report.problems) == [4, 4, 5, 6, 7, 9, 10]
 
 

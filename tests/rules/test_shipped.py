@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattline.rules.book import TIERS, Book, Provider, ProviderModel, Scope, Tiered
+from wattline.rules.book import (
+    TIERS,
+    Book,
+    Cors,
+    Over,
+    Provider,
+    ProviderModel,
+    Scope,
+    Tiered,
+)
 from wattline.rules.load import RulesError, load
 from wattline.wire.call import LOCAL, Call, Operation
 
@@ -510,6 +519,9 @@ def test_with_a_key_the_rules_decide():
         "tier-large",
         "tier-reasoning",
         "by-model",
+        "by-anthropic",
+        "by-gemini",
+        "by-openai",
         "by-openrouter",
         "pass",
     ]
@@ -517,6 +529,11 @@ def test_with_a_key_the_rules_decide():
         assert decided(book, f"tier/{tier}") == f"tier-{tier}"
     assert decided(book, "gpt-4o") == "by-model"
     assert decided(book, "sonar-pro") == "by-model"
+    assert decided(book, "claude-of-tomorrow") == "by-anthropic"
+    assert decided(book, "claude-of-tomorrow", forward=True) == "pass"
+    assert decided(book, "gemini-of-tomorrow") == "by-gemini"
+    assert decided(book, "gpt-of-tomorrow") == "by-openai"
+    assert decided(book, "somebody/gpt-of-tomorrow") == "by-openrouter"
     assert decided(book, "never-heard-of") is None
     assert decided(book, "never-heard-of", forward=True) == "pass"
     assert decided(book, "gpt-4o", forward=True) == "by-model"
@@ -541,16 +558,26 @@ def test_the_hosts_that_are_ours():
 
 
 def test_the_limits_for_callers_that_it_shows_are_right():
-    """D-078, D-025, D-026: 100 calls in 15 minutes for each address, ready to be switched on."""
-    assert BOOK.windows == ()
-    shown = (
-        TEXT.replace("# windows:", "windows:")
-        .replace("#   per-address", "  per-address")
-        .replace("#   per-caller", "  per-caller")
+    """D-078..D-080, E-080, E-081: 100 requests in 15 minutes for each address, ready to be switched on."""
+    assert (BOOK.windows, BOOK.doors, BOOK.cors, BOOK.trusted_proxies) == ((), (), None, ())
+    shown = TEXT.replace("# windows:", "windows:").replace(
+        "  # trusted_proxies:", "  trusted_proxies:"
     )
-    address, caller = load(shown, env={}).windows
-    assert (address.calls, address.per, address.scope) == (100, 900, Scope.ADDRESS)
-    assert (caller.calls, caller.per, caller.scope) == (1000, 3600, Scope.PRINCIPAL)
+    shown = shown.replace("# cors:", "cors:").replace("#   origins:", "  origins:")
+    for name in ("per-address", "calls", "sockets", "login", "per-caller"):
+        assert shown.count(f"#   {name}:") == 1
+        shown = shown.replace(f"#   {name}:", f"  {name}:")
+    book = load(shown, env={})
+    found = {w.name: (w.calls, w.per, w.scope, w.over) for w in (*book.windows, *book.doors)}
+    assert found == {
+        "per-address": (100, 900, Scope.ADDRESS, Over.REQUESTS),
+        "calls": (50, 900, Scope.ADDRESS, Over.CALLS),
+        "sockets": (5, 60, Scope.ADDRESS, Over.SOCKETS),
+        "login": (10, 60, Scope.ADDRESS, Over.AUTH),
+        "per-caller": (1000, 3600, Scope.PRINCIPAL, Over.CALLS),
+    }
+    assert book.cors == Cors(frozenset({"https://app.example"}))
+    assert len(book.trusted_proxies) == 1
 
 
 # Half-written and damaged

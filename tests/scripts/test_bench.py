@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import json
 import signal
@@ -35,8 +36,10 @@ process = importlib.import_module("process")
 report = importlib.import_module("report")
 rulesfile = importlib.import_module("rulesfile")
 samples = importlib.import_module("samples")
+shapes = importlib.import_module("shapes")
 streams = importlib.import_module("streams")
 tags = importlib.import_module("tags")
+translation = importlib.import_module("translation")
 sys.path.remove(FOLDER)
 
 
@@ -272,16 +275,19 @@ def plain_load(port, *, connections=4, seconds=0.05, contains=b"", request=None)
     )
 
 
-def stream_load(port, *, number=6, events=5, gap=0.01, contains=b""):
+def stream_load(port, *, number=6, events=5, gap=0.01, contains=b"", client=None):
     return streams.StreamLoad(
         port,
-        calls.stream(port, events=events, gap=gap),
+        calls.translated(port, client, "bench-model", events=events, gap=gap)
+        if client
+        else calls.stream(port, events=events, gap=gap),
         streams=number,
         events=events,
         gap=gap,
         spread=0.02,
         numbers=count(1),
         contains=contains,
+        client=client or "openai",
     )
 
 
@@ -356,6 +362,41 @@ async def test_streams_and_the_mock_agree():
     assert len(result.first) == 6
     assert len(result.delays) == 30
     assert all(0 <= delay < 5 for delay in result.delays)
+
+
+@pytest.mark.parametrize("dialect", shapes.PROVIDERS)
+async def test_the_mock_streams_in_every_dialect_that_it_is_asked_in(dialect, monkeypatch):
+    """Read as a client of the same dialect reads it: each event in order, and the end."""
+    if dialect == "gemini":  # Google ends its lines in another way than we do
+        shape = dataclasses.replace(shapes.CLIENTS[dialect], boundary=b"\r\n\r\n")
+        monkeypatch.setattr(streams, "CLIENTS", {dialect: shape})
+    upstream = mock.Upstream()
+    async with Serving(lambda: mock.Connection(upstream)) as port:
+        paced = stream_load(port, client=dialect)
+        await paced.warm()
+        paced.start()
+        result = await paced.finish()
+        paced.close()
+
+    result.failures.check()
+    assert (result.ended, result.events) == (6, 30)
+
+
+def test_each_pair_is_translated_event_by_event():
+    for client, provider in (shapes.NATIVE, *shapes.PAIRS):
+        assert translation.per_event(client, provider, events=50) > 0
+    with pytest.raises(ValueError, match="not translated"):
+        translation.per_event("nobody", "openai")
+
+
+def test_a_translation_that_holds_events_back_gives_no_figure(monkeypatch):
+    class Slow:
+        def feed(self, _):
+            return []
+
+    monkeypatch.setattr(translation, "reader", lambda *_: Slow())
+    with pytest.raises(ValueError, match="5 events were not answered at once"):
+        translation.per_event("openai", "anthropic", events=5)
 
 
 async def test_endless_streams_end_when_released():
@@ -478,6 +519,18 @@ def test_added_time_is_beyond_direct_calls_of_the_same_round():
 
     assert found.values("streams", "stock", "added_first_ms") == [2.0, 5.0]
     assert found.values("streams", "direct", "added_first_ms") == []
+
+
+def test_a_translation_counts_beyond_the_native_way_of_the_same_round():
+    found = samples.Samples()
+    native = samples.pair_name(*shapes.NATIVE)
+    name = samples.pair_name(*shapes.PAIRS[0])
+    for passed, crossed in ((100.0, 103.0), (200.0, 207.0)):
+        found.add(native, "wattline", {"cpu_us": passed})
+        found.add(name, "wattline", {"cpu_us": crossed})
+    found.derive_translation(native)
+
+    assert found.values(name, "wattline", "over_native_us") == [3.0, 7.0]
 
 
 def test_report_shows_figures_goals_and_a_busy_load_generator():

@@ -303,3 +303,26 @@ async def test_what_was_not_committed_did_not_happen(tmp_path, point):
         ledger._groups._outage.end()
     async with ledger_at(tmp_path) as ledger:
         assert everybody(ledger) == before
+
+
+async def test_a_user_and_its_key_are_one_row(tmp_path):
+    """Both or neither; the start balance too."""
+    both = (user(start=500, email="a@x.test", tier="gold"), key(tier="x", budgets=Budgets(1, 2, 3)))
+    async with ledger_at(tmp_path) as ledger:
+        await ledger.accounts.create_user_with_key(*both)
+        refused = [
+            (user("bob", start=1), key("k1", "bob"), Taken),  # the key's id
+            (user("bob", start=1), key("k2", "bob", hash=hash_secret("k1")), Taken),
+            (user("bob", email="A@X.test"), key("k2", "bob"), Taken),
+            (user(start=1), key("k2"), Taken),
+            (user("bob", start=1), key("k2", "ann"), BadRow),
+            (user("bob", start=-1), key("k2", "bob"), BadRow),
+            (user("bob", start=1), key("k2", "bob", label="x" * 10_000), BadRow),
+        ]
+        for someone, its, error in refused:
+            with pytest.raises(error):
+                await ledger.accounts.create_user_with_key(someone, its)
+            assert everybody(ledger) == ({"ann": both[0]}, [both[1]])
+        assert (ledger.balance("ann"), ledger.balance("bob")) == (500, None)
+    async with ledger_at(tmp_path) as ledger:
+        assert everybody(ledger) == ({"ann": both[0]}, [both[1]])

@@ -1,67 +1,233 @@
-"""Logging to stderr: one line a record, no control characters, no secret."""
+"""Log lines: one line a record, no control characters, no secret.
+
+Two forms: text for people, and JSON for programs, with the id of the request in each line of a call.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Final, override
 
 LEVELS = ("debug", "info", "warn", "warning", "error", "silent")
+FORMATS = ("text", "json")
 MIN_SECRET = 8
 """Shorter values are no secrets worth hiding, and would garble ordinary words."""
+MAX_FIELD = 8_192
+"""Characters of a message or a field in JSON; a traceback has twice as many."""
+OURS: Final = "wattline"
+_REQUEST: Final[ContextVar[str | None]] = ContextVar("wattline request", default=None)
+_FIXED: Final = frozenset({"timestamp", "level", "logger", "message", "request_id", "error"})
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
+type Secrets = Callable[[], Iterable[str]]
+type Hide = Callable[[str], str]
+"""Takes something out of a text."""
+
+
+def note_request(request_id: str) -> None:
+    """Lines of the present task, and of tasks that it starts, belong to this request."""
+    _REQUEST.set(request_id)
+
+
+def request_noted() -> str | None:
+    """The request that the present task works on."""
+    return _REQUEST.get()
 
 
 class SafeFormatter(logging.Formatter):
-    """Replaces known secrets and escapes control characters (log injection, terminal escapes)."""
+    """Text. Replaces known secrets and escapes control characters (log injection, terminal escapes)."""
 
-    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, secrets: Secrets, hide: Hide | None = None) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
         self.secrets = secrets
+        self.hide = hide
         self._second = -1
         self._time = ""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  (the base's)
+    @override
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """As the base does, once a second: a line is written for every call."""
         second = int(record.created)
         if second != self._second:
-            self._second, self._time = second, super().formatTime(record, datefmt)
+            self._second, self._time = second, super().formatTime(record, self.datefmt)
         return self._time
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
         """The record as safe text; a traceback keeps its lines, indented."""
-        text = super().format(record)
-        for secret in self.secrets():
-            if len(secret) >= MIN_SECRET and secret in text:
-                text = text.replace(secret, "[redacted]")
-        lines = [_escape(line) for line in text.split("\n")]
-        return "\n    ".join(lines)
+        text = f"{self.formatTime(record)} {record.levelname:<7} {record.getMessage()}"
+        if record.exc_info or record.stack_info:
+            text = f"{text}\n{_traceback(self, record)}"
+        text = redacted(text, self.secrets())
+        if self.hide is not None:
+            text = self.hide(text)
+        if text.isprintable():
+            return text
+        return "\n    ".join(_escape(line) for line in text.split("\n"))
 
 
-def set_up(level: str, secrets: Callable[[], Iterable[str]]) -> None:
-    """Send wattline's records and other libraries' warnings to stderr."""
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, in ASCII. A record whose arguments are one mapping has them as members too."""
+
+    def __init__(self, secrets: Secrets, hide: Hide | None = None) -> None:
+        super().__init__()
+        self.secrets = secrets
+        self.hide = hide
+        self._second = -1
+        self._time = ""
+
+    def _moment(self, created: float) -> str:
+        """ISO 8601; all but the milliseconds is made once a second."""
+        second = int(created)
+        if second != self._second:
+            self._second = second
+            self._time = datetime.fromtimestamp(second, UTC).isoformat()[:-6]
+        return f"{self._time}.{int((created - second) * 1000):03d}Z"
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON: timestamp (UTC), level, logger, request_id, message, its own members, and the
+        traceback as `error`.
+        """
+        secrets, hide = tuple(self.secrets()), self.hide
+
+        def safe(text: str) -> str:
+            text = redacted(text, secrets)
+            return text if hide is None else hide(text)
+
+        line: dict[str, Any] = {
+            "timestamp": self._moment(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        fields = record.args if isinstance(record.args, Mapping) else {}
+        request = fields.get("request_id") or request_of(record)
+        if request is not None:
+            line["request_id"] = _plain(request, safe)
+        line["message"] = safe(record.getMessage())[:MAX_FIELD]
+        for name, value in fields.items():
+            if name not in _FIXED:
+                line[safe(str(name))] = _plain(value, safe)
+        if record.exc_info or record.stack_info:
+            line["error"] = safe(_traceback(self, record))[-2 * MAX_FIELD :]
+        return _ENCODER.encode(line).replace("\x7f", "\\u007f")
+
+
+def stamp(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with the request of the present task, for a formatter in another thread."""
+    record.wattline_request = _REQUEST.get()
+    return record
+
+
+def request_of(record: logging.LogRecord) -> str | None:
+    """The request that a line of ours belongs to; other libraries' lines belong to none."""
+    if not record.name.startswith(OURS):
+        return None
+    found: str | None = getattr(record, "wattline_request", None) or _REQUEST.get()
+    return found
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` without these secrets."""
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET and secret in text:
+            text = text.replace(secret, "[redacted]")
+    return text
+
+
+def formatter(form: str, secrets: Secrets, hide: Hide | None = None) -> logging.Formatter:
+    """The one for `text` or `json`."""
+    return (JsonFormatter if form == "json" else SafeFormatter)(secrets, hide)
+
+
+def set_up(level: str, secrets: Secrets, form: str = "text", hide: Hide | None = None) -> None:
+    """Send wattline's records and other libraries' warnings to stderr, as `text` or `json`."""
+    _spare_details()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(SafeFormatter(secrets))
+    handler.setFormatter(formatter(form, secrets, hide))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     set_level(level)
     # Ours go straight to the handler: mitmproxy puts further ones on the root, for its own pages.
-    ours = logging.getLogger("wattline")
+    ours = logging.getLogger(OURS)
     ours.handlers[:] = [handler]
     ours.propagate = False
     for noisy in ("mitmproxy.proxy.server", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
+def send_also_to(handler: logging.Handler) -> None:
+    """A second place for all that goes to stderr."""
+    logging.getLogger().addHandler(handler)
+    logging.getLogger(OURS).addHandler(handler)
+
+
+def send_no_more_to(handler: logging.Handler) -> None:
+    """Undo `send_also_to`."""
+    logging.getLogger().removeHandler(handler)
+    logging.getLogger(OURS).removeHandler(handler)
+
+
+def set_format(form: str) -> None:
+    """How lines on stderr look from now on: `text` or `json`."""
+    for handler in logging.getLogger(OURS).handlers:
+        known = handler.formatter
+        if isinstance(handler, logging.StreamHandler) and isinstance(
+            known, SafeFormatter | JsonFormatter
+        ):
+            handler.setFormatter(formatter(form, known.secrets, known.hide))
+
+
 def set_level(level: str) -> None:
     """From which level on wattline's own records are shown."""
-    logging.getLogger("wattline").setLevel(_number(level))
+    logging.getLogger(OURS).setLevel(_number(level))
+
+
+def default_level(env: Mapping[str, str]) -> str:
+    """Where nobody chose one: `debug` in development (`NODE_ENV`), else `info` (B-133)."""
+    return "debug" if env.get("NODE_ENV", "").strip().lower() == "development" else "info"
+
+
+def _spare_details() -> None:
+    """No line of ours shows them, and finding them out takes half the time that a line costs:
+    https://docs.python.org/3/howto/logging.html#optimization.
+    """
+    logging.logThreads = logging.logProcesses = False
+    logging.logMultiprocessing = False
+    setattr(logging, "logAsyncioTasks", False)  # noqa: B010  (typeshed does not know it)
+    logging._srcfile = None  # noqa: SLF001  (documented there)
 
 
 def _number(level: str) -> int:
-    if level == "silent":
+    if level.lower() == "silent":
         return logging.CRITICAL + 1
     return logging.getLevelNamesMapping()[level.upper()]
+
+
+def _traceback(known: logging.Formatter, record: logging.LogRecord) -> str:
+    parts = []
+    if record.exc_info and record.exc_info[0] is not None:
+        parts.append(known.formatException(record.exc_info))
+    if record.stack_info:
+        parts.append(record.stack_info)
+    return "\n".join(parts)
+
+
+def _plain(value: Any, safe: Hide) -> Any:
+    """A value that JSON has, short and without a secret."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return safe(str(value))[:MAX_FIELD]
 
 
 def _escape(line: str) -> str:

@@ -29,7 +29,7 @@ class AuthStyle(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Credential:
     """A provider's key, bound to the origin that may see it."""
 

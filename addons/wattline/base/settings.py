@@ -64,6 +64,18 @@ def read_settings(
     )
 
 
+def read_flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """A variable that is true or false. Raises SettingsError for another word."""
+    word = env.get(name, "").strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    if word:
+        raise SettingsError(f"{name} must be true or false, not {word[:40]!r}")
+    return default
+
+
 def _rules_file(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path | None:
     if chosen is None and (named := env.get("WATTLINE_RULES", "")).strip():
         chosen = Path(named)

@@ -19,10 +19,19 @@ MAX_DIGITS = 4300
 """Digits of one integer; Python's own bound."""
 MAX_CONTAINERS = 500_000
 """Objects and arrays in one body: each costs some 100 bytes of memory for 2 bytes of text."""
+MAX_ITEMS = 500_000
+"""Members of all objects and elements of all arrays, together: a parser takes none apart from the next, and
+while it reads, nothing else goes on."""
+MAX_MEMBERS = 65_536
+"""Members of one object."""
 SHOWN_KEY = 64
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"?'
+_OUTSIDE = re.compile(rb'[^"]++|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""A stretch between strings, or a string."""
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _TOKEN = re.compile(_STRING + r"|[\[\]{}]|[-+.\w]+", re.DOTALL)
+_QUOTE = ord('"')
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 
@@ -65,11 +74,17 @@ def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
     """The JSON object in `raw`, nested at most `max_depth` deep (the object itself is 1).
 
     Raises ClientFault 400 with the code `invalid_json`, `duplicate_key`, `not_finite`, `too_deep`,
-    `not_an_object` or `invalid_encoding`.
+    `too_many_items`, `not_an_object` or `invalid_encoding`.
     """
-    quick = _quick(raw, max_depth)
+    large = len(raw) > MAX_CONTAINERS
+    if large:
+        _check_items(raw)
+    brackets = raw.count(b"{") + raw.count(b"[") if large else 0
+    quick = _quick(raw, max_depth) if brackets <= MAX_CONTAINERS else None
     if quick is not None:
         return quick
+    if large:
+        _check_members(raw)
     text = _decode(raw)
     brackets = raw.count(b"{") + raw.count(b"[")
     if brackets > MAX_CONTAINERS:
@@ -92,8 +107,6 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
     Each member has a colon after a quote; a string can only bring more of them. So when there are as
     many as the value has keys, no key was given twice.
     """
-    if len(raw) > MAX_CONTAINERS:
-        return None
     try:
         value = _LENIENT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -101,9 +114,31 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
     if type(value) is not dict:
         return None
     keys = _keys(value, max_depth)
+    if keys is not None and keys > MAX_MEMBERS and _crowded(value):
+        raise _too_many_members()
     if keys == raw.count(b":") or keys == _colons_after_quotes(raw):
         return value
     return None
+
+
+def _crowded(value: Any) -> bool:
+    """An object in it has more than MAX_MEMBERS members."""
+    level: list[Any] = [value]
+    while level:
+        if any(type(found) is dict and len(found) > MAX_MEMBERS for found in level):
+            return True
+        level = _below(level)
+    return False
+
+
+def _below(level: list[Any]) -> list[Any]:
+    """The containers in these containers."""
+    return [
+        child
+        for container in level
+        for child in (container.values() if type(container) is dict else container)
+        if type(child) is dict or type(child) is list
+    ]
 
 
 def _colons_after_quotes(raw: bytes) -> int:
@@ -207,15 +242,51 @@ def _too_deep(text: str, max_depth: int) -> ClientFault:
 def _deeper(value: dict[str, Any], limit: int) -> bool:
     level: list[Any] = [value]
     for _ in range(limit):
-        level = [
-            child
-            for container in level
-            for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict or type(child) is list
-        ]
+        level = _below(level)
         if not level:
             return False
     return True
+
+
+def _check_items(raw: bytes) -> None:
+    """Commas outside strings: one for each item but the first of each container."""
+    if raw.count(b",") <= MAX_ITEMS:
+        return
+    count = 0
+    for stretch in _OUTSIDE.finditer(raw):
+        if raw[stretch.start()] != _QUOTE:
+            count += raw.count(b",", *stretch.span())
+            if count > MAX_ITEMS:
+                raise ClientFault(
+                    f"The body has more than {MAX_ITEMS} members and elements. Send it in parts.",
+                    code="too_many_items",
+                )
+
+
+def _check_members(raw: bytes) -> None:
+    """The same within each object."""
+    if raw.count(b",") < MAX_MEMBERS:
+        return
+    counts: list[int] = []
+    for token in _STRUCTURE.finditer(raw):
+        sign = token[0]
+        if sign == b"{":
+            counts.append(1)
+        elif sign == b"[":
+            counts.append(-MAX_ITEMS)
+        elif sign == b"," and counts:
+            counts[-1] += 1
+            if counts[-1] > MAX_MEMBERS:
+                raise _too_many_members()
+        elif sign in (b"}", b"]") and counts:
+            counts.pop()
+
+
+def _too_many_members() -> ClientFault:
+    return ClientFault(
+        f"An object in the body has more than {MAX_MEMBERS} members. Send a smaller one.",
+        code="too_many_items",
+    )
 
 
 def _check_containers(text: str) -> None:
@@ -240,12 +311,7 @@ def _check_keys(value: dict[str, Any]) -> None:
                     "Send whole characters.",
                     code="invalid_encoding",
                 )
-        level = [
-            child
-            for container in level
-            for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict or type(child) is list
-        ]
+        level = _below(level)
 
 
 def _lone_surrogate(key: str) -> bool:

@@ -26,10 +26,11 @@ def ask(settings: Settings, verb: str, **given: Any) -> dict[str, Any]:
         with wire, wire.makefile("rb") as answers:
             wire.sendall(question)
             line = answers.readline(MAX_ANSWER)
-    return _result(line)
+    return result_of(line)
 
 
-def _result(line: bytes) -> dict[str, Any]:
+def result_of(line: bytes) -> dict[str, Any]:
+    """The result in an answer. Raises Failure."""
     if not line.endswith(b"\n"):
         raise Failure("the sidecar stopped before it answered: nothing, or all of it, was done")
     answer: dict[str, Any] = json.loads(line)

@@ -11,6 +11,7 @@ from pathlib import Path
 from wattline.base.settings import Settings
 from wattline.cli.book import rules_path
 from wattline.cli.comparison import Comparison, compare, read_as_sidecar, read_here
+from wattline.cli.parked import parking_of
 from wattline.cli.question import Question, read_call
 from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
@@ -37,7 +38,9 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
     windows = Windows()
     ledger = settings.state / LEDGER
     source = _remembered(windows, book, ledger, now, wall)
-    view = View(windows, Resting(), lambda principal: _balance(ledger, principal))
+    view = View(
+        windows, Resting(), lambda principal: _balance(ledger, principal), parking_of(ledger)
+    )
     found = explain_call(call, book, view, now, wall)
     if as_json:
         as_sidecar = comparison is not None and comparison.same_file

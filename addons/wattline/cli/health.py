@@ -25,7 +25,19 @@ def health(state: Path, address: str | None, *, as_json: bool = False, quiet: bo
     elif not (quiet and well):
         reason = f": {found['reason']}" if found.get("reason") else ""
         print(f"{status}{reason}, {host}:{port}, version {found['version']}")
+        if address is None:
+            _print_parked(state)
     return 0 if well else FAILED
+
+
+def _print_parked(state: Path) -> None:
+    """What is off is no reason to be unhealthy, but one to be told of."""
+    from wattline.cli.parked import parked_lines
+
+    for line in parked_lines(state / "ledger.sqlite"):
+        from wattline.cli.terminal import safe
+
+        print(safe(line))
 
 
 def _marked(state: Path) -> tuple[str, int]:

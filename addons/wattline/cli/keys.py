@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -292,6 +293,11 @@ def _amount(text: str | None) -> str | None:
     if text is not None and not _AMOUNT.fullmatch(text):
         raise Failure(f"{text!r} is no amount of energy: write for example 5000 or 0.5", USAGE)
     return text
+
+
+def micro(text: str) -> int:
+    """An amount of energy as micro-units. Raises Failure."""
+    return int(Decimal(_amount(text) or "0").scaleb(6))
 
 
 def _budgets(hour: str | None, day: str | None, month: str | None) -> dict[str, str | None] | None:

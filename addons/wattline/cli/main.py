@@ -205,6 +205,12 @@ def explain(
     principal: Annotated[
         str | None, typer.Option(help="Name of the key that calls. Default: local.")
     ] = None,
+    own_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A provider that the caller has a key of its own for; can be given more than once."
+        ),
+    ] = None,
     rules: Rules = None,
     state: State = None,
     as_json: AsJson = False,
@@ -229,6 +235,7 @@ def explain(
         tags=tuple(tag or ()),
         user=user,
         principal=principal,
+        own_keys=tuple(own_key or ()),
     )
     raise typer.Exit(explain_call(question, settings(rules=rules, state=state), as_json=as_json))
 
@@ -257,6 +264,42 @@ def audit(*, state: State = None, as_json: AsJson = False) -> None:
     from wattline.cli.audit import audit as audit_ledger
 
     raise typer.Exit(audit_ledger(folder(state), as_json=as_json))
+
+
+@app.command("import")
+def import_files(
+    *,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=path_of, metavar="PATH...", help="Files, or folders with *.json in them."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+    ] = False,
+    credit: Annotated[
+        str | None,
+        typer.Option(
+            help="Energy that users of a file without balances begin with. Default: no limit."
+        ),
+    ] = None,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take over users, keys, balances, dialogs and referrals of other gateways.
+
+    Reads tokens.json, user_tokens.json, dialogs.json, referrals.json, keys.json; knows each by its shape.
+    providers.json and tiers.json are printed as a piece of rules.yaml, with names of variables in place of keys. Run again, it leaves
+    alone what is here already. Exits 1 when something was not taken.
+    """
+    from wattline.cli.importing.command import import_files as take_over
+    from wattline.cli.keys import micro
+
+    chosen = settings(rules=rules, state=state)
+    start = None if credit is None else micro(credit)
+    raise typer.Exit(take_over(paths, chosen, dry=dry_run, credit=start, as_json=as_json))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wattline.base.errors import ClientFault
+from wattline.base.origin import Origin
 from wattline.base.strict_json import read_object
 from wattline.cli.failure import USAGE, Failure
 from wattline.dialects.base import Route
@@ -53,6 +54,8 @@ class Question:
     tags: Sequence[str] = ()
     user: str | None = None
     principal: str | None = None
+    own_keys: Sequence[str] = ()
+    """Providers that the caller has keys of its own for."""
 
 
 def read_call(question: Question, book: Book) -> Call:
@@ -148,9 +151,19 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _principal(question: Question, book: Book) -> Principal:
+    owned = _owned(question, book)
     if question.principal is None:
-        return LOCAL
+        return replace(LOCAL, providers=owned) if owned else LOCAL
     names = set(book.auth.keys.values())
     if names and question.principal not in names:
         raise Failure(f"no key is named {question.principal!r}: {', '.join(sorted(names))}", USAGE)
-    return Principal(question.principal, tier=book.auth.tiers.get(question.principal))
+    tier = book.auth.tiers.get(question.principal)
+    return Principal(question.principal, tier=tier, providers=owned)
+
+
+def _owned(question: Question, book: Book) -> frozenset[tuple[str, Origin]]:
+    found = [(name, book.names.provider(name)) for name in question.own_keys]
+    missing = [name for name, provider in found if provider is None]
+    if missing:
+        raise Failure(f"rules.yaml has no provider {missing[0]!r}", USAGE)
+    return frozenset((p.name, p.origin) for _, p in found if p is not None)

@@ -44,7 +44,7 @@ def chat(asked: Asked) -> Reply:
     fields.number("top_p", 0, 1)
     choices = fields.integer("n", 1, MOST_CHOICES) or 1
     prompt = max(1, sum(count(text) for text in texts) + _extra_tokens(fields, messages))
-    output = _output(asked, tools, texts, messages, prompt)
+    output = _output(asked, tools, messages, prompt)
     reply = Reply(prompt_tokens=prompt, completion_tokens=output.tokens * choices)
     frame = Frame(asked.id("chatcmpl-"), "chat.completion", asked.created, model)
     usage = usage_of(prompt, reply.completion_tokens)
@@ -139,7 +139,6 @@ def with_usage(
 def _output(
     asked: Asked,
     tools: Sequence[Tool],
-    texts: Sequence[str],
     messages: Sequence[Fields],
     prompt: int,
 ) -> Output:
@@ -147,8 +146,9 @@ def _output(
     stops = read_stops(fields)
     limit = fields.integer("max_completion_tokens", 1, MOST_TOKENS)
     limit = limit or fields.integer("max_tokens", 1, MOST_TOKENS)
-    role = messages[-1].get("role")
-    chosen = choose(fields, tools, texts[-1] if role == "user" else "")
+    answered = _answered(messages)
+    role = answered.get("role")
+    chosen = choose(fields, tools, _wish(answered) if role == "user" else "")
     structured = _structured(fields, len(messages), prompt)
     if asked.words is not None:
         return say(asked.words, stops=stops, limit=limit)
@@ -156,6 +156,21 @@ def _output(
         return call(chosen, asked.number)
     text = structured or sentence(len(messages), "message", prompt)
     return say(text, stops=stops, limit=limit)
+
+
+def _answered(messages: Sequence[Fields]) -> Fields:
+    """The message that is answered: agents put system messages behind it."""
+    said = (one for one in reversed(messages) if one.get("role") not in ("system", "developer"))
+    return next(said, messages[-1])
+
+
+def _wish(message: Fields) -> str:
+    """What a user wants: agents put reminders before it, as parts of the same message."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else ""
+    texts = [text for part in message.objects("content") if (text := _part_text(part))]
+    return texts[-1] if texts else ""
 
 
 def _structured(fields: Fields, messages: int, prompt: int) -> str | None:

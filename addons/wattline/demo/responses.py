@@ -79,13 +79,20 @@ def _output(
     fields = asked.fields
     limit = fields.integer("max_output_tokens", 1, MOST_TOKENS)
     role, text = items[-1]
-    chosen = choose(fields, tools, text if role == "user" else "")
+    chosen = [] if _idle_choice(fields) else choose(fields, tools, text if role == "user" else "")
     structured = _structured(fields, len(items), prompt)
     if asked.words is not None:
         return say(asked.words, limit=limit)
     if chosen and role != "function_call_output":
         return call(chosen, asked.number)
     return say(structured or sentence(len(items), "input item", prompt), limit=limit)
+
+
+def _idle_choice(fields: Fields) -> bool:
+    """`auto` or `none` without tools, which this API takes, unlike chat: Codex has its tools in an item
+    of the input.
+    """
+    return not fields.get("tools") and fields.get("tool_choice") in ("auto", "none")
 
 
 def _structured(fields: Fields, items: int, prompt: int) -> str | None:

@@ -1,4 +1,4 @@
-"""One call for vectors or for an order of texts, on its way to a provider of another dialect and back."""
+"""One call for vectors, for an order of texts or for a count, on its way to a provider of another dialect and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from wattline.dialects.base import Answer
 from wattline.dialects.codec import BadReply, ReplyError
+from wattline.dialects.count_bridge import count_bridge
 from wattline.dialects.crossing import native
 from wattline.dialects.embedding_codecs import (
     EMBEDDING_CLIENTS,
@@ -124,4 +125,6 @@ def bridge_to(dialect: str, host: str, call: Call, body: Mapping[str, Any]) -> B
         asker = RERANK_CLIENTS[call.dialect]
         question = asker.read_request(body, call)
         return RerankBridge(asker, rerank_provider(host), call, question)
+    if call.operation is Operation.COUNT_TOKENS and not same:
+        return count_bridge(dialect, call, body)
     return None

@@ -9,6 +9,7 @@ from typing import Final
 
 from wattline.dialects.anthropic.codec import MessagesCodec
 from wattline.dialects.codec import Codec, ProviderCodec, StreamingCodec
+from wattline.dialects.further import FURTHER
 from wattline.dialects.gateway.codec import GatewayCodec
 from wattline.dialects.gemini.codec import GenerateCodec
 from wattline.dialects.generate.codec import GenerateBridgeCodec
@@ -41,9 +42,11 @@ _CLIENTS: Final[Mapping[tuple[str, Operation], Codec]] = MappingProxyType(
         ("anthropic", Operation.CHAT): _ANTHROPIC,
         ("gemini", Operation.CHAT): _GEMINI,
         ("inference", Operation.CHAT): _CHAT,
+        ("assistant", Operation.CHAT): _CHAT,
         ("gateway", Operation.CHAT): GatewayCodec(),
         ("ollama", Operation.CHAT): _OLLAMA,
         ("ollama", Operation.COMPLETION): OllamaGenerateCodec(),
+        **{(entry.name, what): codec for entry in FURTHER for what, codec in entry.clients.items()},
     }
 )
 
@@ -58,6 +61,11 @@ _PROVIDERS: Final[Mapping[str, ProviderSide]] = MappingProxyType(
         "gemini": _side(_GEMINI),
         "ollama": _side(_OLLAMA),
         "generate": ProviderSide(GenerateBridgeCodec(), None),
+        **{
+            entry.name: ProviderSide(entry.provider, entry.streams)
+            for entry in FURTHER
+            if entry.provider is not None
+        },
     }
 )
 
@@ -92,6 +100,11 @@ _COMPATIBLE: Final = _side(ChatCodec(COMPATIBLE))
 def client_codec(dialect: str, operation: Operation) -> Codec | None:
     """The codec of a client's request; None when such a request is never translated."""
     return _CLIENTS.get((dialect, operation))
+
+
+def provider_names() -> tuple[str, ...]:
+    """Every dialect that a provider may speak."""
+    return ("openai", *_PROVIDERS)
 
 
 def provider_side(dialect: str, host: str) -> ProviderSide:

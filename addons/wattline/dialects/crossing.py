@@ -14,8 +14,10 @@ _EMBEDS: Final = frozenset({"openai", "gemini", "ollama"})
 _ASKS_VECTORS: Final = _EMBEDS | {"gateway"}
 _RERANKS: Final = "openai"
 """The providers' dialect; clients have others too."""
+_COUNTS: Final = frozenset({"anthropic", "gemini"})
+"""Dialects with a way to count a prompt's tokens."""
 _ONLY_TEXT: Final = frozenset({"generate"})
-_SHAPED: Final[Mapping[str, str]] = MappingProxyType({"inference": "openai"})
+_SHAPED: Final[Mapping[str, str]] = MappingProxyType({"inference": "openai", "assistant": "openai"})
 """Clients' dialects whose requests and answers, but for errors, are those of a provider's dialect."""
 
 
@@ -32,4 +34,6 @@ def crosses(operation: Operation, client: str, provider: str) -> bool:
         return provider in _EMBEDS
     if operation is Operation.RERANK:
         return provider == _RERANKS
+    if operation is Operation.COUNT_TOKENS and client in _COUNTS:
+        return provider in _COUNTS
     return native(client) == provider and provider not in _ONLY_TEXT

@@ -42,6 +42,11 @@ MADE: Final = frozenset({Operation.VIDEOS, Operation.RESPONSES, Operation.INTERA
 """Operations that make what can be asked about."""
 
 
+def verbs(collection: str) -> Mapping[str, frozenset[str]]:
+    """What can be asked about one of `collection`: what follows its id in the path, and with which methods."""
+    return _VERBS.get(collection, MappingProxyType({}))
+
+
 def kind_of(lookup: Route) -> str:
     """What a lookup asks about, by the name of the operation that makes it: `videos`."""
     return lookup.upstream_path.split("/")[1]

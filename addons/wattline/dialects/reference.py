@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from wattline.dialects.codecs import provider_side
+from wattline.dialects.codecs import provider_names, provider_side
 from wattline.dialects.crossing import crosses
 from wattline.dialects.table import own_routes
 from wattline.wire.call import Operation
@@ -30,7 +30,7 @@ from wattline.wire.prompt import (
 )
 
 FILE = Path("docs/dialects.md")
-PROVIDERS = ("openai", "anthropic", "gemini", "ollama", "generate")
+PROVIDERS = provider_names()
 MODELS: Mapping[str, str] = MappingProxyType(
     {
         "openai": "gpt-5",
@@ -166,7 +166,7 @@ address, redirects checked again, at most 8 MiB each and 15 s (`IMAGE_FETCH_MAX_
 
 def page() -> str:
     """The whole page."""
-    models = ", ".join(f"{name}: {model}" for name, model in MODELS.items())
+    models = ", ".join(f"{name}: {MODELS[name]}" for name in PROVIDERS if name in MODELS)
     lines = [
         _INTRO,
         *_paths(),
@@ -199,7 +199,7 @@ def _matrix() -> Iterator[str]:
 def verdict(provider: str, prompt: Prompt) -> str:
     """What becomes of a prompt's one feature at a provider."""
     side = provider_side(provider, _HOSTS.get(provider, ""))
-    written = side.codec.write_prompt(prompt, MODELS[provider])
+    written = side.codec.write_prompt(prompt, MODELS.get(provider, "model"))
     if written.unsupported:
         return "no"
     return "left out" if written.dropped else "yes"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from wattline.dialects.anthropic.dialect import AnthropicDialect
+from wattline.dialects.assistant.dialect import AssistantDialect
 from wattline.dialects.base import Dialect
+from wattline.dialects.further import FURTHER
 from wattline.dialects.gateway.dialect import GatewayDialect
 from wattline.dialects.gemini.dialect import GeminiDialect
 from wattline.dialects.inference.dialect import InferenceDialect
@@ -20,5 +22,7 @@ def spoken_dialects() -> dict[str, Dialect]:
         OllamaDialect(),
         InferenceDialect(),
         GatewayDialect(),
+        AssistantDialect(),
+        *(entry.dialect for entry in FURTHER if entry.dialect is not None),
     ]
     return {dialect.name: dialect for dialect in found}

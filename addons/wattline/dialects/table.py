@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from wattline.dialects.base import Route
 from wattline.dialects.follow_up import follow_up
+from wattline.dialects.further import FURTHER
 from wattline.dialects.gemini import paths as gemini
 from wattline.wire.call import Operation
 
@@ -75,18 +76,20 @@ def _of_family(family: str, prefixes: Iterable[str]) -> dict[str, Route]:
     return _under(prefixes, [replace(route, family=family) for route in _OPENAI])
 
 
-# Groq's SDK puts /openai/v1 before its paths; DeepSeek's and Perplexity's base URLs have no /v1. /v3 to /v6
+# Groq's SDK puts /openai/v1 before its paths; DeepSeek's and Perplexity's base URLs have no /v1. Of those that read
+# ANTHROPIC_BASE_URL, Anthropic's SDK puts /v1 before its paths, Vercel's takes it for a part of the URL. /v3 to /v6
 # are for clients of one API each, with and without what its SDK puts before a path (B-035..B-038).
 _OWN: Paths = MappingProxyType(
     _under(("/v1", "/openai/v1"))
     | _under(("",), _CHAT_ONLY)
-    | _under(("/v1", "/v3", "/v3/v1"), _ANTHROPIC)
+    | _under(("", "/v1", "/v3", "/v3/v1"), _ANTHROPIC)
     | _of_family("groq", ("/v4", "/v4/openai/v1"))
     | _under(("", "/v5"), _OLLAMA)
     | _of_family("openrouter", ("/v6", "/v6/v1", "/v6/api/v1"))
     | dict(_SERVICES)
     | _under(_GEMINI_PREFIXES, _INTERACTIONS)
     | _under(("/v2", *(f"/v2{prefix}" for prefix in _GEMINI_PREFIXES)), _INTERACTIONS)
+    | {path: route for entry in FURTHER for path, route in entry.paths.items()}
 )
 _OWN_GEMINI = re.compile(r"(?:/v2)?(/(?:v1|v1beta|v1alpha)/.+)|/v2(/(?:models|tunedModels)/.+)")
 """Gemini's paths, and those below /v2 (B-034)."""
@@ -161,6 +164,11 @@ def _own_gemini(path: str) -> Route | None:
 def _gemini(path: str) -> Route | None:
     found = gemini.match(path)
     return _GEMINI[found[1]] if found is not None else None
+
+
+def own_paths() -> Mapping[str, Route]:
+    """Every call on our own address whose path names no model, by its path, aliases too."""
+    return _OWN
 
 
 def own_routes() -> list[tuple[str, Route]]:

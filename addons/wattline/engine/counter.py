@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 
 MAX_SLOTS = 8_192
-"""Slots kept for one key. Past it, settled slots within 1/4096 of the period are joined and leave
-together, when the last of them does: such a window lets through a little less than it could, never
-more."""
+"""Slots kept for one key, where no other number is given. Past it, settled slots within a half as many parts of
+the period are joined and leave together, when the last of them does: such a window lets through a little less
+than it could, never more."""
 GRANULES = MAX_SLOTS // 2
 
 
@@ -30,15 +30,15 @@ class Slot:
 class Counter:
     """The slots of one window and key in the order of time, and their sums."""
 
-    __slots__ = ("_compact_at", "_per", "_released", "calls", "slots", "tokens")
+    __slots__ = ("_compact_at", "_most", "_per", "_released", "calls", "slots", "tokens")
 
-    def __init__(self, per: float) -> None:
+    def __init__(self, per: float, most: int = MAX_SLOTS) -> None:
         self.slots: deque[Slot] = deque()
         self.calls = 0
         self.tokens = 0
         self._per = per
         self._released = 0
-        self._compact_at = MAX_SLOTS
+        self._most = self._compact_at = most
 
     def expire(self, now: float) -> None:
         """Drop what is `per` seconds old."""
@@ -109,9 +109,10 @@ class Counter:
         """Drop released slots; when too many are left, join those that are close in time."""
         self._released = 0
         kept = deque(slot for slot in self.slots if slot.calls or slot.tokens or slot.open)
-        self.slots = _joined(kept, self._per / GRANULES) if len(kept) > MAX_SLOTS else kept
+        granule = self._per / (self._most // 2)
+        self.slots = _joined(kept, granule) if len(kept) > self._most else kept
         # Slots of calls on their way can't be joined: look again only when there are twice as many.
-        self._compact_at = max(MAX_SLOTS, 2 * len(self.slots))
+        self._compact_at = max(self._most, 2 * len(self.slots))
 
 
 def _joined(slots: Iterable[Slot], granule: float) -> deque[Slot]:

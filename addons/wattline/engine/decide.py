@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from wattline.dialects.crossing import crosses
+from wattline.engine.breaker import State
 from wattline.engine.near import near, quoted
-from wattline.engine.plan import Plan, Skip
+from wattline.engine.order import ordered
+from wattline.engine.plan import UNKNOWN_THERE, Plan, Skip
 from wattline.engine.targets import Choice, choices, draw_order
+from wattline.engine.trials import with_trials
 from wattline.engine.view import View
-from wattline.rules.book import Asked, Book, Deny, Pass, Rule, Target, Weighted
+from wattline.rules.book import (
+    Asked,
+    Book,
+    Deny,
+    Pass,
+    Rule,
+    Target,
+    Weighted,
+    account_name,
+)
 from wattline.wire.call import Call
 
+BREAKER = "breaker"
+"""The code of a target that its breaker keeps out."""
+PANIC = "every target failed too often lately: they are tried all the same"
+ENOUGH = 5
+"""Attempts after which a score says something."""
 DEMO = "demo: no provider key is set; this answer is made up"
 
 
@@ -27,7 +45,10 @@ def decide(call: Call, book: Book, view: View, now: float, wall: float, draw: fl
             continue
         obstacle = inapplicable(rule, call, book)
         if obstacle is None:
-            return _plan(rule, position, call, book, view, now, draw, reasons)
+            plan = _plan(rule, position, call, book, view, now, draw, reasons)
+            if rule.fault is not None or rule.shadow is not None:
+                plan = with_trials(plan, rule, call, wall, draw)
+            return plan if plan.targets else _with_named(plan, call, book)
         if obstacle not in reasons:
             reasons.append(obstacle)
     return _undecided(call, book, reasons)
@@ -58,26 +79,61 @@ def unknown_model(model: str) -> str:
 def obstacle_of(target: Target, call: Call, view: View, now: float) -> Skip | None:
     """Why a target can't be tried now; what never passes comes before what does."""
     provider = target.provider
-    if provider.unavailable is not None:
+    own = provider.owned_by(call.principal)
+    if provider.unavailable is not None and not own:
         return Skip(str(target), "unavailable", provider.unavailable)
+    parked = view.parked(provider.name, target.model)
+    if parked is not None:
+        what = provider.name if view.parked(provider.name) is not None else str(target)
+        return Skip(str(target), "parked", f"{what} is {parked}")
     if not crosses(call.operation, call.dialect, provider.dialect):
         reason = f"{provider.name} speaks {provider.dialect}, which has no {call.operation} of {call.dialect}'s kind"
         return Skip(str(target), "dialect", reason)
-    rest = view.resting(provider.name, now)
+    owner = call.principal.id if own else None
+    rest = view.resting(account_name(provider.name, owner), now)
     if rest is not None:
         left = rest.until - now
         reason = f"resting for {left:.1f} s: {rest.reason}"
         return Skip(str(target), "resting", reason, left, rest.limited)
-    full = view.full(provider, call.tokens, now)
+    full = view.full(provider, call.tokens, now, owner)
     if full is not None:
         return Skip(str(target), "window_full", str(full), full.retry_after, limited=True)
-    return None
+    placed = target if target.owner == owner else replace(target, owner=owner)
+    return None if view.admits(placed, now) else _broken(placed, view, now)
+
+
+def _broken(target: Target, view: View, now: float) -> Skip:
+    wait = view.breaker_wait(target, now)
+    if wait is not None:
+        reason = f"it failed too often; tried again in {wait:.1f} s"
+    elif view.breaker(target, now) is State.HALF_OPEN:
+        reason = "it failed too often; another call is trying it now"
+    else:
+        reason = "too many other models of its provider fail"
+    return Skip(str(target), BREAKER, reason, wait)
+
+
+def _gate(target: Target, call: Call, book: Book, view: View) -> Skip | None:
+    """The caller's tier asks for providers with a better score (B-062)."""
+    tier = book.tiers.get(call.principal.tier) if call.principal.tier is not None else None
+    if tier is None or tier.min_score is None:
+        return None
+    figures = view.figures(target)
+    if figures.calls < ENOUGH or figures.score >= tier.min_score:
+        return None
+    reason = (
+        f"score {figures.score:.2f}; tier {call.principal.tier} asks for {float(tier.min_score):g}"
+    )
+    return Skip(str(target), "score", reason)
 
 
 def _sorted(
-    found: Iterable[Choice | Skip], call: Call, view: View, now: float
-) -> tuple[list[Choice], list[Skip]]:
-    """What can be tried and what can't, each target once."""
+    found: Iterable[Choice | Skip], call: Call, book: Book, view: View, now: float
+) -> tuple[list[Choice], list[Skip], bool]:
+    """What can be tried and what can't, each target once; and whether that is so for want of any whose breaker
+    is closed: the last ones are never left out.
+    """
+    held: list[Choice] = []
     open_choices: list[Choice] = []
     skipped: list[Skip] = []
     seen: set[tuple[str, str]] = set()
@@ -89,12 +145,16 @@ def _sorted(
         if place in seen:
             continue
         seen.add(place)
-        skip = obstacle_of(item.target, call, view, now)
+        skip = obstacle_of(item.target, call, view, now) or _gate(item.target, call, book, view)
         if skip is None:
             open_choices.append(item)
-        else:
-            skipped.append(skip)
-    return open_choices, skipped
+            continue
+        skipped.append(skip)
+        if skip.code == BREAKER:
+            held.append(item)
+    if open_choices or not held:
+        return open_choices, skipped, False
+    return held, [skip for skip in skipped if skip.code != BREAKER], True
 
 
 def _plan(
@@ -110,13 +170,21 @@ def _plan(
     action = rule.action
     open_choices: list[Choice] = []
     skipped: list[Skip] = []
+    panic = False
     if not isinstance(action, Deny | Pass):
-        open_choices, skipped = _sorted(choices(action, call, book), call, view, now)
+        found = choices(action, call, book)
+        open_choices, skipped, panic = _sorted(found, call, book, view, now)
+    if panic:
+        reasons.append(PANIC)
+    if rule.order != "given":
+        open_choices = ordered(open_choices, rule.order, call, view)
     if isinstance(action, Weighted):
         open_choices = draw_order(open_choices, draw)
     reasons.extend(choice.note for choice in open_choices if choice.note is not None)
     if any(choice.target.provider.demo for choice in open_choices):
         reasons.append(DEMO)
+    if call.principal.providers:
+        reasons.extend(_owned(open_choices, call))
     return Plan(
         rule=rule.name,
         position=position,
@@ -129,10 +197,40 @@ def _plan(
         on=rule.on,
         adapt=rule.adapt,
         drop=rule.drop,
+        midstream=rule.midstream,
+        panic=panic,
+        draw=draw if isinstance(action, Weighted) else None,
         reasons=tuple(reasons),
         version=book.version,
         unknown=not book.names.has(call.model),
     )
+
+
+def _with_named(plan: Plan, call: Call, book: Book) -> Plan:
+    """The plan that nothing can be tried of, with what the client's own words say of it: the provider that the
+    model's name begins with was passed over by the rule for known models, and another rule took its place.
+    """
+    if plan.deny is not None or plan.passed or call.forward:
+        return plan
+    said, slash, model = call.model.partition("/")
+    provider = book.names.provider(said) if slash and model else None
+    if provider is None or any(
+        skip.target.startswith(f"{provider.name}/") for skip in plan.skipped
+    ):
+        return plan
+    place = f"{provider.name}/{model}"
+    if provider.open_to(call.principal):
+        skip = Skip(place, UNKNOWN_THERE, f"{provider.name} has no model {quoted(model)}")
+    else:
+        skip = Skip(place, "unavailable", provider.unavailable or f"{provider.name} has no key")
+    return replace(plan, skipped=(skip, *plan.skipped))
+
+
+def _owned(open_choices: Iterable[Choice], call: Call) -> Iterable[str]:
+    """Which providers get the caller's own key in place of the operator's."""
+    providers = (choice.target.provider for choice in open_choices)
+    names = (p.name for p in providers if p.owned_by(call.principal))
+    return (f"{name}: with the caller's own key" for name in dict.fromkeys(names))
 
 
 def _undecided(call: Call, book: Book, reasons: list[str]) -> Plan:

@@ -29,6 +29,7 @@ from wattline.rules.book import (
     Scope,
     Tiered,
     Weighted,
+    account_name,
 )
 from wattline.rules.conditions import FLAGS, GLOBAL_KEY, READERS
 from wattline.wire.call import Call
@@ -131,10 +132,14 @@ def _windows(plan: Plan, call: Call, book: Book, view: View, now: float) -> Iter
     seen = set()
     for name in dict.fromkeys(target.partition("/")[0] for target in named):
         provider = book.providers.get(name)
-        for window in provider.windows if provider is not None else ():
-            if window not in seen:
-                seen.add(window)
-                yield WindowFound(window, window.name, view.fill(window, window.name, now))
+        if provider is None:
+            continue
+        owner = call.principal.id if provider.owned_by(call.principal) else None
+        for window in provider.windows:
+            key = account_name(window.name, owner)
+            if (window, key) not in seen:
+                seen.add((window, key))
+                yield WindowFound(window, key, view.fill(window, key, now))
 
 
 def _targets(plan: Plan) -> Iterable[TargetFound]:

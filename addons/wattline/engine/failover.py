@@ -29,6 +29,7 @@ __all__ = [
     "judge_broken",
     "judge_inband",
     "judge_status",
+    "says_too_long",
     "summary",
 ]
 
@@ -93,7 +94,7 @@ def judge_status(
     name = target.provider.name
     code, message = f"http_{status}", f"{name} HTTP {status}"
     body = body_head[:_READ].lower()
-    if status in _TOO_LONG and CONTEXT_LENGTH in on and _says_too_long(body):
+    if status in _TOO_LONG and CONTEXT_LENGTH in on and says_too_long(body):
         message = f"{name}: the prompt is too long for it"
         return Verdict(next=True, code=CONTEXT_LENGTH, message=message)
     wait = retry_after(headers, wall, cap)
@@ -152,7 +153,8 @@ def _moves_on(status: int, body: bytes, model: str) -> bool:
     return status in _WAIT or not 200 <= status < 500 or 300 <= status < 400
 
 
-def _says_too_long(body: bytes) -> bool:
+def says_too_long(body: bytes) -> bool:
+    """An error's body, in lower case, is about a prompt that is too long."""
     return any(phrase in body for phrase in _CONTEXT_PHRASES)
 
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wattline.rules.book import Deny, Target
+from wattline.rules.drill import Drill
+from wattline.rules.shadow import Shadow
+
+UNKNOWN_THERE = "unknown_model"
+"""The code of a provider that the client named, and that has no such model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +20,7 @@ class Skip:
 
     target: str
     code: str
-    """`unavailable`, `window_full`, `resting`, `dialect`, …"""
+    """`unavailable`, `parked`, `breaker`, `window_full`, `resting`, `dialect`, …"""
     reason: str
     retry_after: float | None = None
     """Seconds until it may be tried again, when that is known."""
@@ -43,6 +48,10 @@ class Plan:
     on: frozenset[str] = frozenset()
     adapt: frozenset[str] = frozenset()
     drop: bool = False
+    panic: bool = False
+    """Every target's breaker is open: they are tried all the same."""
+    draw: float | None = None
+    """The number that was drawn, where the rule's targets have weights."""
     reasons: tuple[str, ...] = ()
     """What else a reader should know: `tier large for fast`, `demo: no provider key is set`, …"""
     version: str = ""
@@ -51,3 +60,9 @@ class Plan:
     """The called model is not in the book. Then `near` has the names that were most likely meant, if
     nothing can be tried."""
     near: tuple[str, ...] = ()
+    fault: Drill | None = None
+    """The drill that this call was drawn for."""
+    shadow: Shadow | None = None
+    """Where this call is asked too."""
+    midstream: bool = False
+    """A stream that breaks off after output is continued by the next target."""

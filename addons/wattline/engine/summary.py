@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.engine.near import quoted
-from wattline.engine.plan import Plan, Skip
+from wattline.engine.plan import UNKNOWN_THERE, Plan, Skip
 
 SHOWN = 10
 """Reasons in one message."""
@@ -55,7 +55,7 @@ def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
             code="all_providers_failed",
             should_retry=False,
         )
-    return _unavailable(plan.skipped, waiting)
+    return _unavailable(plan, model, waiting)
 
 
 def _nowhere(plan: Plan, model: str) -> Fault:
@@ -96,8 +96,18 @@ def _limited(failures: Sequence[Failure], waiting: Sequence[Skip]) -> Fault:
     )
 
 
-def _unavailable(skipped: Sequence[Skip], waiting: Sequence[Skip]) -> Fault:
+def _unavailable(plan: Plan, model: str, waiting: Sequence[Skip]) -> Fault:
+    skipped = plan.skipped
     reasons = list(dict.fromkeys(skip.reason for skip in skipped))
+    asked = f" for {quoted(model)}, which is not known here" if plan.unknown else ""
+    if not waiting and any(skip.code == UNKNOWN_THERE for skip in skipped):
+        return ClientFault(
+            f"The model {quoted(model)} is not known here: {_joined(reasons)}.",
+            status=404,
+            code=MODEL_NOT_FOUND,
+            kind=Kind.NOT_FOUND,
+            param="model",
+        )
     if skipped and all(skip.code == "dialect" for skip in skipped):
         return ClientFault(
             f"No provider of this call can do it: {_joined(reasons)}.",
@@ -109,7 +119,7 @@ def _unavailable(skipped: Sequence[Skip], waiting: Sequence[Skip]) -> Fault:
     )
     said = NOT_CONFIGURED if missing else "No provider can take this call now"
     return OurFault(
-        f"{said}: {_joined(reasons)}" if reasons else said,
+        f"{said}{asked}: {_joined(reasons)}" if reasons else f"{said}{asked}",
         status=503,
         code="no_provider",
         kind=Kind.UNAVAILABLE,

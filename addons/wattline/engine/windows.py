@@ -14,11 +14,14 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wattline.engine.counter import Counter, Slot
-from wattline.rules.book import Window
+from wattline.engine.counter import MAX_SLOTS, Counter, Slot
+from wattline.rules.book import Over, Scope, Window
 
 MAX_KEYS = 10_000
 """Keys kept for one window. Past it the key that took nothing for the longest time is forgotten."""
+ADDRESS_SLOTS = 128
+"""Slots kept for one address before they are joined: anybody may have many addresses. Beyond so many in a
+period a slot may count 1/64 of it longer, never shorter."""
 SWEPT = 16
 """Idle keys dropped in one call, at most."""
 
@@ -48,7 +51,7 @@ class Refusal:
     used: int
     limit: int
     unit: str
-    """`calls` or `tokens`."""
+    """`calls`, `tokens`, or `requests`."""
     retry_after: float | None
     asked: int = 1
 
@@ -63,6 +66,15 @@ class Refusal:
             f"window {name}: {self.used} of {self.limit} {self.unit} in {per}; "
             f"free in {self.retry_after:.1f} s"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left of a window's `limit` calls, and the seconds until more than that is."""
+
+    limit: int
+    left: int
+    after: float
 
 
 class Ticket:
@@ -110,6 +122,18 @@ class Windows:
         """What `take` would refuse, without taking."""
         return self._refusal(_joined(claims) if len(claims) > 1 else claims, now)
 
+    def room(self, claims: Iterable[Claim], now: float) -> Room | None:
+        """That of the window with the fewest calls left; None when none of these counts calls."""
+        tightest: Room | None = None
+        for claim in claims:
+            limit = claim.window.calls
+            if limit is None:
+                continue
+            room = self._room(claim, limit, now)
+            if tightest is None or (room.left, -room.after) < (tightest.left, -tightest.after):
+                tightest = room
+        return tightest
+
     def settle(self, ticket: Ticket, tokens: int, now: float) -> None:
         """Put the real count in the place of the reserved tokens. The slots keep their time."""
         if ticket.closed:
@@ -138,6 +162,14 @@ class Windows:
         tokens = counter.tokens / window.tokens if window.tokens else 0.0
         return min(max(calls, tokens), 1.0)
 
+    def used(self, window: Window, key: str, now: float) -> tuple[int, int]:
+        """Calls and tokens that it counts now."""
+        counter = self._find(window, key)
+        if counter is None:
+            return 0, 0
+        counter.expire(now)
+        return counter.calls, counter.tokens
+
     def seed(self, window: Window, key: str, at: float, calls: int, tokens: int) -> None:
         """Count what was taken at `at`, before a restart. Cheap when called in the order of time.
 
@@ -148,6 +180,15 @@ class Windows:
                 f"can't seed {window.name} with {calls} calls, {tokens} tokens at {at}"
             )
         self._kept(window, key).seed(at, calls, tokens)
+
+    def _room(self, claim: Claim, limit: int, now: float) -> Room:
+        counter = self._find(claim.window, claim.key)
+        if counter is None:
+            return Room(limit, limit, 0.0)
+        counter.expire(now)
+        used = counter.calls
+        after = counter.freed_after(max(used + 1 - limit, 1), now, tokens=False) if used else 0.0
+        return Room(limit, max(limit - used, 0), after)
 
     def _find(self, window: Window, key: str) -> Counter | None:
         keys = self._counters.get((window.name, window.per))
@@ -166,7 +207,8 @@ class Windows:
             return counter
         if len(keys) >= self._max_keys:
             keys.popitem(last=False)
-        counter = keys[key] = Counter(window.per)
+        slots = ADDRESS_SLOTS if window.scope is Scope.ADDRESS else MAX_SLOTS
+        counter = keys[key] = Counter(window.per, slots)
         return counter
 
     def _refusal(self, claims: Iterable[Claim], now: float) -> Refusal | None:
@@ -224,7 +266,8 @@ def _check(claim: Claim, counter: Counter | None, now: float) -> Refusal | None:
     worst = None
     if window.calls is not None and used_calls + claim.calls > window.calls and claim.calls:
         after = _free_after(counter, window.calls, claim.calls, now, tokens=False)
-        worst = Refusal(window, claim.key, used_calls, window.calls, "calls", after, claim.calls)
+        unit = "calls" if window.over is Over.CALLS else "requests"
+        worst = Refusal(window, claim.key, used_calls, window.calls, unit, after, claim.calls)
     if window.tokens is not None and used_tokens + need > window.tokens:
         after = _free_after(counter, window.tokens, need, now, tokens=True)
         refusal = Refusal(window, claim.key, used_tokens, window.tokens, "tokens", after, need)

@@ -10,9 +10,11 @@ from mitmproxy import http
 
 from wattline.base.errors import Fault
 from wattline.dialects.base import Route
+from wattline.proxy.messages import tell
 from wattline.service.entrance.visitor import Visitor
 from wattline.wire.call import Principal
 from wattline.wire.http import Departure, Headers, Request, Use
+from wattline.wire.notice import Notice
 
 KEY = "wattline"
 
@@ -49,6 +51,10 @@ class Admission:
     spool: IO[bytes] | None = None
     """An upload is written here instead of being held in memory."""
     principal: Principal | None = None
+    peer: str = ""
+    """The client's address."""
+    notice: Notice | None = None
+    """What the head of the answer tells beside the answer itself."""
     visitor: Visitor | None = None
     """Who asks for a page of ours: known to the web face for as long as it is here."""
     departure: Departure = field(default_factory=Departure)
@@ -66,18 +72,24 @@ class Admission:
             path=flow.request.path,
             headers=self.headers,
             body=flow.request.raw_content or b"",
-            peer=flow.client_conn.peername[0],
+            peer=self.peer,
             use=self.use,
             spool=self.spool,
             principal=self.principal,
             departure=self.departure,
+            notice=self.notice,
         )
 
-    def visit(self, flow: http.HTTPFlow) -> Visitor:
+    def visit(self) -> Visitor:
         """The visitor, made at its first use."""
         if self.visitor is None:
-            self.visitor = Visitor(self.id, flow.client_conn.peername[0], self.principal)
+            self.visitor = Visitor(self.id, self.peer, self.principal)
         return self.visitor
+
+    def dress(self, response: http.Response | None) -> None:
+        """Write on an answer's head what it should tell."""
+        if self.notice is not None and response is not None:
+            tell(response, self.notice)
 
 
 def admission_of(flow: http.HTTPFlow) -> Admission | None:

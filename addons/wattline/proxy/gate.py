@@ -15,6 +15,7 @@ from wattline.proxy.tunnel import Tunnels
 from wattline.service.entrance.reception import Decision, Reception, RequestHead, Verdict
 from wattline.wire.http import Headers
 
+UNAUTHORIZED = 401
 SPOOL_MEMORY = 1024 * 1024
 """Bytes of an upload that stay in memory before it moves to an unnamed file."""
 
@@ -52,6 +53,8 @@ class Gate:
             return
         admission.id = new_id("req")
         admission.headers = _headers(flow.request)
+        address = flow.client_conn.peername[0]
+        admission.peer = self.reception.address(address, admission.use, admission.headers)
         decision = self.reception.receive(self._head(flow, admission))
         _fill(admission, decision)
         if decision.answer is not None:
@@ -62,10 +65,17 @@ class Gate:
 
     @fail_closed(_refuse)
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """What is passed on is streamed, never held; so are our own pages."""
-        admission = admission_of(flow)
-        if admission is not None and admission.mark in _CARRIED and flow.response is not None:
-            flow.response.stream = True
+        """What is passed on is streamed, never held; so are our own pages. What an answer should tell beside
+        itself is written on its head.
+        """
+        admission, response = admission_of(flow), flow.response
+        if admission is None or response is None:
+            return
+        admission.dress(response)
+        if admission.mark in _CARRIED:
+            response.stream = True
+            if admission.mark is Mark.LOCAL and response.status_code == UNAUTHORIZED:
+                self.reception.page_refused(self._head(flow, admission), admission.principal)
 
     def _head(self, flow: http.HTTPFlow, admission: Admission) -> RequestHead:
         request = flow.request
@@ -76,7 +86,7 @@ class Gate:
             port=request.port,
             path=request.path,
             headers=admission.headers,
-            peer=flow.client_conn.peername[0],
+            peer=admission.peer,
             use=admission.use,
             principal=self.tunnels.principal(flow.client_conn),
         )
@@ -89,6 +99,7 @@ def _fill(admission: Admission, decision: Decision) -> None:
     admission.body_limit = decision.body_limit
     admission.too_large = decision.too_large
     admission.style = decision.style
+    admission.notice = decision.notice
     if decision.spool:
         admission.spool = _spool()
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, override
 
-from mitmproxy import http, master, options
+from mitmproxy import http, options
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.master import Master
 from mitmproxy.proxy import mode_specs
 
 from wattline.proxy.hooks import FlatAddons
@@ -35,7 +36,7 @@ class EdgeTlsConfig(tlsconfig.TlsConfig):
         self._crl_path = None
 
 
-class EdgeMaster(master.Master):
+class EdgeMaster(Master):
     """mitmproxy with a flat hook table."""
 
     def __init__(self, opts: options.Options) -> None:

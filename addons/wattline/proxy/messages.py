@@ -9,6 +9,7 @@ from mitmproxy.net.http import status_codes
 
 from wattline.proxy.header_lookup import EdgeHeaders
 from wattline.wire.http import Head, Whole
+from wattline.wire.notice import STANDING, Notice
 
 
 def whole_response(answer: Whole) -> http.Response:
@@ -32,6 +33,18 @@ def stream_response(answer: Head, request: http.Request) -> http.Response:
     response = _response(answer.status, fields, None)
     response.stream = True
     return response
+
+
+def tell(response: http.Response, notice: Notice) -> None:
+    """Add what a notice says to an answer's head; a provider's own limits are not our callers'."""
+    told = list(notice.headers)
+    dropped = {name for name, _ in told if name != "vary"}
+    if notice.standing is not None:
+        told += notice.standing.headers()
+        dropped |= STANDING
+    fields = response.headers.fields
+    kept = (pair for pair in fields if pair[0].decode("latin-1").lower() not in dropped)
+    response.headers.fields = (*kept, *((name.encode(), value.encode()) for name, value in told))
 
 
 def _fields(answer: Head | Whole) -> list[tuple[bytes, bytes]]:

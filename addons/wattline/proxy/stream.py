@@ -176,7 +176,7 @@ class EdgeStream(HttpStream):
         commands_ = super().state_consume_request_body(event)
         local = self.edge.local
         if admission is not None and admission.mark is Mark.LOCAL and local is not None:
-            commands_ = framed(local.dressed(commands_, admission.visit(self.flow)))
+            commands_ = framed(local.dressed(commands_, admission.visit()))
         yield from commands_
 
     @override
@@ -199,6 +199,7 @@ class EdgeStream(HttpStream):
         delivery = self._delivery(admission)
         if delivery is None:
             self.flow.response = whole_response(self.edge.internal_error())
+            self._dress(self.flow.response)
             yield from self.send_response()
             return False
         try:
@@ -226,6 +227,7 @@ class EdgeStream(HttpStream):
             connection, _ = yield local.connection()
         if connection is None:
             self.flow.response = whole_response(answer())
+            self._dress(self.flow.response)
             yield from self.send_response()
             return False
         self.context.server = self.flow.server_conn = connection
@@ -333,6 +335,7 @@ class EdgeStream(HttpStream):
 
     def _answer_now(self, response: http.Response) -> CommandGenerator[None]:
         """Answer before the request is complete; what still comes of it is thrown away."""
+        self._dress(response)
         response.headers["connection"] = "close"
         self.flow.response = response
         self.flow.error = mflow.Error("request too large")
@@ -346,6 +349,12 @@ class EdgeStream(HttpStream):
         self.client_state = self.state_discard_request_body
         self.server_state = self.state_done
         self.flow.live = False
+
+    def _dress(self, response: http.Response) -> None:
+        """For answers that no hook sees."""
+        admission = admission_of(self.flow)
+        if admission is not None:
+            admission.dress(response)
 
     def _drop_spool(self) -> None:
         """No call will read what was uploaded so far; one that began closes it itself."""

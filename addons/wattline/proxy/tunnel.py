@@ -13,6 +13,7 @@ from wattline.proxy.admission import admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
+from wattline.service.entrance.addresses import counted_as
 from wattline.service.entrance.reception import Reception, RequestHead
 from wattline.upstream.guard import Forbidden, Guard
 from wattline.wire.call import Principal
@@ -48,8 +49,8 @@ class Tunnels:
 
     @fail_closed(_refuse_client)
     def client_connected(self, client: Client) -> None:
-        """At most so many connections from one address."""
-        address = client.peername[0]
+        """At most so many connections from one address, or /64 of IPv6."""
+        address = counted_as(client.peername[0])
         if self._counts[address] >= self.reception.limits.connections_per_address:
             client.error = "too many connections from this address"
             return

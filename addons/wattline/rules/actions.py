@@ -47,6 +47,7 @@ from wattline.rules.report import Report
 from wattline.rules.rule_schema import RuleShape, TryShape, WhenShape
 from wattline.rules.targets import Targets
 from wattline.rules.tree import Path
+from wattline.rules.trials import compile_drill, compile_shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,10 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
         adapt=frozenset(shape.adapt or ()),
         drop=shape.unsupported == "drop",
         cache=shape.cache,
+        order=shape.order,
+        fault=compile_drill(shape.fault, (*path, "fault"), scene.report),
+        shadow=compile_shadow(shape.shadow, (*path, "shadow"), scene.targets, scene.report),
+        midstream=shape.midstream == "continue",
         line=scene.report.tree.line(path),
     )
 
@@ -176,7 +181,8 @@ def _conditions(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
     """Cheap ones first: what the call itself says before what has to be looked up."""
     found: list[Condition] = []
     if when.unconfigured is not None:
-        found.append(Fixed("unconfigured", when.unconfigured, not scene.configured))
+        lacking = frozenset((p.name, p.origin) for p in scene.providers.values() if p.needs_key)
+        found.append(Fixed("unconfigured", when.unconfigured, not scene.configured, lacking))
     for name, flag in FLAGS.items():
         if (wanted := getattr(when, name)) is not None:
             found.append(FlagIs(name, wanted, flag))

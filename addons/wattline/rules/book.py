@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol
 
 from wattline.base.origin import AuthStyle, Credential, Origin
+from wattline.rules.drill import Drill
+from wattline.rules.globs import Patterns
 from wattline.rules.index import ModelIndex
 from wattline.rules.names import Names
-from wattline.wire.call import Call
+from wattline.rules.shadow import Shadow
+from wattline.wire.call import Call, Principal
 
 TIERS = ("fast", "medium", "large", "reasoning")
 """From the lowest to the highest."""
@@ -25,6 +29,9 @@ AS_ASKED = "*"
 """A target's model when the rule names only a provider: the model that the client asked for."""
 
 
+type Network = IPv4Network | IPv6Network
+
+
 class Scope(StrEnum):
     """Whose calls a window counts together, and so under which key: a provider's window under its own
     name, the others under the principal's id, the peer's address, or `all`.
@@ -36,15 +43,34 @@ class Scope(StrEnum):
     GLOBAL = "global"
 
 
+class Over(StrEnum):
+    """What a window counts. All but calls are counted with a request's head, however it is answered."""
+
+    CALLS = "calls"
+    """Calls of models that can be made."""
+    REQUESTS = "requests"
+    """All requests to us, those that are refused too."""
+    PAGES = "pages"
+    SOCKETS = "sockets"
+    """Upgrades to a WebSocket."""
+    AUTH = "auth"
+    """Requests to register, log in and renew a token."""
+    INFERENCE = "inference"
+    """Requests to the inference service's routes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `calls` calls and `tokens` tokens (None: no limit) in any `per` seconds."""
+    """At most `calls` calls and `tokens` tokens (None: no limit) in any `per` seconds; of another `over`, as
+    many requests of that kind.
+    """
 
     name: str
     per: float
     calls: int | None = None
     tokens: int | None = None
     scope: Scope = Scope.PROVIDER
+    over: Over = Over.CALLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,20 @@ class Provider:
     """Pictures named by URL are fetched here."""
     adapt: frozenset[str] = frozenset()
     """Changes that each conversation with it needs: `whole`, `alternate`, `no_system`, `reasoner`."""
+    needs_key: bool = False
+    """A key is all that is missing: a caller that has its own can use it."""
+
+    def owned_by(self, principal: Principal) -> bool:
+        """The caller has a key of its own for it, and for this origin of it: calls take that key."""
+        owned = principal.providers
+        if not owned or self.auth is AuthStyle.NONE:
+            return False
+        ready = self.unavailable is None or self.needs_key
+        return ready and (self.name, self.origin) in owned
+
+    def open_to(self, principal: Principal) -> bool:
+        """It can be used, with the operator's key or the caller's own."""
+        return self.unavailable is None or self.owned_by(principal)
 
     def __repr__(self) -> str:
         state = "ready" if self.unavailable is None else f"unavailable: {self.unavailable}"
@@ -128,9 +168,23 @@ class Target:
     per_second: Fraction | None = None
     per_character: Fraction | None = None
     """Energy for sound, only where the model's own differs from the book's."""
+    owner: str | None = None
+    """The caller whose own key its provider has here; None: the operator's, or none."""
+
+    @property
+    def account(self) -> str:
+        """Whose limits at the provider count: it rests, and its windows are, under this name."""
+        return account_name(self.provider.name, self.owner)
 
     def __str__(self) -> str:
         return f"{self.provider.name}/{self.model}"
+
+
+def account_name(provider: str, owner: str | None) -> str:
+    """A provider's account: the operator's goes by the provider's name, a caller's own by a name that no
+    provider can have.
+    """
+    return provider if owner is None else f"{provider} of {owner}"
 
 
 class Facts(Protocol):
@@ -228,6 +282,12 @@ class Rule:
     """What a target can't express is left out; else that target is not tried."""
     cache: bool | None = None
     """Whether its answers are kept; None: as the section `cache` says."""
+    order: str = "given"
+    """Of its targets: `given`, `fastest`, `cheapest`, `least_energy` or `score`."""
+    fault: Drill | None = None
+    shadow: Shadow | None = None
+    midstream: bool = False
+    """A stream that breaks off after output is continued by the next target."""
     line: int = 0
     """1-based line in rules.yaml."""
 
@@ -254,6 +314,12 @@ class Limits:
     retry_after_cap: float = 60.0
     grace: float = 10.0
     """Seconds that open streams get at shutdown."""
+    concurrent: int | None = None
+    """Calls under way at one time; None: no bound."""
+    idempotency_bytes: int = 64 * 1024 * 1024
+    """Of answers that are kept for requests with an Idempotency-Key."""
+    idempotency_seconds: float = 86_400.0
+    """How long such a key counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +332,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """`open` (loopback only) or `keys`: SHA-256 of each key to the principal's name."""
+    """`open` (loopback only), `keys` or `jwt` (tokens and keys): SHA-256 of each key to the principal's name."""
 
     mode: str = "open"
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -274,6 +340,24 @@ class Auth:
     """The principal's name to its tier, where it has one: what `when: {tier: …}` asks."""
     admins: frozenset[str] = frozenset()
     """Names of the principals that may manage."""
+    wrong_per_minute: int = 20
+    """Wrong credentials of one address in any minute, after which it can't try new ones; 0: no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Web pages of which origins may call, besides those of this machine, which read no answers."""
+
+    origins: frozenset[str] = frozenset()
+    anybody: bool = False
+    """`*`: every page."""
+    credentials: bool = False
+    max_age: float = 600.0
+    """Seconds that a browser may remember the answer to its preflight."""
+
+    def allows(self, origin: str) -> bool:
+        """Pages of this origin may call."""
+        return self.anybody or origin in self.origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +379,24 @@ class AccountRules:
     bonus_user: str | None = None
     """The user whose calls are free while its balance is above `bonus_above`."""
     bonus_above: int = 100_000_000_000
+    referral_bonus: int = 5_000_000_000
+    """Of a user that brought another, and of that one."""
+    registration: str = "auto"
+    """`open`: whoever can reach the sidecar may become a user; `closed`: admins make users; `auto`: open in
+    `jwt` mode on a loopback address."""
+    own_keys: str = "free"
+    """What calls with users' own keys cost: `free` or `charged`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogRules:
+    """How much of a user's conversation is kept and sent along (`/completions`)."""
+
+    messages: int = 100
+    tokens: int = 16_000
+    """Estimated, the new message and the system message included."""
+    waiting: int = 8
+    """Completions of one dialog that wait for the one before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +406,17 @@ class Tunnel:
     policy: str = "public"
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = (80, 443)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRules:
+    """What is logged and how. `level` None: as the environment has it; `file` True: in the state folder, a
+    text: in that folder, False: nowhere.
+    """
+
+    level: str | None = None
+    format: str = "text"
+    file: bool | str = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +443,28 @@ class CacheRules:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthRules:
+    """When a target is left out for a while. Times are seconds."""
+
+    breaker: bool = True
+    failures: int = 5
+    share: float = 0.5
+    """Of the outcomes within `window` that must be failures too."""
+    window: float = 60.0
+    cooldown: float = 10.0
+    """The first time; it doubles each time a probe fails."""
+    longest: float = 300.0
+    disable_after: int | None = 2
+    """So many models of a provider out at one time are the provider out; None: never."""
+    ignore: Patterns = field(default_factory=lambda: Patterns(frozenset(), ()))
+    """Outcomes that do not count (B-083)."""
+
+    def ignores(self, code: str) -> bool:
+        """An outcome of this code does not count."""
+        return self.ignore.matches(code)
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """Everything an operator decided. `version` is a short hash of the file, of which variables it found
     set, and of the providers' base URLs, so that two equal versions route equally. No key's value is in
@@ -346,17 +481,25 @@ class Book:
     """Entry or alias to its chain, the entry's own target first unless its chain says otherwise."""
     rules: tuple[Rule, ...]
     windows: tuple[Window, ...]
-    """Windows over callers: scope principal, address or global."""
+    """Windows over the calls of callers: scope principal, address or global."""
     margin: Fraction
     limits: Limits
     ledger: LedgerRules
-    log_level: str = "info"
+    log: LogRules = LogRules()
     default_rate: Fraction | None = None
     audio: AudioRates = AudioRates()
     cache: CacheRules = CacheRules()
     tiers: Mapping[str, CallerTier] = field(default_factory=dict)
     """Tiers of callers by name."""
     accounts: AccountRules = AccountRules()
+    dialogs: DialogRules = DialogRules()
+    health: HealthRules = field(default_factory=HealthRules)
+    doors: tuple[Window, ...] = ()
+    """Windows over requests: scope principal, address or global."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose `X-Forwarded-For` is believed."""
+    cors: Cors | None = None
+    """None: no page of another origin may call."""
     written: Listen = field(default_factory=Listen)
     """`listen` as the file has it; `listen` above is where we listen, whoever decided that."""
     warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import override
 
+from wattline.base.origin import Origin
 from wattline.rules.book import Facts, Scope, Window
 from wattline.rules.globs import Patterns
 from wattline.rules.names import Names
@@ -131,19 +132,26 @@ class FlagIs(Line):
 
 @dataclass(frozen=True, slots=True)
 class Fixed(Line):
-    """What the rules themselves decide, once, when they are loaded (`unconfigured`)."""
+    """What the rules themselves decide, once, when they are loaded (`unconfigured`). It is false for a caller
+    with a key of its own for one of `but`.
+    """
 
     field: str
     wanted: bool
     found: bool
+    but: frozenset[tuple[str, Origin]] = frozenset()
 
     @override
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
-        return self.found is self.wanted
+        return self._found(call) is self.wanted
 
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
-        return f"{self.field} is {_word(self.found)}, wanted {_word(self.wanted)}"
+        return f"{self.field} is {_word(self._found(call))}, wanted {_word(self.wanted)}"
+
+    def _found(self, call: Call) -> bool:
+        owned = call.principal.providers
+        return self.found and (not owned or self.but.isdisjoint(owned))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +227,15 @@ class FilledOver(Line):
 
     @override
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
-        return facts.fill(self.window, self._key(call), now) > self.over
+        return facts.fill(self.window, self.key(call), now) > self.over
 
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
-        fill = facts.fill(self.window, self._key(call), now)
+        fill = facts.fill(self.window, self.key(call), now)
         return f"window {self.window.name} is {fill:.0%} full, wanted over {self.over:.0%}"
 
-    def _key(self, call: Call) -> str:
+    def key(self, call: Call) -> str:
+        """What the window counts this call under."""
         if self.window.scope is Scope.PROVIDER:
             return self.window.name
         return call.principal.id if self.window.scope is Scope.PRINCIPAL else GLOBAL_KEY

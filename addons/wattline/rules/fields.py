@@ -178,7 +178,8 @@ Energy = Annotated[int, PlainValidator(lambda value: _micro(exact(value))), _NUM
 """An amount of energy, held in micro-units."""
 
 
-def _duration(value: object) -> float:
+def read_duration(value: object) -> float:
+    """Seconds, from a number or from one with its unit. Raises ValueError."""
     if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         seconds = float(match[1]) * _UNITS[match[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -192,7 +193,7 @@ def _duration(value: object) -> float:
 
 Duration = Annotated[
     float,
-    PlainValidator(_duration),
+    PlainValidator(read_duration),
     WithJsonSchema(
         {
             "anyOf": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from types import MappingProxyType
 
 from wattline.base.ids import hash_secret
@@ -17,25 +18,33 @@ from wattline.rules.book import (
     Book,
     CacheRules,
     CallerTier,
+    DialogRules,
     LedgerRules,
     Limits,
     Listen,
+    LogRules,
+    Over,
     Provider,
     Scope,
     Tunnel,
     Window,
 )
+from wattline.rules.door import compile_cors, environment_limits, environment_windows
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.environment import DEMO_URL, provider_environment
+from wattline.rules.health import compile_health, environment_health
 from wattline.rules.problems import Problem, RulesError
-from wattline.rules.providers import Source, compile_providers, compile_window
+from wattline.rules.providers import NO_KEY, Source, compile_providers, compile_window
 from wattline.rules.report import Report
 from wattline.rules.schema import (
     AccountsShape,
     AudioShape,
     AuthShape,
     CacheShape,
+    CorsShape,
+    DialogsShape,
     EnergyShape,
+    HealthShape,
     LedgerShape,
     LimitsShape,
     ListenShape,
@@ -116,10 +125,12 @@ def _scene(
 
 
 def _as_elsewhere(providers: Mapping[str, Provider], elsewhere: Elsewhere) -> dict[str, Provider]:
-    return {
-        name: replace(p, unavailable=elsewhere.unavailable(name, p.unavailable))
-        for name, p in providers.items()
-    }
+    found = {}
+    for name, provider in providers.items():
+        reason = elsewhere.unavailable(name, provider.unavailable)
+        lacks = provider.needs_key or (reason or "").startswith(NO_KEY)
+        found[name] = replace(provider, unavailable=reason, needs_key=lacks)
+    return found
 
 
 def _compile(
@@ -135,10 +146,16 @@ def _compile(
     rules = compile_rules(sections.rules, scene)
     energy: EnergyShape = sections.single.get("energy", EnergyShape())
     audio: AudioShape = sections.single.get("audio", AudioShape())
-    log: LogShape = sections.single.get("log", LogShape())
     callers = elsewhere.callers if elsewhere is not None else frozenset()
     auth = _auth(sections.single.get("auth", AuthShape()), drawn, report, callers)
     _check_open(auth, listen, report)
+    accounts: AccountsShape = sections.single.get("accounts", AccountsShape())
+    if accounts.registration == "open" and auth.mode == "keys":
+        text = "tokens let nobody in with `auth: {mode: keys}`, so nobody can register"
+        report.doubtful(("accounts", "register"), text)
+    over_callers = [w for w in scene.windows.values() if w.scope is not Scope.PROVIDER]
+    limits = Limits(**sections.single.get("limits", LimitsShape()).model_dump())
+    front: ListenShape = sections.single.get("listen", ListenShape())
     return Book(
         version=_version(report.tree.text, drawn, scene.providers.values()),
         listen=listen,
@@ -148,15 +165,25 @@ def _compile(
         providers=MappingProxyType(scene.providers),
         models=MappingProxyType(scene.models),
         rules=rules,
-        windows=tuple(w for w in scene.windows.values() if w.scope is not Scope.PROVIDER),
+        windows=tuple(w for w in over_callers if w.over is Over.CALLS),
+        doors=(
+            *(w for w in over_callers if w.over is not Over.CALLS),
+            *environment_windows(env, report),
+        ),
+        trusted_proxies=tuple(ip_network(text) for text in front.trusted_proxies),
+        cors=compile_cors(sections.single.get("cors", CorsShape()), auth.mode, report),
         margin=energy.margin,
         audio=AudioRates(audio.per_second, audio.per_character),
         cache=CacheRules(**dict(sections.single.get("cache", CacheShape()))),
         tiers=_tiers(sections.single.get("tiers", {})),
-        accounts=AccountRules(**dict(sections.single.get("accounts", AccountsShape()))),
-        limits=Limits(**sections.single.get("limits", LimitsShape()).model_dump()),
+        accounts=AccountRules(**dict(accounts)),
+        dialogs=DialogRules(**dict(sections.single.get("dialogs", DialogsShape()))),
+        limits=environment_limits(limits, env, report),
+        health=environment_health(
+            compile_health(sections.single.get("health", HealthShape())), env, report
+        ),
         ledger=_ledger(sections.single.get("ledger", LedgerShape())),
-        log_level=log.level,
+        log=LogRules(**dict(sections.single.get("log", LogShape()))),
         default_rate=energy.default_rate,
         warnings=tuple(str(warning) for warning in sorted(set(report.warnings))),
     )
@@ -240,7 +267,9 @@ def _auth(
         )
         report.wrong(("auth", "keys"), text)
     admins = frozenset(name for name, caller in shape.keys.items() if caller.role == "admin")
-    return Auth(shape.mode, MappingProxyType(keys), MappingProxyType(tiers), admins)
+    return Auth(
+        shape.mode, MappingProxyType(keys), MappingProxyType(tiers), admins, shape.wrong_per_minute
+    )
 
 
 def _tiers(shapes: Mapping[str, TierShape]) -> Mapping[str, CallerTier]:
@@ -252,7 +281,7 @@ def _tiers(shapes: Mapping[str, TierShape]) -> Mapping[str, CallerTier]:
 def _tier_windows(name: str, shape: TierShape) -> Iterator[Window]:
     """Their names have a space, which no window of the file can have."""
     spans = (("second", 1.0, shape.rps, None), ("minute", 60.0, shape.rpm, shape.tpm),
-             ("day", 86_400.0, shape.rpd, None))  # fmt: skip
+             ("hour", 3_600.0, shape.rph, None), ("day", 86_400.0, shape.rpd, None))  # fmt: skip
     for span, per, calls, tokens in spans:
         if calls is not None or tokens is not None:
             yield Window(f"{name} per {span}", per, calls, tokens, Scope.PRINCIPAL)

@@ -62,12 +62,12 @@ class Names:
         target = None if call.forward else self._qualified(call.model)
         if target is None:
             return False
-        return call.provider is not None or target.provider.unavailable is None
+        return call.provider is not None or target.provider.open_to(call.principal)
 
     def ready(self, call: Call) -> bool:
         """The called model is known, and some target of it can be used."""
         chain = self._models.get(call.model, ())
-        return any(target.provider.unavailable is None for target in chain)
+        return any(target.provider.open_to(call.principal) for target in chain)
 
     def provider(self, name: str) -> Provider | None:
         """The configured provider that a client calls `name`."""

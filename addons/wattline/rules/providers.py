@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
-from wattline.rules.book import FROM_CACHE, Provider, ProviderModel, Scope, Timeouts, Window
+from wattline.rules.book import FROM_CACHE, Over, Provider, ProviderModel, Scope, Timeouts, Window
 from wattline.rules.environment import settable
 from wattline.rules.problems import unknown
 from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
@@ -23,6 +23,7 @@ _STYLES: Mapping[str, AuthStyle] = MappingProxyType(
 NOWHERE = Origin("https", "not-set.invalid", 443)
 """Stands in for a base URL that can't be known (RFC 2606 reserves the name)."""
 RPM_SECONDS = 60.0
+NO_KEY = "No API key for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class _Reached:
     auth: AuthStyle = AuthStyle.NONE
     secret: str | None = field(default=None, repr=False)
     missing: tuple[str, ...] = ()
+    keyless: bool = False
+    """A key is all that is missing."""
 
 
 def compile_providers(shapes: Mapping[str, ProviderShape], source: Source) -> dict[str, Provider]:
@@ -55,7 +58,8 @@ def compile_providers(shapes: Mapping[str, ProviderShape], source: Source) -> di
 
 def compile_window(name: str, shape: WindowShape) -> Window:
     """A window from its shape."""
-    return Window(name, shape.per, shape.calls, shape.tokens, Scope(shape.scope))
+    scope, over = Scope(shape.scope), Over(shape.over)
+    return Window(name, shape.per, shape.calls, shape.tokens, scope, over)
 
 
 def compile_timeouts(shape: TimeoutsShape | None, base: Timeouts) -> Timeouts:
@@ -72,6 +76,7 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
     credential = None
     if reached.secret is not None:
         credential = Credential(reached.origin, reached.auth, reached.secret)
+    unavailable = _unavailable(name, shape, reached, unset, source.env)
     return Provider(
         name=name,
         dialect=shape.dialect,
@@ -84,13 +89,14 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         models=_models(name, shape, source.report),
         headers=headers,
         defaults=dict(shape.defaults or {}),
-        unavailable=_unavailable(name, shape, reached, unset, source.env),
+        unavailable=unavailable,
         demo=shape.demo,
         retries=shape.retries,
         rate=shape.rate,
         responses=shape.responses,
         adapt=frozenset(shape.adapt or ()),
         inline_images=shape.inline_images,
+        needs_key=reached.keyless and unset is None and unavailable == "; ".join(reached.missing),
     )
 
 
@@ -124,7 +130,9 @@ def _reach(name: str, shape: ProviderShape, source: Source) -> _Reached:
         if not way.missing:
             return way
     texts = tuple(dict.fromkeys(text for way in ways for text in way.missing))
-    return replace(next((way for way in ways if way.origin != NOWHERE), ways[0]), missing=texts)
+    best = next((way for way in ways if way.keyless), None)
+    best = best or next((way for way in ways if way.origin != NOWHERE), ways[0])
+    return replace(best, missing=texts)
 
 
 def _attempt(name: str, way: Access, source: Source, path: Path, dialect: str) -> _Reached:
@@ -134,9 +142,9 @@ def _attempt(name: str, way: Access, source: Source, path: Path, dialect: str) -
         secret = way.key.read(source.env)
         names = settable(way.key.names, source.env, source.own)
         if secret is None:
-            missing.append(f"No API key for {name}: {names} is not set")
+            missing.append(f"{NO_KEY} {name}: {names} is not set")
         elif not _is_header_text(secret):
-            missing.append(f"No API key for {name}: {names} holds characters that no key has")
+            missing.append(f"{NO_KEY} {name}: {names} holds characters that no key has")
             secret = None
     filled = fill(way.url, source.env, slashes=True)
     missing += [f"No base URL for {name}: {variables} is not set" for variables in filled.missing]
@@ -148,7 +156,8 @@ def _attempt(name: str, way: Access, source: Source, path: Path, dialect: str) -
         source.report.doubtful(
             (*path, "url"), f"the key of {name} would travel unencrypted: use https"
         )
-    return _Reached(origin, base_path, style, secret, tuple(missing))
+    keyless = way.key is not None and secret is None and len(missing) == 1 and origin != NOWHERE
+    return _Reached(origin, base_path, style, secret, tuple(missing), keyless)
 
 
 def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin, str]:

@@ -24,13 +24,20 @@ EXAMPLES: dict[str, str] = {
         "    alice: ${ALICE_KEY}\n"
         '    batch: {key: "${BATCH_KEY}", tier: bulk}'
     ),
-    "limits": "limits: {json_bytes: 1048576, deadline: 120}",
+    "cors": "cors: {origins: [https://app.example, 'http://localhost:3000']}",
+    "limits": "limits: {json_bytes: 1048576, deadline: 120, concurrent: 100}",
     "ledger": "ledger: {sync: full, down: refuse}",
-    "log": "log: {level: warning}",
+    "log": "log: {level: warning, format: json, file: /var/log/wattline}",
     "energy": "energy: {margin: 0.5, default_rate: 2}",
     "audio": "audio: {per_second: 15, per_character: 0.5}",
     "cache": "cache: {enabled: true, ttl: 10m, hit_energy: 0.1}  # and `cache: false` on a rule",
-    "accounts": "accounts: {start_balance: 10000, bonus_user: '666', bonus_above: 100000}",
+    "health": (
+        "health: {failures: 5, window: 60s, cooldown: 10s, longest: 5m, disable_after: 2, ignore: [http_503]}"
+    ),
+    "accounts": (
+        "accounts: {start_balance: 10000, bonus_user: '666', bonus_above: 100000, referral_bonus: 5000}"
+    ),
+    "dialogs": "dialogs: {messages: 40, tokens: 8000}",
     "tiers": (
         "tiers:\n"
         "  free: {rps: 2, rpm: 20, rpd: 500, tpm: 20000}\n"
@@ -38,7 +45,8 @@ EXAMPLES: dict[str, str] = {
     ),
     "windows": (
         "windows:\n"
-        "  per-address: {calls: 100, per: 15m, scope: address}\n"
+        "  per-address: {calls: 100, per: 15m, scope: address, over: requests}\n"
+        "  per-caller: {calls: 1000, per: 1h, scope: principal}\n"
         "  nightly: {tokens: 500000, per: 1h}  # a provider names it: window: nightly"
     ),
     "providers": (

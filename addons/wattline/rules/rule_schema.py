@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from wattline.rules.drill_schema import FaultShape, ShadowShape
 from wattline.rules.fields import (
     BodyFields,
     Energy,
@@ -256,6 +257,10 @@ class SetShape(Shape):
         return self
 
 
+_TRIES = ("set", "on", "adapt", "cache", "order", "fault", "shadow", "midstream")
+"""Fields that say how targets are tried."""
+
+
 class RuleShape(Shape):
     """The first rule whose conditions all hold decides."""
 
@@ -294,10 +299,31 @@ class RuleShape(Shape):
         "and the header `x-wattline-dropped` and the log name them.",
     )
 
+    order: Literal["given", "fastest", "cheapest", "least_energy", "score"] = Field(
+        default="given",
+        description="In which order targets are tried. `fastest`: by the time to the first output (of streams) "
+        "or the whole answer lately; `score`: by that and failures; what was never tried comes first. "
+        "`least_energy`: by the rate; `cheapest`: by list prices; what has none comes last. Equal ones stay as "
+        "given.",
+    )
     cache: bool | None = Field(
         default=None,
         description="Whether answers are kept; without it the section `cache` decides. Only calls that "
         "must give the same answer again are ever kept.",
+    )
+    fault: FaultShape | None = Field(
+        default=None,
+        description="A drill: some calls meet a fault that the sidecar makes (docs/drills.md).",
+    )
+    shadow: ShadowShape | None = Field(
+        default=None,
+        description="A share of the calls is sent to another target too, prompts and all; its answers are "
+        "only measured (docs/shadow.md).",
+    )
+    midstream: Literal["continue"] | None = Field(
+        default=None,
+        description="`continue`: a stream of plain text that breaks off is continued by the next target "
+        "(docs/continuation.md). Without it the client gets an error.",
     )
 
     @model_validator(mode="after")
@@ -306,7 +332,9 @@ class RuleShape(Shape):
         if len(actions) != 1:
             raise ValueError("exactly one of `try`, `deny` and `pass` is needed")
         if self.try_ is None:
-            for name in ("set", "on", "adapt", "cache"):
-                if getattr(self, name) is not None:
+            for name in _TRIES:
+                if name in self.model_fields_set and getattr(self, name) is not None:
                     raise ValueError(f"`{name}` has no effect without `try`")
+        if self.order != "given" and isinstance(self.try_, TryShape) and self.try_.weighted:
+            raise ValueError("`order` and `weighted` exclude each other")
         return self

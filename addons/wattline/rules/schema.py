@@ -15,6 +15,7 @@ from wattline.rules.fields import (
     Energy,
     HostPattern,
     Name,
+    PatternList,
     Portion,
     Rate,
     Seconds,
@@ -24,6 +25,7 @@ from wattline.rules.fields import (
     ShortName,
     no_reference,
 )
+from wattline.rules.origins import ANY_ORIGIN, ProxyNetwork, WebOrigin
 from wattline.rules.provider_schema import ModelShape, ProviderShape, WindowShape
 from wattline.rules.rule_schema import RuleShape
 
@@ -41,6 +43,11 @@ class ListenShape(Shape):
     )
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=8088, description="TCP port; 0 takes a free one."
+    )
+    trusted_proxies: list[ProxyNetwork] = Field(
+        default_factory=list,
+        description="Addresses or networks (`10.0.0.0/8`) of proxies in front. Of a request that comes from one "
+        "of them, `X-Forwarded-For` says whose it is: the last address there that is none of them.",
     )
 
 
@@ -88,10 +95,10 @@ def _caller(value: object) -> object:
 class AuthShape(Shape):
     """Who may call."""
 
-    mode: Literal["open", "keys"] = Field(
+    mode: Literal["open", "keys", "jwt"] = Field(
         default="open",
         description="`open`: everybody on this machine; `keys`: who has one of `keys`, or a key made with "
-        "`wattline keys create`.",
+        "`wattline keys create`; `jwt`: these, and who has a token from `/api/v1/auth/login`.",
     )
     keys: dict[
         ShortName,
@@ -101,18 +108,52 @@ class AuthShape(Shape):
         description="Callers: a name for each, and its key as `${NAME}` (or `{key, tier}`).",
     )
 
+    wrong_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=20,
+        description="Wrong keys, tokens and passwords that one address may send in any minute. After that it is "
+        "answered 429 and no new one of it is looked at; those that were right before still work. 0: no bound.",
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.mode == "open" and self.keys:
-            raise ValueError("`keys` need `mode: keys`")
+            raise ValueError("`keys` need `mode: keys` or `mode: jwt`")
+        return self
+
+
+class CorsShape(Shape):
+    """Web pages that may call from browsers."""
+
+    origins: list[WebOrigin] = Field(
+        default_factory=list,
+        description="Origins such as `https://app.example`, or `*` for every page, which needs "
+        "`auth: {mode: keys}`.",
+    )
+    credentials: bool = Field(
+        default=False,
+        description="Browsers may send cookies along. Nothing here reads one; some pages ask for it all the "
+        "same. Never with `*`.",
+    )
+    max_age: Duration = Field(
+        default=600.0,
+        description="How long a browser may remember what it was told: seconds, or a number with s, m, h or d.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.credentials and not self.origins:
+            raise ValueError("`credentials` has no effect without `origins`")
+        if self.credentials and ANY_ORIGIN in self.origins:
+            raise ValueError("`*` and `credentials` exclude each other: list the pages' origins")
         return self
 
 
 class TierShape(Shape):
-    """What each caller of a tier may do in any second, minute and day. Every bound counts."""
+    """What each caller of a tier may do in any second, minute, hour and day. Every bound counts."""
 
     rps: Count | None = Field(default=None, description="Calls in a second.")
     rpm: Count | None = Field(default=None, description="Calls in a minute.")
+    rph: Count | None = Field(default=None, description="Calls in an hour.")
     rpd: Count | None = Field(default=None, description="Calls in a day.")
     tpm: Count | None = Field(default=None, description="Tokens in a minute.")
     min_score: Portion | None = Field(
@@ -137,6 +178,40 @@ class AccountsShape(Shape):
         default=100_000 * MICRO,
         description="Energy above which `bonus_user` pays nothing.",
         json_schema_extra={"default": 100_000},
+    )
+    registration: Literal["auto", "open", "closed"] = Field(
+        alias="register",
+        default="auto",
+        description="Who may become a user at `/api/v1/auth/register`. `open`: everybody; `closed`: admins make "
+        "users; `auto`: everybody in `jwt` mode while the sidecar listens on a loopback address, else admins.",
+    )
+    own_keys: Literal["free", "charged"] = Field(
+        default="free",
+        description="What calls cost that go out with a user's own key for the provider: nothing, or the same.",
+    )
+    referral_bonus: Energy = Field(
+        default=5_000 * MICRO,
+        description="Energy for a user that brought another, and for that one. Whoever has no limit gets none.",
+        json_schema_extra={"default": 5_000},
+    )
+
+
+class DialogsShape(Shape):
+    """How much of a user's conversation is kept and sent along with a message to `/completions`. What is
+    older is forgotten with the next answer.
+    """
+
+    messages: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        default=100, description="Messages of a dialog, questions and answers."
+    )
+    tokens: Count = Field(
+        default=16_000,
+        description="Estimated tokens of a dialog with its system message and the new message.",
+    )
+    waiting: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        default=8,
+        description="Completions of one dialog that may wait for the one before them; one more is answered "
+        "429.",
     )
 
 
@@ -213,6 +288,18 @@ class LimitsShape(Shape):
     grace: Annotated[float, Field(ge=0, le=3_600)] = Field(
         default=10.0, description="Seconds that open streams get at shutdown."
     )
+    concurrent: Count | None = Field(
+        default=None,
+        description="Calls under way at one time; one more is answered 503 with Retry-After.",
+    )
+    idempotency_bytes: Annotated[int, Field(ge=64 * 1_024, le=16 * 1024 * MIB)] = Field(
+        default=64 * MIB,
+        description="Bytes of memory for answers to requests with an `Idempotency-Key`. One that takes more "
+        "than an eighth is not kept.",
+    )
+    idempotency_seconds: Annotated[float, Field(ge=1, le=30 * 86_400)] = Field(
+        default=86_400.0, description="Seconds that an `Idempotency-Key` counts."
+    )
 
 
 class CacheShape(Shape):
@@ -243,6 +330,38 @@ class CacheShape(Shape):
     )
 
 
+class HealthShape(Shape):
+    """When a target that keeps failing is left out for a while: after `failures` within `window`, if they are
+    at least `share` of all outcomes there. One call then tries it after `cooldown`; when that fails too, the
+    next one does after twice as long. A plan that would be empty for this reason alone tries them all the same.
+    """
+
+    breaker: bool = Field(
+        default=True,
+        description="`false`: never. `DISABLE_PROVIDER_AUTO_DISABLE=true` in the environment says the same.",
+    )
+    failures: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        default=5,
+        description="Failures of one target. Rate limits and refused keys are none: these rest.",
+    )
+    share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="Of the outcomes, 0 to 1, that must be failures."
+    )
+    window: Duration = Field(default=60.0, description="How long an outcome counts.")
+    cooldown: Duration = Field(default=10.0, description="The first time that it is left out.")
+    longest: Duration = Field(default=300.0, description="The longest time that it is left out.")
+    disable_after: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=2,
+        description="So many models of a provider left out at one time, and all of it is. `null`: never. "
+        "`DISABLE_PROVIDER_AFTER_MODELS` goes before it.",
+    )
+    ignore: PatternList | None = Field(
+        default=None,
+        description="Outcomes that do not count, as the ledger and the log name them: `http_503`, "
+        "`inband_*`, `timeout`.",
+    )
+
+
 class LedgerShape(Shape):
     """How the ledger is kept."""
 
@@ -255,11 +374,30 @@ class LedgerShape(Shape):
     )
 
 
-class LogShape(Shape):
-    """What is logged. Never a prompt, an answer or a secret."""
+LogFolder = Annotated[
+    str,
+    Field(min_length=1, max_length=1_024, pattern=r"^[^\x00-\x1f]+$"),
+    AfterValidator(no_reference),
+]
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe level that is shown."
+
+class LogShape(Shape):
+    """What is logged, and how. Never a prompt, an answer or a secret. Of these, only `level` can be changed
+    without a restart.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None,
+        description="The least severe level that is shown: `info`, or `debug` where `NODE_ENV` is "
+        "`development`. `--log-level` and `LOG_LEVEL` go before it.",
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="Of lines on stderr. `LOG_FORMAT` goes before it."
+    )
+    file: bool | LogFolder = Field(
+        default=True,
+        description="JSON lines in files too: `true` for `logs` in the state folder, a folder's path, or "
+        "`false`. A new file each day and after each 20 MB; kept for 7 days.",
     )
 
 
@@ -279,6 +417,10 @@ class RulesShape(Shape):
         default_factory=TunnelShape, description="What else the forward proxy may reach."
     )
     auth: AuthShape = Field(default_factory=AuthShape, description="Who may call.")
+    cors: CorsShape = Field(
+        default_factory=CorsShape,
+        description="Web pages that may call from browsers. None by default.",
+    )
     limits: LimitsShape = Field(default_factory=LimitsShape, description="Bounds at the gate.")
     ledger: LedgerShape = Field(default_factory=LedgerShape, description="How the ledger is kept.")
     log: LogShape = Field(default_factory=LogShape, description="What is logged.")
@@ -289,8 +431,14 @@ class RulesShape(Shape):
         description="Answers that are kept and given again. Off unless `enabled`, or a rule's `cache`, says "
         "otherwise.",
     )
+    health: HealthShape = Field(
+        default_factory=HealthShape, description="When targets that fail are left out."
+    )
     accounts: AccountsShape = Field(
         default_factory=AccountsShape, description="What a new user begins with."
+    )
+    dialogs: DialogsShape = Field(
+        default_factory=DialogsShape, description="What is kept of conversations."
     )
     tiers: dict[ShortName, TierShape] = Field(
         default_factory=dict,

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
-from wattline.dialects.base import LOOKED_UP, Route, StreamReader
+from wattline.base.logs import note_request
+from wattline.dialects.base import LOOKED_UP, Answer, Route, StreamReader
 from wattline.dialects.refused import refused
 from wattline.engine.failover import (
     judge_broken,
@@ -26,16 +27,20 @@ from wattline.engine.meter import Meter
 from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
 from wattline.service.caching.caching import Caching
+from wattline.service.entrance.counting import crowded
 from wattline.service.entrance.headers import answer_headers, exchange_headers
 from wattline.service.entrance.redaction import redacted, secrets_of
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
+from wattline.service.large import is_large_answer
 from wattline.service.making import note_begun, note_made
 from wattline.service.metering.counting import counted_here
 from wattline.service.metering.listening import hear_transcript, speech_headers, unheard
+from wattline.service.metering.payloads import Payloads
 from wattline.service.metering.report import report
 from wattline.service.metering.settlement import Settlement, price
 from wattline.service.opening import Opening
+from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.unfolding import Unfolding
 from wattline.service.passing import passing_target
 from wattline.service.relay import InBand, StreamRelay
@@ -66,14 +71,22 @@ class Answers:
     settlement: Settlement
     clock: Clock
     caching: Caching
+    payloads: Payloads | None = None
+    """Only where somebody looks for a fault."""
+    under_way: int = 0
+    """Calls that have begun and not ended."""
 
     async def answer(self, request: Request, route: Route) -> Items:
         """A head and pieces, or one whole answer, errors included. Raises only `Truncated`."""
         dialect = self.opening.dialects[route.dialect]
         exchange: Exchange | None = None
         told: Fault | None = None
+        note_request(request.id)
+        self.under_way += 1
         try:
+            self._make_way()
             exchange = await self.opening.open(request, route)
+            self._show(exchange)
             counted = counted_here(exchange)
             if counted is not None:
                 yield counted
@@ -83,6 +96,8 @@ class Answers:
                     yield item
         except Fault as fault:
             told = fault
+            if exchange is not None and not exchange.attempts:
+                self.opening.refused(exchange, fault)
             yield _with(dialect.error(fault, request.id), exchange_headers(exchange, request))
         except asyncio.CancelledError:
             if not _stopping(request, exchange):
@@ -99,7 +114,20 @@ class Answers:
             told = OurFault("wattline failed on this request. The log has the details.")
             yield dialect.error(told, request.id)
         finally:
-            report(request, exchange, told, self.clock.monotonic())
+            self.under_way -= 1
+            now = self.clock.monotonic()
+            report(request, exchange, told, now, self.settlement.counts)
+
+    def _make_way(self) -> None:
+        """Raises OurFault 503 when there are more calls than the rules let be under way."""
+        most = self.opening.books.current.limits.concurrent
+        if most is not None and self.under_way > most:
+            raise crowded(most)
+
+    def _show(self, exchange: Exchange) -> None:
+        """Log what was asked, where the operator wants that."""
+        if self.payloads is not None:
+            self.payloads.asked(exchange)
 
     async def _exchange(self, exchange: Exchange) -> Items:
         for target in _targets(exchange):
@@ -112,7 +140,7 @@ class Answers:
                         yield item
                 if exchange.delivered:
                     return
-                if self.settlement.resting.resting(target.provider.name, self.clock.monotonic()):
+                if self.settlement.resting.resting(target.account, self.clock.monotonic()):
                     break  # it refused its key, or asked to wait
         raise refusal(exchange)
 
@@ -210,6 +238,8 @@ class Answers:
             exchange.book.limits.retry_after_cap,
         )
         self.settlement.failed(exchange, attempt, verdict)
+        if self.payloads is not None:
+            self.payloads.refused(exchange, attempt, incoming.status, body)
         gone = exchange.call.operation is Operation.LOOKUP and incoming.status == 404
         if verdict.next and not exchange.plan.passed and not gone:
             return None
@@ -236,10 +266,11 @@ class Answers:
                 self.settlement.failed(exchange, attempt, judge_broken("answer_too_large"))
                 return None
             return self._large(exchange, attempt, incoming, meter, body)
-        if passage is None:
-            answer = exchange.dialect.read_answer(exchange.call, body)
+        large = is_large_answer(body, passage)
+        if large:
+            answer, body = await asyncio.to_thread(_heard, exchange, passage, body)
         else:
-            answer, body = passage.read_answer(exchange.call, body)
+            answer, body = _heard(exchange, passage, body)
         if answer.error is not None:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
             return None
@@ -253,7 +284,11 @@ class Answers:
         exchange.delivered = True
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         if exchange.energy is not None and not exchange.plan.passed:
-            body = exchange.dialect.write_answer(exchange.call, body, usage, exchange.energy)
+            write, said = (
+                exchange.dialect.write_answer,
+                (exchange.call, body, usage, exchange.energy),
+            )
+            body = await asyncio.to_thread(write, *said) if large else write(*said)
         headers = answer_headers(exchange, attempt, incoming)
         await self.settlement.committed(exchange, settled)  # which ran meanwhile
         return Whole(incoming.status, headers, redacted(body, attempt.target))
@@ -360,6 +395,13 @@ def _shutting_down() -> OurFault:
         kind=Kind.UNAVAILABLE,
         retry_after=1,
     )
+
+
+def _heard(exchange: Exchange, passage: Passage | None, body: bytes) -> tuple[Answer, bytes]:
+    """What a whole answer says, and the same in the client's dialect."""
+    if passage is None:
+        return exchange.dialect.read_answer(exchange.call, body), body
+    return passage.read_answer(exchange.call, body)
 
 
 def _targets(exchange: Exchange) -> tuple[Target, ...]:

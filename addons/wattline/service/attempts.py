@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import new_id
+from wattline.engine.decide import BREAKER
 from wattline.engine.failover import judge_broken
+from wattline.engine.features import features, missed
 from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
-from wattline.rules.book import Target, Timeouts
+from wattline.rules.book import Target, Timeouts, account_name
 from wattline.service.accounts.entitlement import reserve
 from wattline.service.exchange import SENT, Attempt, Exchange
-from wattline.service.metering.settlement import Settlement, price
+from wattline.service.large import is_large, is_large_for
+from wattline.service.metering.settlement import Settlement, free_of_charge, price
 from wattline.service.outgoing.inlining import Inlining
 from wattline.service.outgoing.outgoing import outgoing
 from wattline.service.outgoing.passage import Passage, passage_to
@@ -28,7 +33,7 @@ from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.wire.usage import Usage
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.attempts")
 
 
 @dataclass(slots=True)
@@ -63,26 +68,31 @@ class Attempts:
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
         attempt.passage = passage
         try:
-            attempt.request = self._request(exchange, attempt)
+            attempt.request = await self._made(exchange, attempt)
         except CannotExpress as reason:
-            self.windows.release(ticket, now)
+            self._give_back(target, ticket, now)
             self._inexpressible(exchange, target, reason)
             return None
         except BaseException:
-            self.windows.release(ticket, now)
+            self._give_back(target, ticket, now)
             raise
         await self.write(exchange, attempt, self.row(exchange, attempt))
         return attempt
+
+    def _give_back(self, target: Target, ticket: Ticket, now: float) -> None:
+        self.windows.release(ticket, now)
+        self.settlement.health.release((target.account, target.model))
 
     async def write(self, exchange: Exchange, attempt: Attempt, row: Opened) -> None:
         """Wait until an attempt's row is durable; from then on it is one of the call's. Raises Fault: then it
         holds nothing any more.
         """
         try:
-            attempt.reserved = self._reserve(exchange, row)
+            attempt.reserved = self._reserve(exchange, attempt, row)
         except BaseException:
-            self.windows.release(attempt.ticket, attempt.began)
+            self._give_back(attempt.target, attempt.ticket, attempt.began)
             raise
+        attempt.hold = row.hold
         done = self.ledger.open(row)
         try:
             await self._written(exchange, done)
@@ -93,21 +103,25 @@ class Attempts:
             if not done.cancelled() and done.exception() is None:
                 # It was written a moment before the call was ended.
                 self.settlement.not_sent(attempt)
-            self.windows.release(attempt.ticket, attempt.began)
+            self._give_back(attempt.target, attempt.ticket, attempt.began)
             raise
         exchange.attempts.append(attempt)
 
-    def _reserve(self, exchange: Exchange, row: Opened) -> Reserved | None:
+    def _reserve(self, exchange: Exchange, attempt: Attempt, row: Opened) -> Reserved | None:
         """Room in the budgets of the caller's key. Raises ClientFault 429."""
+        if free_of_charge(attempt.target, exchange.book):
+            return None
         return reserve(self.spending, exchange.call.principal, row.hold, self.clock.monotonic())
 
     async def _passage(self, exchange: Exchange, target: Target) -> Passage | None:
         if exchange.plan.passed:
             return None
+        wanted = (target, exchange.call, exchange.dialect, exchange.plan.adapt, exchange.value)
         try:
-            passage = passage_to(
-                target, exchange.call, exchange.dialect, exchange.plan.adapt, exchange.value
-            )
+            if is_large(exchange.body):
+                passage = await asyncio.to_thread(passage_to, *wanted)
+            else:
+                passage = passage_to(*wanted)
         except ClientFault as fault:
             raise CannotExpress(fault.message) from fault
         if target.provider.inline_images and self.inlining is not None:
@@ -118,6 +132,12 @@ class Attempts:
 
     def _inexpressible(self, exchange: Exchange, target: Target, reason: CannotExpress) -> None:
         exchange.failures.append(Failure(str(target), CANNOT_EXPRESS, None, str(reason)))
+
+    async def _made(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
+        """The request. Raises CannotExpress."""
+        if is_large_for(exchange, attempt.passage):
+            return await asyncio.to_thread(self._request, exchange, attempt)
+        return self._request(exchange, attempt)
 
     def _request(self, exchange: Exchange, attempt: Attempt) -> Outgoing | Broken:
         try:
@@ -151,10 +171,17 @@ class Attempts:
     def _take(self, exchange: Exchange, target: Target, now: float) -> Ticket | None:
         provider = target.provider
         tokens = exchange.call.tokens
-        claims = [Claim(window, window.name, 1, tokens) for window in provider.windows]
+        owner = target.owner
+        claims = [Claim(w, account_name(w.name, owner), 1, tokens) for w in provider.windows]
         taken = self.windows.take(claims, now)
         if isinstance(taken, Refusal):
             exchange.failures.append(Failure(str(target), "window_full", taken.retry_after))
+            return None
+        place = (target.account, target.model)
+        if not exchange.plan.panic and not self.settlement.health.claim(place, now):
+            self.windows.release(taken, now)
+            wait = self.settlement.health.wait(place, now)
+            exchange.failures.append(Failure(str(target), BREAKER, wait))
             return None
         return taken
 
@@ -163,6 +190,8 @@ class Attempts:
         call, target = exchange.call, attempt.target
         tokens = call.tokens + (call.max_output or 0)
         energy = price(Usage(tokens, 0), target, exchange.book, exchange.sound).micro
+        if free_of_charge(target, exchange.book):
+            energy = 0
         return Opened(
             attempt=attempt.id,
             call=call.id,
@@ -181,12 +210,22 @@ class Attempts:
             estimate_energy=energy,
             hold=energy or 0,
             book=exchange.book.version,
-            features=_features(exchange),
+            features=_features(exchange, attempt),
             key=call.principal.key,
         )
 
     async def send(self, exchange: Exchange, attempt: Attempt) -> Incoming | None:
         """Up to the answer's head; None when there was none, settled then."""
+        target = attempt.target
+        log.debug(
+            "%s attempt %d/%d: %s to %s (%s)",
+            exchange.call.id,
+            attempt.number,
+            len(exchange.plan.targets) or 1,
+            target.entry,
+            target.model,
+            target.provider.origin.host,
+        )
         try:
             if isinstance(attempt.request, Broken):
                 raise attempt.request
@@ -208,16 +247,17 @@ class Attempts:
         return Timeouts(own.connect, own.first_byte, own.idle, max(left, 0.001))
 
 
-def _features(exchange: Exchange) -> dict[str, object]:
-    """What the decision looked at, without bodies and secrets: rules are backtested on it."""
-    call = exchange.call
-    return {
-        "path": call.path,
-        "host": call.host,
-        "tools": call.tools,
-        "images": call.images,
-        "tokens": call.tokens,
-        "max_output": call.max_output,
-        "tags": sorted(call.tags),
-        "forward": call.forward,
-    }
+def _features(exchange: Exchange, attempt: Attempt) -> dict[str, Any]:
+    """What the decision looked at: rules are backtested on it. With a call's first attempt; a later one has
+    only what was left out between them.
+    """
+    if attempt.number == 1:
+        return features(exchange.call, exchange.plan, exchange.noted)
+    tried = Counter(str(before.target) for before in exchange.attempts)
+    found = []
+    for failure in exchange.failures:
+        if tried[failure.target] > 0:
+            tried[failure.target] -= 1
+        else:
+            found.append((failure.target, failure.code))
+    return missed(found)

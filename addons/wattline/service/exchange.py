@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from wattline.dialects.base import Dialect, Energy, Route
+from wattline.engine.features import Noted
 from wattline.engine.plan import Plan
 from wattline.engine.spending import Reserved
 from wattline.engine.summary import Failure
@@ -19,7 +20,7 @@ from wattline.service.relay import Held
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
-from wattline.wire.http import Request
+from wattline.wire.http import Request, Whole
 from wattline.wire.pictures import Fetched
 from wattline.wire.prompt import Prompt
 from wattline.wire.usage import Usage
@@ -55,6 +56,8 @@ class Attempt:
     settled: bool = False
     reserved: Reserved | None = field(default=None, repr=False)
     """What it holds of its key's budgets."""
+    hold: int = 0
+    """Micro-units that it holds of its caller's balance."""
     passage: Passage | None = field(default=None, repr=False)
     made: str | None = None
     """The provider's id of what it made, where that can be asked about later."""
@@ -93,6 +96,10 @@ class Exchange:
     """The body with those pictures in it."""
     dropped: tuple[str, ...] = ()
     """What the target that is being tried can't express and was not sent."""
+    noted: Noted | None = None
+    """What only the rules' conditions ask for, as it was when they were asked."""
+    explained: Whole | None = None
+    """The answer to a caller that asked where the call would go, in place of making it."""
     cache: str | None = None
     """`hit` or `miss`; None where answers are not kept."""
     held: Held | None = field(default=None, repr=False)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from wattline.base.clock import Clock
-from wattline.base.errors import ClientFault, Kind
+from wattline.base.errors import ClientFault, Fault, Kind
 from wattline.base.strict_json import read_object
 from wattline.dialects.base import Dialect, Route
 from wattline.dialects.table import normalise
 from wattline.engine.decide import decide
+from wattline.engine.features import Asking
+from wattline.engine.plan import Plan
 from wattline.engine.view import View
 from wattline.engine.windows import Refusal, Ticket, Windows
 from wattline.rules.book import Book
 from wattline.service.accounts.directory import Current, unchanged
 from wattline.service.accounts.entitlement import caller_claims, check_model, still_let_in
+from wattline.service.accounts.own_keys import OwnKeys
+from wattline.service.entrance.counting import rate_limited, standing_in
 from wattline.service.exchange import Exchange
+from wattline.service.large import is_large
 from wattline.service.lookup import (
     lookup_call,
     lookup_plan,
@@ -31,12 +36,10 @@ from wattline.service.metering.listening import sound_of
 from wattline.service.outgoing.upload import Upload
 from wattline.service.reload import Books
 from wattline.service.remembered import Remembered
+from wattline.service.unsent import Unsent
 from wattline.wire.call import LOCAL, Call, Operation
 from wattline.wire.http import Request
 from wattline.wire.inflate import inflate
-
-LARGE = 512 * 1024
-"""Bytes of JSON from which on it is read in a thread: the other calls go on meanwhile."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,11 @@ class Opening:
     remembered: Remembered
     current: Current = unchanged
     """A connection's caller as it is now."""
+    own_keys: OwnKeys | None = None
+    """Callers' own keys for providers."""
+    asking: Asking = field(default_factory=Asking)
+    unsent: Unsent | None = None
+    """Where calls are noted that no attempt is made of."""
 
     async def open(self, request: Request, route: Route) -> Exchange:
         """An exchange whose plan may be tried. Raises Fault."""
@@ -62,9 +70,13 @@ class Opening:
             return self._look_up(request, route, dialect, book)
         route, body, value = await self._body(request, route, book)
         path = normalise(request.path) or request.path
-        call = dialect.read_call(request, route, value, request.principal or LOCAL, path)
+        caller = request.principal or LOCAL
+        if is_large(body):
+            call = await asyncio.to_thread(dialect.read_call, request, route, value, caller, path)
+        else:
+            call = dialect.read_call(request, route, value, caller, path)
         now, wall = self.clock.monotonic(), self.clock.wall()
-        plan = decide(call, book, self.view, now, wall, self.draw.random())
+        plan = self.decided(call, book, now, wall)
         exchange = Exchange(
             request=request,
             route=route,
@@ -76,9 +88,19 @@ class Opening:
             value=value,
             began=now,
         )
+        exchange.noted = self.asking.noted(call, book, self.view, now)
         exchange.sound = await sound_of(exchange)
-        exchange.caller_ticket = self._take(request, call, book, now)
+        try:
+            exchange.caller_ticket = self._take(request, call, book, now)
+        except Fault as fault:
+            self.refused(exchange, fault)
+            raise
         return exchange
+
+    def refused(self, exchange: Exchange, fault: Fault) -> None:
+        """Note a call that ends without an attempt."""
+        if self.unsent is not None and exchange.route.operation is not Operation.LOOKUP:
+            self.unsent.note(exchange, fault)
 
     def _look_up(self, request: Request, route: Route, dialect: Dialect, book: Book) -> Exchange:
         """An exchange with the provider that made what is asked about. Raises ClientFault."""
@@ -93,13 +115,23 @@ class Opening:
             dialect=dialect,
             call=call,
             book=book,
-            plan=lookup_plan(call, maker, book, self.view, now),
+            plan=self._owned(lookup_plan(call, maker, book, self.view, now), call),
             body=b"",
             value={},
             began=now,
         )
         exchange.caller_ticket = self._take(request, call, book, now)
         return exchange
+
+    def decided(self, call: Call, book: Book, now: float, wall: float) -> Plan:
+        """Where a call goes, and with whose keys. `now` is monotonic seconds, `wall` Unix seconds."""
+        return self._owned(decide(call, book, self.view, now, wall, self.draw.random()), call)
+
+    def _owned(self, plan: Plan, call: Call) -> Plan:
+        """With the caller's own keys where it has some."""
+        if self.own_keys is None or not call.principal.providers:
+            return plan
+        return self.own_keys.planned(plan, call.principal)
 
     async def _body(
         self, request: Request, route: Route, book: Book
@@ -123,7 +155,7 @@ class Opening:
                 max_bytes=limits.json_bytes,
                 max_ratio=limits.inflate_ratio,
             )
-        if len(raw) > LARGE:
+        if is_large(raw):
             value = await asyncio.to_thread(read_object, raw, max_depth=limits.json_depth)
             return route, raw, value
         return route, raw, read_object(raw, max_depth=limits.json_depth)
@@ -135,14 +167,10 @@ class Opening:
         if not claims:
             return None
         taken = self.windows.take(claims, now)
+        if request.notice is not None:
+            request.notice.stand(standing_in(self.windows, claims, now, self.clock.wall()))
         if isinstance(taken, Refusal):
-            raise ClientFault(
-                f"Rate limit: {taken}",
-                status=429,
-                code="rate_limit_exceeded",
-                kind=Kind.RATE_LIMIT,
-                retry_after=taken.retry_after,
-            )
+            raise rate_limited(taken)
         return taken
 
 

@@ -25,14 +25,25 @@ _ADD_USER = (
 _ADD_KEY = (
     f"INSERT INTO keys ({', '.join(KEY)}) VALUES ({', '.join('?' * len(KEY))}) RETURNING user"  # noqa: S608 - constants
 )
+_BOTH = (
+    *(f"user_{name}" for name in USER),
+    *(f"key_{name}" for name in KEY if name != "user"),
+)
+_ADD_BOTH = (
+    f"INSERT INTO users_with_keys ({', '.join(_BOTH)}) VALUES ({', '.join('?' * len(_BOTH))})"  # noqa: S608 - constants
+    " RETURNING user_id"
+)
 _DROP_KEY = "DELETE FROM keys WHERE id = ? RETURNING user"
 _TAKE = (
     "INSERT INTO entries (at, kind, principal, micro, reason) SELECT ?1, 'credit', ?2, -?3, ?4"
     " FROM accounts WHERE principal = ?2 AND limited = 1 AND balance - held >= ?3 RETURNING principal"
 )
-_OF_USER = frozenset({"name", "email", "password", "role", "disabled"})
+_REHASH = "UPDATE users SET password = ? WHERE id = ? AND password = ? RETURNING id"
+_ENDS_SESSIONS = frozenset({"password", "disabled"})
+"""What ends all tokens of a user when it changes."""
+_OF_USER = frozenset({"name", "email", "password", "role", "disabled", "tier"})
 _OF_KEY = frozenset(
-    {"hash", "mask", "role", "tier", "expires", "disabled", "models", "label", "budgets"}
+    {"hash", "mask", "role", "tier", "expires", "disabled", "models", "label", "budgets", "salt"}
 )
 _BUDGETS = ("hour", "day", "month")
 
@@ -89,7 +100,8 @@ class SqliteAccounts:
         await self._write(_ADD_USER, user_values(user), partial(self._put_user, user))
 
     async def change_user(self, user: str, **changes: object) -> bool:
-        """Set some of name, email, password, role, disabled; False when there is no such user.
+        """Set some of name, email, password, role, disabled, tier; False when there is no such user. Another
+        password, and being disabled or enabled, end all its tokens.
 
         Raises Taken, LedgerDown, BadRow.
         """
@@ -98,17 +110,42 @@ class SqliteAccounts:
             return False
         _known(changes, _OF_USER)
         values = dict(zip(USER, user_values(replace(found, **changes)), strict=True))  # type: ignore[arg-type]
-        sql = _update("users", changes, "id")
+        sql = _update("users", changes, "id", ends=not _ENDS_SESSIONS.isdisjoint(changes))
         place = (*(values[name] for name in changes), user)
-        return await self._write(sql, place, partial(self._change_user, user, changes))
+        return await self._write(sql, place, partial(self._renew_user, user, changes))
+
+    async def rehash(self, user: str, before: str, after: str) -> bool:
+        """The same password with another hash, which ends no token; False when it is another by now.
+
+        Raises LedgerDown, BadRow.
+        """
+        return await self._write(
+            _REHASH, (after, user, before), partial(self._change_user, user, {"password": after})
+        )
 
     async def create_key(self, key: Key) -> None:
         """Add a key. Raises Taken (id or secret), LedgerDown, BadRow (no such user too)."""
         await self._write(_ADD_KEY, key_values(key), partial(self._put_key, key))
 
+    async def create_user_with_key(self, user: User, key: Key) -> None:
+        """Add a user, with the credit of its start balance, and a key of it: both or neither. Raises Taken (id,
+        e-mail address or secret), LedgerDown, BadRow.
+        """
+        if key.user != user.id:
+            raise BadRow("the key is another user's")
+        place = KEY.index("user")
+        of_key = key_values(key)
+        values = (*user_values(user), *of_key[:place], *of_key[place + 1 :])
+
+        def done() -> None:
+            self._put_user(user)
+            self._put_key(key)
+
+        await self._write(_ADD_BOTH, values, done)
+
     async def change_key(self, key: str, **changes: object) -> bool:
-        """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets; False when there
-        is no such key.
+        """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets, salt; False when
+        there is no such key.
 
         Raises Taken, LedgerDown, BadRow.
         """
@@ -161,6 +198,10 @@ class SqliteAccounts:
             self._emails[user.email.lower()] = user.id
         self.changed(user.id)
 
+    def _renew_user(self, user: str, changes: dict[str, object]) -> None:
+        ends = not _ENDS_SESSIONS.isdisjoint(changes)
+        self._change_user(user, {**changes, "session": self._users[user].session + ends})
+
     def _change_user(self, user: str, changes: dict[str, object]) -> None:
         self._put_user(replace(self._users[user], **changes))  # type: ignore[arg-type]
 
@@ -191,6 +232,9 @@ def _known(changes: dict[str, object], names: frozenset[str]) -> None:
         raise BadRow(f"{', '.join(sorted(strange))}: can't be changed")
 
 
-def _update(table: str, names: list[str] | dict[str, object], owner: str) -> str:
+def _update(
+    table: str, names: list[str] | dict[str, object], owner: str, *, ends: bool = False
+) -> str:
     columns = ", ".join(f"{name} = ?" for name in names)
+    columns += ", session = session + 1" if ends else ""
     return f"UPDATE {table} SET {columns} WHERE id = ? RETURNING {owner}"  # noqa: S608 - checked names

@@ -78,6 +78,29 @@ class Settled:
     """The provider's id of what the answer made, where that can be asked about later."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that no attempt was made of. `at` is milliseconds since 1970 UTC; `left_out` how many before it were
+    not written.
+    """
+
+    call: str
+    at: int
+    principal: str
+    requested: str
+    rule: str
+    dialect: str
+    operation: str
+    stream: bool
+    book: str
+    status: int
+    """Of the answer."""
+    code: str
+    left_out: int = 0
+    features: Mapping[str, Any] = field(default_factory=dict)
+    """As `Opened.features`."""
+
+
 class InsufficientBalance(Exception):
     """The hold is more than the principal's balance minus its other holds."""
 

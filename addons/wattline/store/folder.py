@@ -9,7 +9,19 @@ from pathlib import Path
 
 from wattline.store.base import LedgerDown
 
-OWN_NAMES = frozenset({"README.md", ".gitignore", "ca", "logs", "sidecar.json", "control.sock"})
+OWN_NAMES = frozenset(
+    {
+        "README.md",
+        ".gitignore",
+        "ca",
+        "logs",
+        "sidecar.json",
+        "control.sock",
+        "jwt.secret",
+        "secret.key",
+        "excluded-errors.json",
+    }
+)
 OWN_SUFFIXES = frozenset({".sqlite", ".sqlite-wal", ".sqlite-shm", ".lock", ".port", ".pid"})
 
 

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wattline.base.clock import Clock
+from wattline.base.quantiles import Quantiles
 from wattline.base.tasks import spawn
 from wattline.store.base import LedgerDown
+from wattline.store.gauges import LedgerGauges
 from wattline.store.outage import Outage, explain, is_final
 from wattline.store.rows import Value
 from wattline.store.writer import SETTLE, Committed, CrashAt, Job, Writer
@@ -52,6 +54,8 @@ class Groups:
         self.free = free
         self.rows = 0
         """Rows written so far."""
+        self.commits = Quantiles()
+        """Seconds of each commit."""
         self.stirred = asyncio.Event()
         """Something was written or an outage began: the keeper has work."""
         self._path, self._clock, self._writer, self._crash_at = path, clock, writer, crash_at
@@ -74,6 +78,17 @@ class Groups:
     def lasting(self) -> bool:
         """The outage ends only with a restart."""
         return self._outage.final
+
+    @property
+    def gauges(self) -> LedgerGauges:
+        """How it is doing now."""
+        return LedgerGauges(
+            down=self.down is not None,
+            rows=self.rows,
+            waiting=len(self._pending),
+            kept=len(self._journal),
+            commits=self.commits,
+        )
 
     def submit(self, job: Job) -> None:
         """Queue a job, or fail it at once. All that becomes of it is told by its future."""
@@ -143,7 +158,7 @@ class Groups:
         if committed is None:
             return False
         self._pending = []
-        if self._clock.monotonic() - began > SLOW:
+        if self._timed(began) > SLOW:
             self._slow_until = began + SLOW_FOR
         self._committed(group, committed)
         return True
@@ -162,15 +177,23 @@ class Groups:
 
     async def _write(self, group: Sequence[Job]) -> None:
         kept = list(self._journal.values())
+        began = self._clock.monotonic()
         try:
             committed = await self._writer.write_group([*kept, *group])
         except Exception as error:  # noqa: BLE001 - whatever it was, the group was not written
             self._failed(group, error)
             return
+        self._timed(began)
         self._report_return(len(kept))
         for job in kept:
             del self._journal[job.values[-1]]
         self._committed([*kept, *group], committed)
+
+    def _timed(self, began: float) -> float:
+        """Note how long a commit took; those seconds."""
+        now = self._clock.monotonic()
+        self.commits.add(now - began, now)
+        return now - began
 
     def _failed(self, group: Sequence[Job], error: Exception) -> None:
         self.fail(explain(error, self._path), final=is_final(error))

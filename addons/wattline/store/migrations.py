@@ -6,8 +6,12 @@ failed statement and leaves the transaction alive), so a bad row can't harm its 
 
 * insert into `attempts`: checks the balance and takes the hold
 * update of `attempts` out of `sent`: gives the hold back, books the debit
+* insert into `users_with_keys`, a view: makes a user and its first key
 * insert of a credit into `entries`: adds to the balance, and limits the principal by it
 * insert into `users`: credits the balance to start with
+* insert into `referrals`: credits the bonus to both users
+* insert into `messages`: forgets those before the oldest that is kept
+* insert into `decisions`: forgets the oldest, now and then
 
 Needs SQLite 3.37 (STRICT tables).
 """
@@ -23,8 +27,15 @@ APPLICATION_ID = 0x77617474
 OLDEST_SQLITE = (3, 37, 0)
 NO_BALANCE = "insufficient balance"
 NO_USER = "no such user"
+TOO_MANY_KEYS = "too many keys of one user"
+MAX_OF_USER = 50
+"""Keys for providers that one user may keep."""
+KEPT_DECISIONS = 200_000
+"""Calls without an attempt that are remembered, give or take a thousand."""
 START = "start balance"
 """The reason of the credit that a new user begins with."""
+REFERRAL = "referral bonus"
+"""The reason of the credits of a referral."""
 
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -210,6 +221,204 @@ _OF_USERS = (
     _forbid("keys_fixed", "UPDATE OF id, user, created ON keys", "a key does not change its owner"),
 )
 
+# Digests only. A row says that a key was used, for as long as the rules say.
+_REPEATS = """
+CREATE TABLE repeats (
+    scope TEXT NOT NULL CHECK (length(scope) = 64),
+    key TEXT NOT NULL CHECK (length(key) = 64),
+    request TEXT NOT NULL CHECK (length(request) = 64),
+    state TEXT NOT NULL CHECK (state IN ('running', 'done')),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID"""
+
+# A model of '' stands for the whole provider.
+_PARKED = """
+CREATE TABLE parked (
+    provider TEXT NOT NULL CHECK (provider <> ''),
+    model TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (provider, model)
+) STRICT, WITHOUT ROWID"""
+
+# The keys themselves are encrypted; what was rejected is forgotten.
+_OFFERED = """
+CREATE TABLE offered_keys (
+    id TEXT PRIMARY KEY CHECK (id <> ''),
+    at INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    tier TEXT,
+    mask TEXT NOT NULL,
+    sealed TEXT,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'accepted', 'rejected')),
+    decided INTEGER,
+    decided_by TEXT,
+    CHECK ((state = 'rejected') = (sealed IS NULL)),
+    CHECK ((state = 'waiting') = (decided IS NULL))
+) STRICT, WITHOUT ROWID"""
+
+# What a key used, and a caller of rules.yaml. Calls in open mode need none: they are everybody's.
+_OF_OPERATORS = (
+    _PARKED,
+    _OFFERED,
+    "CREATE INDEX offered_keys_by_state ON offered_keys (state, at)",
+    "CREATE INDEX attempts_by_key ON attempts (key, at) WHERE key IS NOT NULL",
+    (
+        "CREATE INDEX attempts_by_caller ON attempts (principal, at)"
+        " WHERE key IS NULL AND principal <> 'local'"
+    ),
+)
+
+# What users said and were answered. Forgetting is a delete, and `secure_delete` (store/start.py) wipes it.
+_MESSAGES = """
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY,
+    dialog TEXT NOT NULL CHECK (dialog <> ''),
+    at INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+    content TEXT NOT NULL,
+    first INTEGER NOT NULL CHECK (first >= 0)
+) STRICT"""
+
+_FORGET_OLD = """
+CREATE TRIGGER messages_forget_old AFTER INSERT ON messages WHEN new.first > 0 BEGIN
+    DELETE FROM messages WHERE dialog = new.dialog AND seq < new.first;
+END"""
+
+_SYSTEM_MESSAGES = """
+CREATE TABLE system_messages (
+    user TEXT PRIMARY KEY CHECK (user <> ''),
+    at INTEGER NOT NULL,
+    content TEXT NOT NULL
+) STRICT"""
+
+_REFERRALS = """
+CREATE TABLE referrals (
+    referred TEXT PRIMARY KEY CHECK (referred <> ''),
+    referrer TEXT NOT NULL CHECK (referrer <> ''),
+    at INTEGER NOT NULL,
+    bonus INTEGER NOT NULL CHECK (bonus >= 0),
+    CHECK (referrer <> referred)
+) STRICT, WITHOUT ROWID"""
+
+_REFERRED_KNOWN = f"""
+CREATE TRIGGER referrals_known BEFORE INSERT ON referrals
+WHEN (SELECT count(*) FROM users WHERE id IN (new.referrer, new.referred)) < 2 BEGIN
+    SELECT RAISE (ABORT, '{NO_USER}');
+END"""  # noqa: S608 - the only text put in is a constant of this file
+
+# Who has no limit gets nothing: a credit would limit it.
+_REFERRAL_BONUS = f"""
+CREATE TRIGGER referrals_bonus AFTER INSERT ON referrals WHEN new.bonus > 0 BEGIN
+    INSERT INTO entries (at, kind, principal, micro, reason)
+        SELECT new.at, 'credit', principal, new.bonus, '{REFERRAL}' FROM accounts
+        WHERE principal IN (new.referrer, new.referred) AND limited = 1;
+END"""  # noqa: S608 - as above
+
+_OF_ASSISTANTS = (
+    "ALTER TABLE keys ADD COLUMN salt TEXT",
+    _MESSAGES,
+    "CREATE INDEX messages_by_dialog ON messages (dialog, seq)",
+    _FORGET_OLD,
+    _SYSTEM_MESSAGES,
+    _REFERRALS,
+    "CREATE INDEX referrals_by_referrer ON referrals (referrer)",
+    _REFERRED_KNOWN,
+    _REFERRAL_BONUS,
+    _forbid("referrals_fixed", "UPDATE ON referrals", "who referred a user does not change"),
+    _forbid("referrals_kept", "DELETE ON referrals", "referrals are never deleted"),
+)
+
+# Users' own keys for providers, sealed (AES-256-GCM): whoever reads this file alone can't use them.
+_PROVIDER_KEYS = """
+CREATE TABLE provider_keys (
+    id TEXT PRIMARY KEY CHECK (id <> ''),
+    user TEXT NOT NULL,
+    provider TEXT NOT NULL CHECK (provider <> ''),
+    scheme TEXT NOT NULL CHECK (scheme IN ('http', 'https')),
+    host TEXT NOT NULL CHECK (host <> ''),
+    port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    name TEXT NOT NULL,
+    mask TEXT NOT NULL,
+    sealed TEXT NOT NULL CHECK (sealed <> ''),
+    created INTEGER NOT NULL
+) STRICT, WITHOUT ROWID"""
+
+_PROVIDER_KEY_OWNED = f"""
+CREATE TRIGGER provider_keys_owned BEFORE INSERT ON provider_keys BEGIN
+    SELECT RAISE (ABORT, '{NO_USER}') WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = new.user);
+    SELECT RAISE (ABORT, '{TOO_MANY_KEYS}')
+        WHERE (SELECT count(*) FROM provider_keys WHERE user = new.user) >= {MAX_OF_USER};
+END"""  # noqa: S608 - the only texts put in are constants
+
+_OF_LOGINS = (
+    # Tokens of an earlier session are refused.
+    "ALTER TABLE users ADD COLUMN session INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE users ADD COLUMN tier TEXT",
+    _PROVIDER_KEYS,
+    "CREATE INDEX provider_keys_by_user ON provider_keys (user)",
+    _PROVIDER_KEY_OWNED,
+    _forbid(
+        "provider_keys_fixed",
+        "UPDATE OF id, user, provider, scheme, host, port, created ON provider_keys",
+        "a key does not change its owner",
+    ),
+    # What a user called with its keys: `attempts_by_caller` has the calls without one.
+    "CREATE INDEX attempts_by_user ON attempts (principal, at) WHERE key IS NOT NULL",
+)
+
+# Calls without an attempt. Nobody is billed by them: the oldest give way.
+_DECISIONS = """
+CREATE TABLE decisions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    call TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    requested TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    dialect TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    stream INTEGER NOT NULL CHECK (stream IN (0, 1)),
+    book TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    left_out INTEGER NOT NULL CHECK (left_out >= 0),
+    features TEXT NOT NULL
+) STRICT"""
+
+_FORGET_DECISIONS = f"""
+CREATE TRIGGER decisions_forget_old AFTER INSERT ON decisions WHEN new.seq % 1000 = 0 BEGIN
+    DELETE FROM decisions WHERE seq <= new.seq - {KEPT_DECISIONS};
+END"""  # noqa: S608 - the only text put in is a constant of this file
+
+_FIRST_USER = (
+    "id", "name", "role", "created", "email", "password", "disabled", "start", "session", "tier",
+)  # fmt: skip
+_FIRST_KEY = (
+    "id", "hash", "mask", "role", "created", "tier", "expires", "disabled", "hour", "day", "month", "models",
+    "label", "salt",
+)  # fmt: skip
+"""Columns of users and keys when the view was made. A step that adds one to either makes the view anew."""
+
+
+_BOTH = ", ".join(
+    [f"u.{name} AS user_{name}" for name in _FIRST_USER]
+    + [f"k.{name} AS key_{name}" for name in _FIRST_KEY]
+)
+
+_WITH_KEYS = (
+    f"CREATE VIEW users_with_keys AS SELECT {_BOTH} FROM users u JOIN keys k ON k.user = u.id",  # noqa: S608 - constants
+    f"""
+CREATE TRIGGER users_with_keys_add INSTEAD OF INSERT ON users_with_keys BEGIN
+    INSERT INTO users ({", ".join(_FIRST_USER)})
+        VALUES ({", ".join(f"new.user_{name}" for name in _FIRST_USER)});
+    INSERT INTO keys (user, {", ".join(_FIRST_KEY)})
+        VALUES (new.user_id, {", ".join(f"new.key_{name}" for name in _FIRST_KEY)});
+END""",  # noqa: S608 - the only text put in are constants
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -220,6 +429,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_BY_TIME,),
     (_MADE,),
     (*_KEYED, *_OF_USERS),
+    _OF_OPERATORS,
+    (_REPEATS, "CREATE INDEX repeats_by_time ON repeats (at)"),
+    _OF_ASSISTANTS,
+    _OF_LOGINS,
+    (_DECISIONS, _FORGET_DECISIONS),
+    _WITH_KEYS,
 )  # fmt: skip
 
 

@@ -31,6 +31,10 @@ class User:
     """Since when; None: not."""
     start: int | None = None
     """Micro-units that the account began with; None: no limit but what is credited later."""
+    session: int = 0
+    """Counts the times that all its tokens were ended."""
+    tier: str | None = None
+    """Of its tokens, and of its keys without one of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Key:
     models: tuple[str, ...] | None = None
     """Names or patterns of the models that it may call; None: all."""
     label: str = ""
+    salt: str | None = None
+    """What the secret was made of beside the master token; None: it was drawn at random."""
 
     def active(self, now_ms: int) -> bool:
         """It is neither disabled nor expired; its user may be."""
@@ -71,7 +77,7 @@ USER = tuple(column.name for column in fields(User))
 """Columns of `user_values`, in its order."""
 KEY = (
     "id", "user", "hash", "mask", "role", "created", "tier", "expires", "disabled", "hour", "day", "month",
-    "models", "label",
+    "models", "label", "salt",
 )  # fmt: skip
 """Columns of `key_values`, in its order."""
 
@@ -88,6 +94,8 @@ def user_values(user: User) -> Values:
         None if user.password is None else _text(user.password),
         _perhaps(user.disabled, MAX_TIME),
         _perhaps(user.start, MAX_MICRO),
+        _amount(user.session, MAX_TIME),
+        None if user.tier is None else _text(user.tier),
     )
 
 
@@ -109,6 +117,7 @@ def key_values(key: Key) -> Values:
         *(_perhaps(bound, MAX_MICRO) for bound in (budgets.hour, budgets.day, budgets.month)),
         _models(key.models),
         _text(key.label),
+        None if key.salt is None else _text(key.salt),
     )
 
 
@@ -121,8 +130,9 @@ def read_people(connection: sqlite3.Connection) -> People:
     )
 
 
-def _user(row: tuple[str, str, str, int, str | None, str | None, int | None, int | None]) -> User:
-    return User(row[0], row[1], Role(row[2]), *row[3:])
+def _user(row: tuple[Value, ...]) -> User:
+    found = dict(zip(USER, row, strict=True))
+    return User(**found | {"role": Role(str(found["role"]))})  # type: ignore[arg-type]
 
 
 def _key(row: tuple[Value, ...]) -> Key:

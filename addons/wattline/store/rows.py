@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from wattline.store.base import BadRow, Opened, Settled, State
+from wattline.store.base import BadRow, Opened, Refused, Settled, State
 from wattline.wire.usage import MAX_TOKENS, Usage
 
 MAX_MICRO = 10**18
@@ -40,6 +40,12 @@ SETTLED = (
     "energy", "error", "flags", "first_byte_ms", "total_ms", "made",
 )  # fmt: skip
 """Columns of `settled_values`, in its order; written once."""
+
+REFUSED = (
+    "call", "at", "principal", "requested", "rule", "dialect", "operation", "stream", "book", "status",
+    "code", "left_out", "features",
+)  # fmt: skip
+"""Columns of `refused_values`, in its order."""
 
 _compact = msgspec.json.Encoder()
 _no_usage = (None, None, None, None, None)
@@ -91,6 +97,25 @@ def settled_values(row: Settled) -> Values:
         _perhaps(row.first_byte_ms, "first_byte_ms", MAX_TIME),
         _perhaps(row.total_ms, "total_ms", MAX_TIME),
         None if row.made is None else _text(row.made),
+    )
+
+
+def refused_values(row: Refused) -> Values:
+    """The values of `REFUSED`. Raises BadRow."""
+    return (
+        _id(row.call, "call"),
+        _whole(row.at, "at", 0, MAX_TIME),
+        _id(row.principal, "principal"),
+        _text(row.requested),
+        _text(row.rule),
+        _text(row.dialect),
+        _text(row.operation),
+        1 if row.stream else 0,
+        _text(row.book),
+        _whole(row.status, "status", 0, 999),
+        _text(row.code),
+        _whole(row.left_out, "left_out", 0, MAX_TIME),
+        _features(row.features),
     )
 
 

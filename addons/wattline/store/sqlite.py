@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -14,11 +14,19 @@ from wattline.base.clock import Clock
 from wattline.base.tasks import spawn
 from wattline.store.accounts import SqliteAccounts
 from wattline.store.base import BadRow, LedgerDown, Opened, Settled, State
+from wattline.store.decisions import SqliteDecisions
+from wattline.store.dialogs import SqliteDialogs
 from wattline.store.folder import Lock, prepare
+from wattline.store.gauges import LedgerGauges
 from wattline.store.groups import Groups
 from wattline.store.keeper import Keeper
+from wattline.store.offers import SqliteOffers
 from wattline.store.outage import explain
+from wattline.store.parking import SqliteParking
 from wattline.store.people import People
+from wattline.store.provider_keys import ProviderKey, SqliteProviderKeys
+from wattline.store.referrals import SqliteReferrals
+from wattline.store.repeats import Repeats
 from wattline.store.rows import Values, credit_values, opened_values, settled_values
 from wattline.store.start import Started, Sync
 from wattline.store.writer import CREDIT, OPEN, SETTLE, CrashAt, Job, Writer, no_crash
@@ -43,9 +51,24 @@ class SqliteLedger:
         keeper: Keeper,
         recovered: int,
         people: People,
+        provider_keys: Iterable[ProviderKey] = (),
     ) -> None:
         self.accounts = SqliteAccounts(self._submit, people)
         """Users and their keys."""
+        self.provider_keys = SqliteProviderKeys(self._submit, provider_keys)
+        """Users' own keys for providers."""
+        self.repeats = Repeats(self._submit, path)
+        """Requests under an Idempotency-Key."""
+        self.parking = SqliteParking(self._submit)
+        """Providers that an operator switched off."""
+        self.offers = SqliteOffers(self._submit)
+        """Provider keys that strangers offered."""
+        self.dialogs = SqliteDialogs(self._submit, path)
+        """What users said and were answered."""
+        self.decisions = SqliteDecisions(self._submit)
+        """Calls that no attempt was made of."""
+        self.referrals = SqliteReferrals(self._submit, path)
+        """Who brought whom."""
         self.recovered = recovered
         """Attempts that the last process left open and this start closed with an estimate."""
         self._path, self._clock = path, clock
@@ -98,6 +121,7 @@ class SqliteLedger:
             keeper=keeper,
             recovered=started.recovered,
             people=started.people,
+            provider_keys=started.provider_keys,
         )
 
     def open(self, row: Opened) -> asyncio.Future[bool]:
@@ -143,6 +167,11 @@ class SqliteLedger:
     def down(self) -> str | None:
         """See `Ledger.down`."""
         return self._groups.down
+
+    @property
+    def gauges(self) -> LedgerGauges:
+        """How it is doing now, for metrics."""
+        return self._groups.gauges
 
     async def close(self) -> None:
         """See `Ledger.close`. A second call does nothing."""

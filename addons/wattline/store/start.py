@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from wattline.store.folder import make_private
 from wattline.store.migrations import OLDEST_SQLITE, ForeignSchema, check_schema, migrate
 from wattline.store.outage import explain
 from wattline.store.people import People, read_people
+from wattline.store.provider_keys import ProviderKey, read_provider_keys
 from wattline.wire.usage import UsageSource
 
 type Sync = Literal["normal", "full"]
@@ -55,6 +56,8 @@ class Started:
     """Free micro-units of each limited principal."""
     people: People
     """Users and their keys."""
+    provider_keys: list[ProviderKey] = field(default_factory=list)
+    """Users' own keys for providers."""
 
 
 def connect(path: Path, sync: Sync, busy_ms: int) -> sqlite3.Connection:
@@ -82,7 +85,8 @@ def recover(connection: sqlite3.Connection, now_ms: int) -> Started:
     """Close what a crash left open, with its estimate, and read the balances. Raises sqlite3.Error."""
     recovered = connection.execute(_CLOSE_CRASHED, (now_ms,)).rowcount
     free = connection.execute("SELECT principal, balance - held FROM accounts WHERE limited = 1")
-    return Started(recovered, dict(free.fetchall()), read_people(connection))
+    people, own = read_people(connection), read_provider_keys(connection)
+    return Started(recovered, dict(free.fetchall()), people, own)
 
 
 def _check_header(path: Path) -> None:
@@ -122,6 +126,7 @@ def _set_up(connection: sqlite3.Connection, sync: Sync) -> None:
         f"journal_size_limit = {WAL_KEPT}",
         "mmap_size = 0",
         "temp_store = MEMORY",
+        "secure_delete = ON",  # a conversation that was deleted is gone; nothing else is ever deleted in bulk
     ):
         connection.execute(f"PRAGMA {setting}")
     safe = sqlite3.sqlite_version_info >= FIXED_SQLITE

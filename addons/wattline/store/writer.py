@@ -64,7 +64,9 @@ class LedgerMoved(Exception):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One statement, and who waits for its commit: True when it changed a row."""
+    """One statement, and who waits for its commit: True when it changed a row. What it returns of that row
+    are the names of accounts that may have changed with it.
+    """
 
     sql: str
     values: Values
@@ -230,7 +232,7 @@ class Writer(aiosqlite.Connection):
         self._crash_at("mid_batch")
         if not rows:
             return False
-        touched.add(rows[0][0])
+        touched.update(rows[0])
         return True
 
     def _checkpoint(self) -> None:

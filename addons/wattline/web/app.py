@@ -12,7 +12,11 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.web.admin.pages import admin_routers
+from wattline.web.assistant.router import assistant_router
 from wattline.web.door import VISITOR
+from wattline.web.gateway.site import gateway_routers
+from wattline.web.metrics.page import MetricsPage
 from wattline.web.models.anthropic import AnthropicModels
 from wattline.web.models.audio import AudioPages
 from wattline.web.models.gemini import GeminiModels
@@ -20,6 +24,7 @@ from wattline.web.models.ollama import OllamaModels
 from wattline.web.models.openai import OpenAIModels
 from wattline.web.models.providers import ProviderPages
 from wattline.web.models.service import ServiceModels
+from wattline.web.openapi.page import DocumentPage
 from wattline.web.parts import Parts
 from wattline.web.style import style_of
 from wattline.web.ws.entrance import Entrance
@@ -56,7 +61,18 @@ def routers(parts: Parts) -> list[APIRouter]:
         ProviderPages(parts.catalog).router(),
         AudioPages(parts.catalog).router(),
         UpgradePage().router(),
+        *gateway_routers(parts),
+        *([assistant_router(parts.assistant)] if parts.assistant is not None else []),
+        *_admin(parts),
+        DocumentPage().router(),
+        *([MetricsPage(parts.metrics).router()] if parts.metrics is not None else []),
     ]
+
+
+def _admin(parts: Parts) -> list[APIRouter]:
+    if parts.control is None or parts.admin is None:
+        return []
+    return admin_routers(parts.control, parts.admin)
 
 
 class _Errors:

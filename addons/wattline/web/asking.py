@@ -25,7 +25,7 @@ def caller(request: Request) -> Principal:
     principal = visitor(request).principal
     if principal is None:
         raise ClientFault(
-            "This page needs a key that is known here, in Authorization: Bearer.",
+            "This page needs a key of this sidecar in Authorization: Bearer, and the request has none that is valid.",
             status=401,
             code="invalid_api_key",
             kind=Kind.AUTHENTICATION,

@@ -10,7 +10,9 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wattline.base.errors import OurFault
+from wattline.base.logs import note_request
 from wattline.service.entrance.headers import shown_id
+from wattline.service.entrance.safety import SAFE
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import PREFIX, SECRET, VISIT, Visitor, Visits
 from wattline.web.style import style_of
@@ -22,17 +24,7 @@ VISITOR: Final = "wattline.visitor"
 """Where a scope has its `Visitor`."""
 _CLOSED: Final = frozenset({b"connection", b"server", b"x-request-id", b"x-wattline-call"})
 """Headers of answers that this layer alone writes, or nobody."""
-_SAFE: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"cache-control", b"no-store"),
-)
-"""On each answer that does not set its own (D-006)."""
+_SAFE: Final = tuple((name.encode(), value.encode()) for name, value in SAFE)
 
 type Raw = list[tuple[bytes, bytes]]
 
@@ -53,6 +45,7 @@ class Door:
         if visitor is None:
             await _turn_away(scope, send)
             return
+        note_request(visitor.id)
         kept = [pair for pair in raw if not pair[0].startswith(PREFIX.encode())]
         inner = {**scope, "headers": kept, VISITOR: visitor}
         if scope["type"] == "http" and scope["method"] == "HEAD":

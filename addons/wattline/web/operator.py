@@ -5,12 +5,10 @@ from __future__ import annotations
 from fastapi import Request
 
 from wattline.base.errors import ClientFault, Kind
-from wattline.service.accounts.master import MasterToken
+from wattline.service.accounts.master import QUERY, MasterToken
 from wattline.web.asking import visitor
 from wattline.wire.call import Principal, Role
 
-QUERY = "masterToken"
-"""Where clients of the first gateway send the master token (A-130)."""
 MASTER = Principal("master", role=Role.ADMIN)
 
 
@@ -22,12 +20,12 @@ class Operators:
 
     def admin(self, request: Request) -> Principal:
         """An admin by key, or whoever has the master token. Raises ClientFault 401, 403."""
-        if self._has_master(request):
+        if self.master_said(request) is not None:
             return MASTER
         found = visitor(request).principal
         if found is not None and found.role is Role.ADMIN:
             return found
-        if found is None or found.key is None:
+        if found is None or (found.key is None and found.session is None):
             raise _unknown("an admin's key in Authorization: Bearer, or the master token")
         raise ClientFault(
             "This page is for admins; the key is a user's.",
@@ -36,11 +34,12 @@ class Operators:
             kind=Kind.PERMISSION,
         )
 
-    def _has_master(self, request: Request) -> bool:
+    def master_said(self, request: Request) -> str | None:
+        """The master token, if the request has it."""
         if self._master is None:
-            return False
+            return None
         said = [*request.query_params.getlist(QUERY), *_bearers(request)]
-        return any(self._master.matches(secret) for secret in said)
+        return next((secret for secret in said if self._master.matches(secret)), None)
 
 
 def _bearers(request: Request) -> list[str]:

@@ -12,6 +12,10 @@ from wattline.service.accounts.accounts import Accounts
 from wattline.service.accounts.master import MasterToken
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.entrance.styles import Styles
+from wattline.web.admin.parts import AdminParts
+from wattline.web.assistant.parts import AssistantParts
+from wattline.web.gateway.parts import GatewayParts
+from wattline.web.metrics.gauges import MetricsParts
 from wattline.web.ws.parts import ChatParts
 
 
@@ -35,5 +39,13 @@ class Parts:
     catalog: Catalog
     chats: ChatParts | None = None
     """None: nobody can chat at `/ws`."""
+    metrics: MetricsParts | None = None
+    """None: nothing is counted."""
     control: Control | None = None
     """None: there are no pages of accounts and operators."""
+    admin: AdminParts | None = None
+    """None: there are no pages for admins."""
+    gateway: GatewayParts | None = None
+    """None: nobody can log in."""
+    assistant: AssistantParts | None = None
+    """None: there are no tokens, dialogs and referrals."""

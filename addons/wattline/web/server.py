@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from starlette.types import ASGIApp
 
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visits
+from wattline.service.idempotency.once import Once
 from wattline.web.door import Door
 from wattline.web.lazy import LazyApp
+from wattline.web.repeats import Repeats
 from wattline.web.sockets import Sockets
 
 HOST = "127.0.0.1"
@@ -23,6 +26,8 @@ MAX_MESSAGE = 1024 * 1024
 HEARTBEAT = 30.0
 PARTING = 1.0
 """Seconds for the other ends of WebSockets to answer a close."""
+CUT = "ASGI callable returned without completing response."
+"""What uvicorn logs of a stream that we cut on purpose: its provider broke off, and its client must see that."""
 MAX_HEAD = 128 * 1024
 """Above what the gate lets through, with the internal headers."""
 
@@ -31,7 +36,8 @@ class WebFace:
     """`await face.start()`, later `await face.drain(grace)` and `await face.stop()`.
 
     `make` gives the app; it is called for the first request, since most sidecars never serve a page. A
-    WebSocket is pinged every `heartbeat` seconds and closed when it does not answer for as long.
+    WebSocket is pinged every `heartbeat` seconds and closed when it does not answer for as long. `once` sees
+    to requests with an Idempotency-Key.
     """
 
     def __init__(
@@ -40,14 +46,17 @@ class WebFace:
         styles: Styles,
         visits: Visits,
         heartbeat: float = HEARTBEAT,
+        *,
+        once: Once | None = None,
     ) -> None:
         self.secret = secrets.token_urlsafe(32)
         self.port = 0
         self._sockets = Sockets(LazyApp(make))
         self._socket: socket.socket | None = None
         self._grace: asyncio.Timeout | None = None
+        pages = self._sockets if once is None else Repeats(self._sockets, once, styles)
         config = uvicorn.Config(
-            Door(self._sockets, self.secret, styles, visits),
+            Door(pages, self.secret, styles, visits),
             http="h11",
             ws="wsproto",
             lifespan="off",
@@ -71,6 +80,7 @@ class WebFace:
         self._socket, self.port = listener, listener.getsockname()[1]
         config = self._server.config
         config.load()
+        logging.getLogger("uvicorn.error").addFilter(_worth_telling)
         self._server.lifespan = config.lifespan_class(config)
         # Its main loop, which we leave out, only renews a Date header and waits for the end.
         await self._server.startup(sockets=[listener])
@@ -108,5 +118,17 @@ class WebFace:
     async def stop(self) -> None:
         """Close every connection and stop listening. Idempotent."""
         listener, self._socket = self._socket, None
-        if listener is not None:
+        if listener is None:
+            return
+        state = self._server.server_state
+        if state.connections or state.tasks:
             await self._server.shutdown(sockets=[listener])
+            return
+        # uvicorn would wait a tenth of a second for connections that there are not.
+        for server in self._server.servers:
+            server.close()
+        listener.close()
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.msg != CUT

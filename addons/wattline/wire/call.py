@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from wattline.base.origin import Origin
+
 
 class Operation(StrEnum):
     """What the client asks for, whatever the dialect."""
@@ -81,10 +83,14 @@ class Principal:
     hashed: str | None = field(default=None, repr=False)
     """The hash of the secret that was sent: after a rotation it is another's."""
     expires: int | None = None
-    """Milliseconds since 1970 UTC."""
+    """Milliseconds since 1970 UTC; of a token its end."""
     models: Names | None = None
     """The models that may be called; None: all."""
     budgets: Budgets | None = None
+    session: int | None = None
+    """The user's session that its token is of; None where no token was sent."""
+    providers: frozenset[tuple[str, Origin]] = frozenset()
+    """Providers that the user has keys of its own for, each with the origin that they are for."""
 
 
 LOCAL = Principal("local")

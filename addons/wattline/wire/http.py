@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import IO
 
 from wattline.wire.call import Principal
+from wattline.wire.notice import Notice
 
 Headers = Sequence[tuple[str, str]]
 """Names in lower case, values stripped, in the order they came; duplicates kept."""
@@ -60,6 +61,8 @@ class Request:
     principal: Principal | None = None
     """Known already when the client proved who it is at its CONNECT."""
     departure: Departure = field(default_factory=Departure)
+    notice: Notice | None = None
+    """Where what its answer's head should tell is written down; None when there is nothing to tell."""
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its lower-case name."""

@@ -76,15 +76,15 @@ def test_an_error_as_a_streams_last_event() -> None:
     ("message", "details"),
     [
         (
-            "openai can't do thread. Leave it out.",
+            "openai has no counterpart for thread. Leave it out.",
             {"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
         ),
         (
-            "openai can't do container, thread; x can't do top_k.",
+            "openai has no counterpart for container, thread; x has no counterpart for top_k.",
             {"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
         ),
         (f"Nobody can: {LOST_THREAD}.", {"error_code": "thread_not_found"}),
-        ("openai can't do threads, top_k.", None),
+        ("openai has no counterpart for threads, top_k.", None),
     ],
 )
 def test_a_held_conversation_is_refused_in_the_sdks_words(message: str, details: object) -> None:

@@ -77,7 +77,7 @@ class FakeAnthropic(FakeProvider):
             only(
                 tool,
                 "tool",
-                ("description", "strict", "cache_control", "type"),
+                ("description", "strict", "cache_control", "type", "eager_input_streaming"),
                 ("name", "input_schema"),
             )
             need(_NAME.fullmatch(tool["name"]), f"tool name {tool['name']}")

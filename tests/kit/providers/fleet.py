@@ -38,6 +38,8 @@ HOSTS = (
 )
 MODELS = {"gemini": "gemini-2.5-flash", "anthropic": "claude-sonnet-4-5"}
 """Names at the provider, where they matter."""
+PATIENT = ("first_byte: 0.25, idle: 0.25", "first_byte: 10, idle: 10")
+"""To `replace` where nothing stalls: a busy machine is no fault of a provider's."""
 
 
 @dataclass

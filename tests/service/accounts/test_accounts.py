@@ -6,7 +6,7 @@ import pytest
 
 from kit.accounts import accounts_at, book
 from wattline.base.clock import ManualClock
-from wattline.base.errors import Fault
+from wattline.base.errors import ClientFault, Fault
 from wattline.base.settings import SettingsError
 from wattline.engine.spending import Spending
 from wattline.service.accounts.accounts import Accounts
@@ -197,16 +197,41 @@ async def test_the_admins_key_can_not_be_another_users(tmp_path):
     [
         ("", None, ["mode: open"]),
         ("auth: {mode: keys}\ntiers: {free: {rpm: 1}}\n", "free", []),
-        ("auth: {mode: keys}\n", "bulk", []),
-        ("auth: {mode: keys}\ntiers: {free: {rpm: 1}}\n", "fre", ["no tier 'fre'"]),
+        ("auth: {mode: keys}\n", "free", ["no tier 'free' any more, so it bounds nothing"]),
+        ("auth: {mode: keys}\ntiers: {fee: {rpm: 1}}\n", "free", ["no tier 'free' any more"]),
     ],
 )
 async def test_bounds_without_effect_are_told(tmp_path, text, tier, told):
-    async with accounts_at(tmp_path, text) as (accounts, _):
+    async with accounts_at(tmp_path, "tiers: {free: {rpm: 1}}\n") as (accounts, _):
         await accounts.create_user("ann")
-        notes = accounts.notes((await accounts.create_key("ann", tier=tier)).key)
+        key = (await accounts.create_key("ann", tier=tier)).key
+        later = book(text)
+        accounts._book = lambda: later
+        notes = accounts.notes(key)
         assert len(notes) == len(told)
         assert all(part in note for part, note in zip(told, notes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tiers: {free: {rpm: 1}, gold: {rpm: 2}}\n", "rules.yaml has free, gold"),
+        ("", "rules.yaml has none"),
+    ],
+)
+async def test_a_tier_that_is_none_is_refused(tmp_path, text, said):
+    """B-061: with the names that there are; a key keeps what it had."""
+    async with accounts_at(tmp_path, text) as (accounts, _):
+        await accounts.create_user("ann")
+        with pytest.raises(ClientFault) as refused:
+            await accounts.create_key("ann", tier="fre")
+        assert (refused.value.status, refused.value.code) == (400, "unknown_tier")
+        assert said in refused.value.message
+        assert accounts.store.keys_of("ann") == []
+        key = (await accounts.create_key("ann")).key
+        with pytest.raises(ClientFault, match="no tier 'fre'"):
+            await accounts.change_key(key.id, tier="fre")
+        assert (await accounts.change_key(key.id, tier=None)).tier is None
 
 
 async def test_what_was_done_is_logged_without_secrets(tmp_path, caplog):

@@ -19,7 +19,7 @@ from wattline.wire.call import LOCAL, Budgets, Role
 
 @asynccontextmanager
 async def directory(folder):
-    async with accounts_at(folder) as (accounts, clock):
+    async with accounts_at(folder, "tiers: {gold: {rps: 1000}}\n") as (accounts, clock):
         await accounts.create_user("ann")
         yield accounts, Directory(accounts.store, clock), clock
 

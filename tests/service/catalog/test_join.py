@@ -8,7 +8,7 @@ from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.rules.load import load
-from wattline.service.catalog.join import Sources, entries, providers, sorted_entries
+from wattline.service.catalog.join import Sources, entries, one, providers, sorted_entries
 from wattline.service.catalog.prices import Price
 from wattline.service.catalog.reported import Reported
 from wattline.wire.call import LOCAL, Principal
@@ -71,7 +71,16 @@ def test_without_a_key_a_chain_is_what_is_left_of_it():
 
 
 def test_the_demo_is_listed_while_there_is_nothing_else():
-    assert list(listed(sources({}))) == ["wattline-demo"]
+    """M8: it answers to every name that the rules have, so all of them are listed, and others are found."""
+    found = listed(sources({}))
+    assert list(found)[-1] == "wattline-demo"
+    assert {"x", "also-x", "y"} <= found.keys()
+    assert {entry.provider for entry in found.values()} == {"demo"}
+    assert "wattline-demo" not in listed(sources())
+    hidden = one("whatever", sources({}), LOCAL)
+    assert hidden is not None
+    assert (hidden.id, hidden.provider, hidden.ready) == ("whatever", "demo", True)
+    assert one("whatever", sources(), LOCAL) is None
 
 
 def test_what_providers_report_is_joined_in():

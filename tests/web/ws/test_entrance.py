@@ -7,6 +7,7 @@ import pytest
 from wattline.base.clock import ManualClock
 from wattline.base.settings import SettingsError
 from wattline.dialects.spoken import spoken_dialects
+from wattline.rules.load import load
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visitor
 from wattline.web.ws.entrance import Entrance
@@ -15,9 +16,11 @@ from wattline.web.ws.policy import SocketPolicy
 from wattline.web.ws.request import request_of
 from wattline.wire.call import LOCAL
 
+BOOK = load("rules: [{name: all, try: model}]", env={})
 
-def entrance(clock, **policy):
-    parts = ChatParts(None, None, None, clock, SocketPolicy(**policy))
+
+def entrance(clock, book=BOOK, **policy):
+    parts = ChatParts(None, lambda: book, None, clock, SocketPolicy(**policy))
     return Entrance(parts, Styles(spoken_dialects()))
 
 
@@ -59,7 +62,7 @@ def test_connections_have_a_bound():
 
 def test_the_environment():
     """D-027, D-028."""
-    assert SocketPolicy.from_env({}) == SocketPolicy(1000, 5, 30.0)
+    assert SocketPolicy.from_env({}) == SocketPolicy(1000, None, 30.0)
     env = {
         "WS_MAX_CONNECTIONS": " 7 ",
         "WS_HEARTBEAT_INTERVAL": "1500",

@@ -31,7 +31,7 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
 
 _SERVER_ERRORS = 500
 LOST_THREAD = "the conversation that 'thread' continues is held by another provider"
-_NO_THREAD = re.compile(r"can't do (?:[^;]*, )?thread\b")
+_NO_THREAD = re.compile(r"has no counterpart for (?:[^;]*, )?thread\b")
 
 
 def error(fault: Fault, call_id: str) -> Whole:

@@ -46,6 +46,8 @@ class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice]
     model: str | None = None
     usage: Any = None
+    x_groq: Any = None
+    """Where Groq tells the usage of a client that asked for none."""
     error: Any = None
 
 
@@ -84,7 +86,10 @@ class ChunkReader(EventReader):
                 marked = True
                 output += size
             finish = self._note(choice.index, choice.finish_reason) or finish
-        count = ABSENT if chunk.usage is None else read_usage(chunk.usage)
+        usage = chunk.usage
+        if usage is None and chunk.x_groq is not None:
+            usage = _groqs(chunk.x_groq)
+        count = ABSENT if usage is None else read_usage(usage)
         mark = _mark(marked or finish, bool(chunk.usage) and not chunk.choices)
         done = finish and not self._open
         return Piece(mark, raw, output, count.usage, count.bad, None, chunk.model, done)
@@ -116,7 +121,7 @@ class ChunkReader(EventReader):
                 index = choice.get("index")
                 index = index if isinstance(index, int) else 0
                 finish = self._note(index, choice.get("finish_reason")) or finish
-        count = read_usage(usage)
+        count = read_usage(usage if usage is not None else _groqs(value.get("x_groq")))
         mark = _mark(marked or finish, bool(usage) and not choices)
         model = value.get("model")
         model = model if isinstance(model, str) else None
@@ -128,6 +133,10 @@ def _mark(output: bool, usage_only: bool) -> Mark:  # noqa: FBT001  (two facts, 
     if output:
         return Mark.OUTPUT
     return Mark.USAGE if usage_only else Mark.STARTUP
+
+
+def _groqs(found: Any) -> Any:
+    return found.get("usage") if isinstance(found, dict) else None
 
 
 def _size(choice: _Choice) -> int | None:

@@ -12,8 +12,8 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypedDict, Unpack
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
@@ -23,9 +23,9 @@ from wattline.rules.book import Book
 from wattline.store.accounts import SqliteAccounts, Taken
 from wattline.store.base import BadRow, Ledger, LedgerDown
 from wattline.store.people import Key, User
-from wattline.wire.call import LOCAL, NO_BUDGETS, Budgets, Role
+from wattline.wire.call import LOCAL, Budgets, Role
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.tokens")
 
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -36,6 +36,16 @@ class _AsConfigured:
 
 
 AS_CONFIGURED: Final = _AsConfigured()
+
+
+class Bounds(TypedDict, total=False):
+    """What a key is for; what is left out bounds nothing. `expires` is milliseconds since 1970 UTC."""
+
+    tier: str | None
+    expires: int | None
+    budgets: Budgets
+    models: tuple[str, ...] | None
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +101,22 @@ class Accounts:
         book, notes = self._book(), []
         if book.auth.mode == "open":
             notes.append("rules.yaml says `auth: {mode: open}`: calls without a key are let in too")
-        if key.tier is not None and book.tiers and key.tier not in book.tiers:
-            known = ", ".join(book.tiers)
-            notes.append(f"rules.yaml has no tier {key.tier!r}, so it bounds nothing: {known}")
+        if key.tier is not None and key.tier not in book.tiers:
+            told = tiers_text(book)
+            notes.append(
+                f"rules.yaml has no tier {key.tier!r} any more, so it bounds nothing; {told}"
+            )
         return notes
+
+    def check_tier(self, tier: str | None) -> None:
+        """A key may have this tier. Raises ClientFault 400 for one that rules.yaml does not have."""
+        book = self._book()
+        if tier is not None and tier not in book.tiers:
+            raise ClientFault(
+                f"There is no tier {tier[:100]!r}: {tiers_text(book)}.",
+                code="unknown_tier",
+                param="tier",
+            )
 
     async def create_user(
         self,
@@ -105,57 +127,56 @@ class Accounts:
         password: str | None = None,
         role: Role = Role.USER,
         start: int | _AsConfigured | None = AS_CONFIGURED,
+        tier: str | None = None,
     ) -> User:
         """Add a user; without an id it gets one. `start` is micro-units, None for no limit; left out it is
         that of rules.yaml, and no limit for an admin. `password` is its hash. Raises Fault.
         """
-        made = User(
-            id=self._new_id(user),
-            name=name or user or "",
-            role=role,
-            created=self.now_ms(),
-            email=None if email is None else _email(email),
-            password=password,
-            start=self._start(role) if isinstance(start, _AsConfigured) else start,
-        )
+        self.check_tier(tier)
+        made = self._new_user(user, role, name, email, start)
+        made = replace(made, password=password, tier=tier)
         async with self._told():
             await self.store.create_user(made)
         log.info("user %s (%s) was made", made.id, role)
         return made
+
+    async def create_user_with_key(
+        self,
+        user: str | None = None,
+        *,
+        role: Role = Role.USER,
+        name: str = "",
+        email: str | None = None,
+        start: int | _AsConfigured | None = AS_CONFIGURED,
+        **bounds: Unpack[Bounds],
+    ) -> Issued:
+        """Add a user and its first key, of the same role, in one transaction. Raises Fault."""
+        owner = self._new_user(user, role, name, email, start)
+        issued = self._new_key(owner, role, bounds)
+        async with self._told():
+            await self.store.create_user_with_key(owner, issued.key)
+        log.info("user %s (%s) was made, with key %s", owner.id, role, issued.key.id)
+        return issued
 
     async def create_key(
         self,
         user: str,
         *,
         role: Role = Role.USER,
-        tier: str | None = None,
-        expires: int | None = None,
-        budgets: Budgets = NO_BUDGETS,
-        models: tuple[str, ...] | None = None,
-        label: str = "",
         secret: str | None = None,
+        key: str | None = None,
+        salt: str | None = None,
+        **bounds: Unpack[Bounds],
     ) -> Issued:
-        """A new key of a user: 32 hexadecimal digits (A-131), unless `secret` is given. Raises Fault."""
-        owner = self.user(user)
-        _check_role(owner, role)
-        chosen = secret or new_secret()
-        made = Key(
-            id=f"key_{secrets.token_hex(8)}",
-            user=user,
-            hash=hash_secret(chosen),
-            mask=mask(chosen),
-            role=role,
-            created=self.now_ms(),
-            tier=tier,
-            expires=expires,
-            budgets=budgets,
-            models=models,
-            label=label,
-        )
+        """A new key of a user: 32 hexadecimal digits (A-131), unless `secret` is given. `key` is its id, where
+        there must be one such key only, `salt` what the secret was made of. Raises Fault.
+        """
+        issued = self._new_key(self.user(user), role, bounds, secret)
+        made = replace(issued.key, id=key or issued.key.id, salt=salt)
         async with self._told():
             await self.store.create_key(made)
         log.info("key %s of %s (%s) was made", made.id, user, role)
-        return Issued(made, chosen)
+        return Issued(made, issued.secret)
 
     async def rotate_key(self, key: str) -> Issued:
         """Another secret for a key: the old one is refused from the next call on (A-026). Raises Fault."""
@@ -164,9 +185,11 @@ class Accounts:
         return Issued(changed, secret)
 
     async def change_key(self, key: str, **changes: object) -> Key:
-        """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets. Raises Fault."""
+        """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets, salt. Raises Fault."""
         if (role := changes.get("role")) is not None:
             _check_role(self.user(self.key(key).user), Role(str(role)))
+        if (tier := changes.get("tier")) is not None:
+            self.check_tier(str(tier))
         async with self._told():
             if not await self.store.change_key(key, **changes):
                 raise _missing("key", key)
@@ -190,7 +213,9 @@ class Accounts:
         log.info("key %s was deleted", key)
 
     async def change_user(self, user: str, **changes: object) -> User:
-        """Set some of name, email, password, role, disabled. Raises Fault."""
+        """Set some of name, email, password, role, disabled, tier. Raises Fault."""
+        if (tier := changes.get("tier")) is not None:
+            self.check_tier(str(tier))
         if isinstance(email := changes.get("email"), str):
             changes["email"] = _email(email)
         async with self._told():
@@ -236,16 +261,47 @@ class Accounts:
         log.info("user %s: %d micro-units taken", user, micro)
         return self.balance(user)
 
+    def _new_user(
+        self,
+        user: str | None,
+        role: Role,
+        name: str,
+        email: str | None,
+        start: int | _AsConfigured | None,
+    ) -> User:
+        return User(
+            id=self._new_id(user),
+            name=name or user or "",
+            role=role,
+            created=self.now_ms(),
+            email=None if email is None else _email(email),
+            start=self._start(role) if isinstance(start, _AsConfigured) else start,
+        )
+
+    def _new_key(
+        self, owner: User, role: Role, bounds: Bounds, secret: str | None = None
+    ) -> Issued:
+        _check_role(owner, role)
+        self.check_tier(bounds.get("tier"))
+        chosen = secret or new_secret()
+        made = Key(
+            id=f"key_{secrets.token_hex(8)}",
+            user=owner.id,
+            hash=hash_secret(chosen),
+            mask=mask(chosen),
+            role=role,
+            created=self.now_ms(),
+            **bounds,
+        )
+        return Issued(made, chosen)
+
     def _start(self, role: Role) -> int | None:
         return None if role is Role.ADMIN else self._book().accounts.start_balance
 
     def _new_id(self, wanted: str | None) -> str:
         if wanted is None:
             return f"usr_{secrets.token_hex(8)}"
-        if not _USER_ID.fullmatch(wanted):
-            raise _bad(
-                "A user's id has letters, digits and ._@- only, and at most 64 of them.", "user"
-            )
+        check_user_id(wanted)
         if wanted == LOCAL.id or wanted in self._book().auth.keys.values():
             raise ClientFault(
                 f"{wanted!r} is a caller of rules.yaml: a user of that name would share its account.",
@@ -259,7 +315,8 @@ class Accounts:
     async def _told(self) -> AsyncIterator[None]:
         """What the store says, as a fault."""
         try:
-            yield
+            async with ledger_told():
+                yield
         except Taken as taken:
             column = str(taken).rpartition(".")[2]
             code = (
@@ -272,16 +329,34 @@ class Accounts:
             raise ClientFault(
                 f"There is one with this {column} already.", status=409, code=code, param=column
             ) from None
-        except BadRow as error:
-            raise _bad(f"This can't be kept: {error}.", None) from None
-        except LedgerDown as error:
-            raise OurFault(
-                "The ledger can't be written; nothing was changed. The log says why.",
-                status=503,
-                code="ledger_down",
-                kind=Kind.UNAVAILABLE,
-                retry_after=5,
-            ) from error
+
+
+@asynccontextmanager
+async def ledger_told() -> AsyncIterator[None]:
+    """What any store beside the ledger says, as a fault: 400 for what it can't keep, 503 when it is down."""
+    try:
+        yield
+    except BadRow as error:
+        raise _bad(f"This can't be kept: {error}.", None) from None
+    except LedgerDown as error:
+        raise OurFault(
+            "The ledger can't be written; nothing was changed. The log says why.",
+            status=503,
+            code="ledger_down",
+            kind=Kind.UNAVAILABLE,
+            retry_after=5,
+        ) from error
+
+
+def tiers_text(book: Book) -> str:
+    """Which tiers there are, in words."""
+    return f"rules.yaml has {', '.join(book.tiers)}" if book.tiers else "rules.yaml has none"
+
+
+def check_user_id(user: str) -> None:
+    """Raises ClientFault 400 for what can be no user's id."""
+    if not _USER_ID.fullmatch(user):
+        raise _bad("A user's id has letters, digits and ._@- only, and at most 64 of them.", "user")
 
 
 def new_secret() -> str:

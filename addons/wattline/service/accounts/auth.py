@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import hash_secret
 from wattline.dialects.sockets import PROTOCOLS, keys_in
 from wattline.rules.book import Auth
-from wattline.service.accounts.directory import Find, nobody
+from wattline.service.accounts.directory import Find, Read, nobody
+from wattline.service.accounts.tokens import looks_like_token
 from wattline.wire.call import LOCAL, Principal, Role
 
 
@@ -28,32 +29,56 @@ class Headed(Protocol):
         ...
 
 
-def authenticate(auth: Auth, head: Headed, *, proxy: bool, find: Find = nobody) -> Principal:
+def authenticate(
+    auth: Auth, head: Headed, *, proxy: bool, find: Find = nobody, read: Read = nobody
+) -> Principal:
     """The principal of a request; with `proxy`, of a CONNECT or an absolute-form request, whose key is
     in `Proxy-Authorization` (Bearer, or the password of Basic). `find` knows the keys that are not in
-    rules.yaml. In open mode nobody needs a key, but one that is known still says who calls.
+    rules.yaml, `read` the tokens, which count in place of a key except in `keys` mode. In open mode nobody
+    needs a key, but one that is known still says who calls.
 
     Keys are compared by their full SHA-256, so that the time of a lookup says nothing about them.
     Raises ClientFault 401, or 407 for the proxy.
     """
-    secret = _proxy_secret(head) if proxy else _secret(head)
-    found = _known(auth, hash_secret(secret), find) if secret else None
+    secret = _proxy_secret(head) if proxy else shown_secret(head)
+    found = _known(auth, secret, find, read) if secret else None
     if found is not None:
         return found
     if auth.mode == "open":
         return LOCAL
-    where = "Proxy-Authorization" if proxy else "Authorization: Bearer"
     raise ClientFault(
-        f"A valid wattline key is needed in {where}."
-        if not secret
-        else "The key is not known, or no longer valid.",
+        _needed(auth, proxy=proxy) if not secret else _UNKNOWN,
         status=407 if proxy else 401,
         code="invalid_api_key",
         kind=Kind.AUTHENTICATION,
     )
 
 
-def _known(auth: Auth, hashed: str, find: Find) -> Principal | None:
+_UNKNOWN: Final = (
+    "The key in this request is none of this sidecar's: unknown, expired, disabled or replaced. Check it, or "
+    "ask whoever runs the sidecar for another (`wattline keys`). A provider's own key does not count here."
+)
+
+
+def _needed(auth: Auth, *, proxy: bool) -> str:
+    """What to say of a request without a key."""
+    what = (
+        "a wattline key or a token from /api/v1/auth/login"
+        if takes_tokens(auth)
+        else "a wattline key"
+    )
+    if proxy:
+        return f"This proxy needs {what}, and the request has none: put it in Proxy-Authorization."
+    return (
+        f"This sidecar needs {what}, and the request has none: put it in Authorization: Bearer (x-api-key, "
+        "api-key and x-goog-api-key are read too)."
+    )
+
+
+def _known(auth: Auth, secret: str, find: Find, read: Read) -> Principal | None:
+    if takes_tokens(auth) and looks_like_token(secret) and (caller := read(secret)) is not None:
+        return caller
+    hashed = hash_secret(secret)
     name = auth.keys.get(hashed)
     if name is None:
         return find(hashed)
@@ -61,7 +86,18 @@ def _known(auth: Auth, hashed: str, find: Find) -> Principal | None:
     return Principal(name, auth.tiers.get(name), role=role)
 
 
-def _secret(head: Headed) -> str | None:
+def shows_credential(head: Headed, *, proxy: bool) -> bool:
+    """The request has something that is meant to say who calls."""
+    return bool(_proxy_secret(head) if proxy else shown_secret(head))
+
+
+def takes_tokens(auth: Auth) -> bool:
+    """Tokens say who calls."""
+    return auth.mode != "keys"
+
+
+def shown_secret(head: Headed) -> str | None:
+    """What a request to us shows as its key."""
     for value in head.all("authorization"):
         scheme, _, secret = value.partition(" ")
         return secret.strip() if scheme.lower() == "bearer" else None

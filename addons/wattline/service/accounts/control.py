@@ -16,14 +16,16 @@ import msgspec
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.rules.fields import MICRO, exact
-from wattline.service.accounts.accounts import AS_CONFIGURED, Accounts, Issued
+from wattline.service.accounts.accounts import AS_CONFIGURED, Accounts, Bounds, Issued
 from wattline.service.accounts.key_facts import key_facts, user_facts
+from wattline.service.importing.imports import Imports
+from wattline.service.importing.rows import read_rows
 from wattline.store.people import Key, User
 from wattline.store.rows import MAX_MICRO, MAX_TIME
 from wattline.wire.call import Budgets, Role
 
-MAX_LINE = 65_536
-"""Bytes of a question."""
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of a question: a whole dialog that is imported fits into one."""
 ADMIN = "admin"
 """The id of an admin that was given none."""
 
@@ -35,10 +37,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Control:
-    """Answers questions about accounts."""
+    """Answers questions about accounts. `imports` takes over what other gateways had."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, imports: Imports | None = None) -> None:
         self._accounts = accounts
+        self._imports = imports
 
     async def handle(self, line: bytes) -> bytes:
         """The answer to a question, with a line feed. Total: a mistake is an answer too."""
@@ -58,6 +61,8 @@ class Control:
         if not isinstance(question, dict):
             raise _wrong("A question is an object.")
         verb = question.pop("verb", None)
+        if verb == "import" and self._imports is not None:
+            return await _import(self._imports, Asked(question))
         work = _VERBS.get(verb) if isinstance(verb, str) else None
         if work is None:
             raise _wrong(f"The verb is one of {', '.join(_VERBS)}.")
@@ -132,6 +137,10 @@ class Asked:
         bounds = (_micro(f"budgets.{n}", value.get(n)) for n in ("hour", "day", "month"))
         return Budgets(*bounds)
 
+    def any(self, name: str) -> Any:
+        """Whatever it is."""
+        return self._given.pop(name, None)
+
     def end(self) -> None:
         """Nothing is left. Raises ClientFault."""
         if self._given:
@@ -149,7 +158,7 @@ async def _create(accounts: Accounts, asked: Asked) -> Answer:
         asked.energy("credit"),
     )
     user = asked.text("user") or (ADMIN if role is Role.ADMIN else None)
-    bounds: dict[str, Any] = {
+    bounds: Bounds = {
         "tier": asked.text("tier"),
         "expires": asked.time("expires"),
         "budgets": asked.budgets(),
@@ -160,10 +169,11 @@ async def _create(accounts: Accounts, asked: Asked) -> Answer:
     found = accounts.store.user(user) if user is not None else None
     if found is None:
         start = AS_CONFIGURED if credit is None else credit
-        found = await accounts.create_user(
-            user, name=name or "", email=email, role=role, start=start
+        issued = await accounts.create_user_with_key(
+            user, name=name or "", email=email, role=role, start=start, **bounds
         )
-    elif credit:
+        return _issued(accounts, issued)
+    if credit:
         await accounts.credit(found.id, credit)
     return _issued(accounts, await accounts.create_key(found.id, role=role, **bounds))
 
@@ -228,6 +238,14 @@ async def _credit(accounts: Accounts, asked: Asked) -> Answer:
     change = accounts.subtract if subtract else accounts.credit
     await change(owner.id, amount, reason or ("debit" if subtract else "credit"))
     return {"user": user_facts(accounts, owner)}
+
+
+async def _import(imports: Imports, asked: Asked) -> Answer:
+    """Rows of another gateway; with `dry`, only what would become of them."""
+    what, found, dry = asked.any("what"), asked.any("rows"), asked.flag("dry")
+    asked.end()
+    outcomes = await imports.take(read_rows(what, found), dry=dry)
+    return {"outcomes": [{"done": one.done.value, "told": one.told} for one in outcomes]}
 
 
 def _key(accounts: Accounts, asked: Asked) -> Key:

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 class ControlDoor:
     """Listens until closed."""
 
-    def __init__(self, control: Control, folder: Path) -> None:
-        self._control, self._path = control, folder / NAME
+    def __init__(self, control: Control, folder: Path, max_line: int = MAX_LINE) -> None:
+        self._control, self._path, self._max_line = control, folder / NAME, max_line
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -42,7 +42,7 @@ class ControlDoor:
         try:
             listener = _bind(self._path)
             self._server = await asyncio.start_unix_server(
-                self._serve, sock=listener, limit=MAX_LINE
+                self._serve, sock=listener, limit=self._max_line
             )
         except OSError as error:
             log.warning("%s: %s; `wattline keys` works only while stopped", self._path, error)

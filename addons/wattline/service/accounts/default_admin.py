@@ -16,7 +16,7 @@ USER_ID, API_KEY = "DEFAULT_ADMIN_USER_ID", DEFAULT_ADMIN_KEY
 LABEL = API_KEY
 """Of the key that the environment gave: when it gives another, the old one stops."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.tokens")
 
 
 async def ensure_admin(accounts: Accounts, env: Mapping[str, str]) -> None:

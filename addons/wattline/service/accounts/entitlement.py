@@ -11,6 +11,7 @@ from wattline.engine.windows import Claim
 from wattline.rules.book import Auth, Book, Scope
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.accounts.directory import Current
+from wattline.service.entrance.addresses import counted_as
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request
 
@@ -20,13 +21,18 @@ def still_let_in(request: Request, current: Current, auth: Auth) -> Request:
     its head came. Raises ClientFault 401.
     """
     caller = request.principal
-    if caller is None or caller.key is None:
+    if caller is None or (caller.key is None and caller.session is None):
         if auth.mode == "open" or (caller is not None and caller.id in auth.keys.values()):
             return request
-        raise _refused("A valid wattline key is needed.")
-    found = current(caller)
+        raise _refused(
+            "This sidecar needs a wattline key now, and this connection has shown none. Connect again with one."
+        )
+    ended = caller.session is not None and auth.mode == "keys"
+    found = None if ended else current(caller)
     if found is None:
-        raise _refused("The key is no longer valid.")
+        raise _refused(
+            "The key of this connection is no longer valid: expired, disabled or replaced. Connect again with another."
+        )
     return request if found is caller else replace(request, principal=found)
 
 
@@ -50,7 +56,11 @@ def check_model(call: Call) -> None:
 
 def caller_claims(call: Call, peer: str, book: Book) -> list[Claim]:
     """A slot in each window over callers, those of the caller's tier included."""
-    keys = {Scope.PRINCIPAL: call.principal.id, Scope.ADDRESS: peer, Scope.GLOBAL: GLOBAL_KEY}
+    keys = {
+        Scope.PRINCIPAL: call.principal.id,
+        Scope.ADDRESS: counted_as(peer),
+        Scope.GLOBAL: GLOBAL_KEY,
+    }
     windows = book.windows_over(call.principal.tier)
     return [Claim(window, keys[window.scope], 1, call.tokens) for window in windows]
 

@@ -9,9 +9,13 @@ from typing import Self
 from wattline.base.ids import hash_secret
 from wattline.base.settings import SettingsError
 from wattline.base.strength import why_weak
+from wattline.service.accounts.sealing import SECRET_KEY
+from wattline.service.accounts.token_secret import JWT_SECRET
 
 ADMIN_FIRST = "ADMIN_FIRST"
 DEFAULT_ADMIN_KEY = "DEFAULT_ADMIN_API_KEY"
+QUERY = "masterToken"
+"""Where clients of the first gateway send the master token (A-130)."""
 
 
 class MasterToken:
@@ -42,7 +46,8 @@ class MasterToken:
 
 def operator_secrets(env: Mapping[str, str]) -> list[str]:
     """What the environment lets an operator in with, and no log line may show."""
-    return [env[name] for name in (ADMIN_FIRST, DEFAULT_ADMIN_KEY) if env.get(name)]
+    names = (ADMIN_FIRST, DEFAULT_ADMIN_KEY, JWT_SECRET, SECRET_KEY)
+    return [env[name] for name in names if env.get(name)]
 
 
 def refuse_weak(variable: str, secret: str) -> None:

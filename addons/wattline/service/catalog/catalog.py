@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 from wattline.base.clock import Clock
+from wattline.base.origin import Origin
 from wattline.engine.view import View
 from wattline.rules.book import AS_ASKED, Book, Provider
 from wattline.service.catalog.entry import Entry, ProviderEntry
-from wattline.service.catalog.join import Sources, base_url, entries, providers, sorted_entries
+from wattline.service.catalog.join import Sources, base_url, entries, one, providers, sorted_entries
 from wattline.service.catalog.prices import Prices
 from wattline.service.catalog.reports import Reports
-from wattline.wire.call import Principal
+from wattline.wire.call import LOCAL, Principal
 
 KEPT_SECONDS = 1.0
 """How long a joined list answers for its caller: a burst of questions is joined once."""
@@ -20,7 +21,7 @@ MAX_KEPT = 64
 AT_ONCE = 16
 """Names looked at before others have their turn of the event loop."""
 
-type _Key = tuple[str, str | None, str | None, str, int]
+type _Key = tuple[str, str | None, str | None, frozenset[tuple[str, Origin]], str, int]
 
 
 class Catalog:
@@ -40,7 +41,7 @@ class Catalog:
         """What this caller can call; what would be answered now comes first."""
         await self._reports.fresh()
         book = self._book()
-        who = (principal.id, principal.tier, principal.key)
+        who = (principal.id, principal.tier, principal.key, principal.providers)
         key = (*who, book.version, self._reports.version)
         kept = self._kept.get(key)
         if kept is not None and self._clock.monotonic() - kept[0] < KEPT_SECONDS:
@@ -54,16 +55,24 @@ class Catalog:
 
     async def model(self, principal: Principal, name: str) -> Entry | None:
         """One of them, by the name to call it by."""
-        return next((entry for entry in await self.models(principal) if entry.id == name), None)
+        listed = await self.models(principal)
+        found = next((entry for entry in listed if entry.id == name), None)
+        return found or one(name, self._sources(self._book()), principal)
 
-    async def providers(self) -> list[ProviderEntry]:
-        """Every provider and its state."""
+    async def providers(self, principal: Principal = LOCAL) -> list[ProviderEntry]:
+        """Every provider and its state for this caller, who may have a key of its own for it."""
         await self._reports.fresh()
-        return providers(self._sources(self._book()))
+        return providers(self._sources(self._book()), principal)
+
+    def states(self, principal: Principal) -> dict[str, str]:
+        """`ProviderEntry.status` of every provider, as it is known now."""
+        found = providers(self._sources(self._book()), principal)
+        return {entry.id: entry.status for entry in found}
 
     async def refresh(self) -> None:
         """Ask all providers for their models anew."""
         await self._reports.refresh()
+        self._kept.clear()
 
     def _sources(self, book: Book) -> Sources:
         return Sources(

@@ -36,7 +36,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ProviderEntry:
-    """A provider: `status` is `active`, `resting`, `limited` or `unavailable`, `reason` says why."""
+    """A provider: `status` is `active`, `resting`, `limited`, `parked` (an operator switched it off) or
+    `unavailable`, `reason` says why.
+    """
 
     id: str
     name: str

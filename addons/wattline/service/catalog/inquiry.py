@@ -14,15 +14,31 @@ MAX_BYTES = 16 * 1024 * 1024
 _TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=20.0)
 
 
+class Refused(BadList):
+    """The provider answered with another status than 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"it answered {status}")
+        self.status = status
+
+
 async def ask(provider: Provider, upstream: Upstream, pseudonym: str) -> tuple[Reported, ...]:
     """Its list; empty for a provider whose dialect has none. Raises Broken, BadList."""
-    path = PATHS.get(provider.dialect)
-    if path is None:
+    if provider.dialect not in PATHS:
         return ()
+    return read_list(await inquire(provider, None, upstream, pseudonym))
+
+
+async def inquire(
+    provider: Provider, path: str | None, upstream: Upstream, pseudonym: str
+) -> bytes:
+    """What it answers at a path below its base URL, by default that of its list. Raises Broken, Refused,
+    BadList.
+    """
     outgoing = Outgoing(
         origin=provider.origin,
         method="GET",
-        path=provider.base_path + path,
+        path=provider.base_path + (PATHS[provider.dialect] if path is None else path),
         headers=(
             *outgoing_headers((), replace(provider, defaults={}), pseudonym=pseudonym),
             ("accept", "application/json"),
@@ -33,12 +49,12 @@ async def ask(provider: Provider, upstream: Upstream, pseudonym: str) -> tuple[R
     answer = await upstream.send(outgoing, _TIMEOUTS)
     try:
         if answer.status != 200:
-            raise BadList(f"it answered {answer.status}")
+            raise Refused(answer.status)
         body = bytearray()
         async for piece in answer.pieces():
             body += piece
             if len(body) > MAX_BYTES:
                 raise BadList(f"its list of models is larger than {MAX_BYTES} bytes")
-        return read_list(bytes(body))
+        return bytes(body)
     finally:
         answer.close()

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from wattline.engine.decide import decide
 from wattline.engine.plan import Plan
 from wattline.engine.view import View
-from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target
+from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target, account_name
 from wattline.service.catalog.entry import Entry, ProviderEntry
 from wattline.service.catalog.prices import Price
 from wattline.service.catalog.reported import Reported
-from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.call import LOCAL, Call, Operation, Principal
 
 _OPERATIONS = (
     Operation.CHAT,
@@ -64,16 +64,17 @@ def entries(sources: Sources, principal: Principal) -> Iterator[Entry | None]:
     """
     book = sources.book
     for name, chain in book.models.items():
-        places = [target for target in chain if _counts(target.provider, book)]
-        yield _called(name, places, sources, principal) if places else None
+        places = [target for target in chain if _counts(target.provider, book, principal)]
+        asked = places or not book.configured  # the demo answers to every name
+        yield _called(name, places, sources, principal) if asked else None
     for provider in book.providers.values():
-        if _counts(provider, book):
+        if _counts(provider, book, principal):
             yield from _reported(provider, sources, principal)
 
 
-def _counts(provider: Provider, book: Book) -> bool:
+def _counts(provider: Provider, book: Book, principal: Principal) -> bool:
     """The demo's models are listed only while there is nothing else, though they can always be called."""
-    return provider.unavailable is None and not (provider.demo and book.configured)
+    return provider.open_to(principal) and not (provider.demo and book.configured)
 
 
 def _reported(provider: Provider, sources: Sources, principal: Principal) -> Iterator[Entry | None]:
@@ -109,13 +110,24 @@ def _called(
             sources.wall,
         )
         reached = [target for target in plan.targets if target.provider.name in own]
+        reached = reached or _by_demo(plan, sources.book)
         if reached:
             return _entry(name, reached, sources, operation, ready=True)
-        if plan.deny is None and _waits(plan):
+        if places and plan.deny is None and _waits(plan):
             return _entry(name, places, sources, operation, ready=False)
         if plan.deny is not None or "/" in name:
             return None
     return None
+
+
+def one(name: str, sources: Sources, principal: Principal) -> Entry | None:
+    """The entry of a name that is in no list: while there is nothing but the demo, that answers to it."""
+    return None if sources.book.configured else _called(name, [], sources, principal)
+
+
+def _by_demo(plan: Plan, book: Book) -> list[Target]:
+    """The demo, where there is nothing else."""
+    return [] if book.configured else [t for t in plan.targets if t.provider.demo]
 
 
 def _waits(plan: Plan) -> bool:
@@ -169,22 +181,26 @@ def _entry(
     )
 
 
-def providers(sources: Sources) -> list[ProviderEntry]:
-    """Every provider of the rules, with its state (E-047)."""
+def providers(sources: Sources, principal: Principal = LOCAL) -> list[ProviderEntry]:
+    """Every provider of the rules, with its state for this caller (E-047)."""
     return [
-        _provider(provider, sources)
+        _provider(provider, sources, principal)
         for provider in sources.book.providers.values()
         if not provider.demo or not sources.book.configured
     ]
 
 
-def _provider(provider: Provider, sources: Sources) -> ProviderEntry:
+def _provider(provider: Provider, sources: Sources, principal: Principal) -> ProviderEntry:
     status, reason = "active", None
-    if provider.unavailable is not None:
+    owner = principal.id if provider.owned_by(principal) else None
+    account = account_name(provider.name, owner)
+    if not provider.open_to(principal):
         status, reason = "unavailable", provider.unavailable
-    elif (rest := sources.view.resting(provider.name, sources.now)) is not None:
+    elif (parked := sources.view.parked(provider.name)) is not None:
+        status, reason = "parked", str(parked)
+    elif (rest := sources.view.resting(account, sources.now)) is not None:
         status, reason = "resting", rest.reason
-    elif (full := sources.view.full(provider, 0, sources.now)) is not None:
+    elif (full := sources.view.full(provider, 0, sources.now, owner)) is not None:
         status, reason = "limited", str(full)
     reports = sources.reported(provider) if provider.unavailable is None else ()
     models = dict.fromkeys(sources.book.names.offered(provider))

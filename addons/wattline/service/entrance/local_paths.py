@@ -29,6 +29,8 @@ class LocalRoute:
     methods: frozenset[str] = _READ
     switches: tuple[str, ...] = ()
     body_limit: int = BODY_LIMIT
+    auth: bool = False
+    """Who asks registers or logs in there."""
 
 
 _OPENAI = LocalRoute("openai", switches=("models", "openai"))
@@ -40,7 +42,25 @@ _OLLAMA = LocalRoute("ollama", switches=("models", "ollama"))
 _SHOW = replace(_OLLAMA, methods=frozenset({"POST"}))
 _SERVICE = LocalRoute("inference", switches=("models",))
 _GATEWAY = LocalRoute("gateway", methods=_ANY)
+_SMALL = replace(_GATEWAY, body_limit=16 * 1024)
+_LOGIN = replace(_SMALL, auth=True)
 _SOCKET = LocalRoute("inference")
+_ADMIN = LocalRoute("openai", methods=_ANY, switches=("admin",), body_limit=64 * 1024)
+_METRICS = LocalRoute("openai", switches=("metrics",))
+_DOCUMENT = LocalRoute("openai")
+# Without HEAD: a GET may make a user, and shows its key once.
+_TOKEN = LocalRoute("assistant", frozenset({"GET", "PUT", "POST"}))
+_ASSISTANT: Mapping[str, LocalRoute] = MappingProxyType(
+    {
+        "/token": _TOKEN,
+        "/token/has": LocalRoute("assistant"),
+        "/dialog": LocalRoute("assistant", frozenset({"GET", "DELETE"})),
+        "/completions": LocalRoute("assistant", frozenset({"POST"}), body_limit=4 * BODY_LIMIT),
+        "/system-message": LocalRoute("assistant", frozenset({"GET", "PUT", "POST", "DELETE"})),
+        "/referral": LocalRoute("assistant", frozenset({"GET", "POST"})),
+    }
+)
+"""Of an assistant's gateway (A-021 to A-030, A-036, A-037, A-063)."""
 
 # /v2 to /v6 are for clients of one API each (B-034..B-038), as in the table of calls.
 _MODELS: Mapping[str, LocalRoute] = MappingProxyType(
@@ -60,9 +80,19 @@ _EXACT: Mapping[str, LocalRoute] = MappingProxyType(
         for path in ("/api/tags", "/api/version", "/api/ps", "/api/show")
     }
     | dict.fromkeys(("/v1/audio/models", "/v1/audio/voices"), _OPENAI)
-    | {"/ws": _SOCKET}
+    | {"/ws": _SOCKET, "/metrics": _METRICS}
+    | dict.fromkeys(("/openapi.json", "/api/openapi.json"), _DOCUMENT)
+    | dict(_ASSISTANT)
+    | {
+        "/api/v1/keys": _SMALL,
+        "/v1/keys/me": LocalRoute("openai", switches=("openai",)),
+        "/v1/generate_key": replace(_ADMIN, methods=frozenset({"POST"})),
+    }
 )
-_BELOW: Mapping[str, LocalRoute] = MappingProxyType({**_MODELS, "/api/v1": _GATEWAY})
+_BELOW: Mapping[str, LocalRoute] = MappingProxyType(
+    {**_MODELS, "/api/v1": _GATEWAY, "/api/v1/auth": _LOGIN, "/api/v1/keys": _SMALL}
+    | {"/api/admin": _ADMIN, "/admin": _ADMIN}
+)
 
 _NAMED = re.compile(r"%(?:2[Ff]|40)")
 """What SDKs encode in a model's name: a slash and an at sign."""

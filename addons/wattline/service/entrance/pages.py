@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wattline.base.clock import Clock
+from wattline.service.entrance.safety import safe
 from wattline.wire.http import Whole
 
 
@@ -73,5 +74,5 @@ class Pages:
 
 
 def _json(status: int, body: dict[str, Any]) -> Whole:
-    headers = (("content-type", "application/json"), ("cache-control", "no-store"))
-    return Whole(status, headers, json.dumps(body).encode())
+    answer = Whole(status, (("content-type", "application/json"),), json.dumps(body).encode())
+    return safe(answer)

@@ -5,25 +5,51 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from ipaddress import ip_address
+from urllib.parse import parse_qsl
 
+from wattline.base.clock import SystemClock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.dialects.base import Dialect, Route
 from wattline.dialects.likely import likely_dialect
 from wattline.dialects.sockets import PROTOCOLS, find_socket, keys_in
 from wattline.dialects.table import find, known, normalise
-from wattline.rules.book import Book, Limits
-from wattline.service.accounts.auth import authenticate, query_key
-from wattline.service.accounts.directory import Find, nobody
+from wattline.engine.windows import Windows
+from wattline.rules.book import Book, Cors, Limits, Over
+from wattline.service.accounts.auth import (
+    authenticate,
+    query_key,
+    shown_secret,
+    shows_credential,
+    takes_tokens,
+)
+from wattline.service.accounts.directory import Current, Find, Read, nobody, unchanged
+from wattline.service.accounts.master import QUERY, MasterToken
+from wattline.service.entrance import cors as sharing
+from wattline.service.entrance.addresses import FORWARDED, client_address
+from wattline.service.entrance.counting import (
+    OVER_AUTH,
+    OVER_CALL,
+    OVER_INFERENCE,
+    OVER_PAGE,
+    OVER_REFUSED,
+    OVER_SOCKET,
+    Counting,
+)
+from wattline.service.entrance.guesses import Guesses, identity
 from wattline.service.entrance.local_paths import LocalRoute, local_path
+from wattline.service.entrance.misdirected import misdirected
 from wattline.service.entrance.pages import Pages
+from wattline.service.entrance.safety import safe
 from wattline.service.entrance.styles import Styles
-from wattline.wire.call import Operation, Principal
+from wattline.service.metering.counts import Counts
+from wattline.wire.call import LOCAL, Operation, Principal
 from wattline.wire.http import Headers, Use, Whole
+from wattline.wire.notice import Notice
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.requests")
 
 MAGIC_HOST = "wattline.local"
 """A name that every proxy user can ask: it is the sidecar itself."""
@@ -50,7 +76,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """A request before its body. `host` is lower-case; for a CONNECT it is the destination."""
+    """A request before its body. `host` is lower-case; for a CONNECT it is the destination. `peer` is the
+    client's address.
+    """
 
     id: str
     method: str
@@ -83,6 +111,10 @@ class Decision:
     spool: bool = False
     ours: bool = False
     """For a CONNECT: an intercepted host, or the sidecar itself."""
+    over: frozenset[Over] = frozenset()
+    """The kinds of windows that count it, beside those over calls."""
+    notice: Notice | None = None
+    """What the head of its answer tells; None where nothing is to be told."""
 
 
 class Reception:
@@ -98,13 +130,25 @@ class Reception:
         own: Callable[[str, int], bool],
         pseudonym: str,
         knows: Callable[[Route, Principal], bool] = lambda _route, _principal: False,
+        counts: Counts | None = None,
         web: bool = False,
         keys: Find = nobody,
+        counting: Counting | None = None,
+        guesses: Guesses | None = None,
+        master: MasterToken | None = None,
+        tokens: Read = nobody,
+        current: Current = unchanged,
     ) -> None:
         self.book = book
         self.dialects = dialects
         self.styles = Styles(dialects)
         self.keys = keys
+        self.tokens = tokens
+        self.current = current
+        self.counting = counting or Counting(Windows(), SystemClock())
+        self.guesses = guesses or Guesses(SystemClock())
+        self.master = master
+        self.counts = counts or Counts()
         self.web = web
         """There is a web face."""
         self.pages = pages
@@ -123,19 +167,60 @@ class Reception:
     def receive(self, head: RequestHead) -> Decision:
         """Decide on a request. Total: a fault becomes an answer in the dialect of the path."""
         try:
-            return self._receive(head)
+            decision = self._receive(head)
         except Fault as fault:
-            path = head.path.partition("?")[0][:100]
-            log.info(
-                "%s refused: %s %s %s %s", head.id, head.method, path, fault.status, fault.code
-            )
-            return Decision(Verdict.ANSWER, self._refusal(head, fault))
+            self.counts.refused(fault)
+            _log_refusal(head, fault)
+            decision = Decision(Verdict.ANSWER, self._refusal(head, fault), over=OVER_REFUSED)
+        book = self.book()
+        if book.doors and decision.over:
+            decision = self._counted(head, decision, book)
+        if book.cors is not None and decision.verdict is not Verdict.PASS:
+            decision = self._shared(head, decision, book.cors)
+        return decision
+
+    def address(self, peer: str, use: Use, headers: Headers) -> str:
+        """The client's, given the other end of its connection. What comes through a tunnel was written by the
+        client itself, whoever is in front.
+        """
+        trusted = self.book().trusted_proxies if use is Use.REVERSE else ()
+        said = [value for name, value in headers if name == FORWARDED] if trusted else ()
+        return client_address(peer, said, trusted)
+
+    def page_refused(self, head: RequestHead, principal: Principal | None) -> None:
+        """A page answered 401. If a credential was shown in the head it was wrong; pages count passwords."""
+        known = principal is not None and principal is not LOCAL
+        if self._masters(head) or (not known and shown_secret(head)):
+            self.guesses.failed(self.book().auth, head.peer)
+
+    def _counted(self, head: RequestHead, decision: Decision, book: Book) -> Decision:
+        """Refused when a window over requests has no place for it."""
+        caller = decision.principal or (LOCAL if book.auth.mode == "open" else None)
+        fault, standing = self.counting.count(book.doors, decision.over, head.peer, caller)
+        if standing is None:
+            return decision
+        notice = decision.notice or Notice()
+        notice.stand(standing)
+        if fault is None:
+            return replace(decision, notice=notice)
+        self.counts.refused(fault)
+        _log_refusal(head, fault)
+        return Decision(Verdict.ANSWER, self._refusal(head, fault), notice=notice)
+
+    def _shared(self, head: RequestHead, decision: Decision, cors: Cors) -> Decision:
+        """Its answer may be read by the page that asked."""
+        origin = _allowed_origin(head, cors)
+        if origin is None or not self._is_to_us(head):
+            return decision
+        notice = decision.notice or Notice()
+        notice.headers = sharing.granted(cors, origin)
+        return replace(decision, notice=notice)
 
     def connect(self, head: RequestHead) -> Decision:
         """Decide on a CONNECT, but for the address, which must be resolved first."""
         try:
             check_head(head, self.pseudonym)
-            principal = self._authenticate(head, proxy=True)
+            principal = self._let_in(head, proxy=True)
         except Fault as fault:
             return Decision(Verdict.ANSWER, self.render(fault, head.id))
         ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
@@ -147,9 +232,8 @@ class Reception:
 
     def internal_error(self) -> Whole:
         """The answer when our own code failed: nothing was sent upstream."""
-        return self.render(
-            OurFault("wattline failed on this request; nothing was sent to a provider."), ""
-        )
+        fault = OurFault("wattline failed on this request; nothing was sent to a provider.")
+        return safe(self.render(fault, ""))
 
     def forbidden(self, reason: str) -> Whole:
         """The answer for a destination that the policy refuses."""
@@ -159,8 +243,8 @@ class Reception:
     def _refusal(self, head: RequestHead, fault: Fault) -> Whole:
         local = self._local(head) if self._is_to_us(head) else None
         if local is not None and not find("POST", head.host, local[0], forward=False):
-            return self.styles.render(local[1].style, fault, head.id)
-        return self._dialect(head).error(fault, head.id)
+            return safe(self.styles.render(local[1].style, fault, head.id))
+        return safe(self._dialect(head).error(fault, head.id))
 
     def _local(self, head: RequestHead) -> tuple[str, LocalRoute] | None:
         return local_path(head.path) if self.web else None
@@ -183,7 +267,7 @@ class Reception:
         check_head(head, self.pseudonym)
         if self._is_to_us(head):
             return self._to_us(head)
-        principal = head.principal or self._authenticate(head, proxy=True)
+        principal = head.principal or self._let_in(head, proxy=True)
         if not self.book().intercepts(head.host):
             return Decision(Verdict.PASS)
         path = normalise(head.path)
@@ -212,10 +296,15 @@ class Reception:
         page = self.pages.answer(head.method, head.path.partition("?")[0])
         if page is not None:
             return Decision(Verdict.ANSWER, page)
-        check_browser(head)
+        cors = self.book().cors
+        if cors is not None and (allowed := _preflight(head, cors)) is not None:
+            return Decision(Verdict.ANSWER, allowed)
+        check_browser(head, cors)
         path = normalise(head.path)
         socket = self._socket(head, path, forward=False)
         route = socket or (find(head.method, head.host, path, forward=False) if path else None)
+        if route is None and (wrong := misdirected(head.method, head.path)) is not None:
+            raise wrong
         if route is None and (local := self._local(head)) is not None:
             return self._page(head, *local)
         if path is None:
@@ -228,7 +317,7 @@ class Reception:
             raise self._no_route(head.method, path)
         if route.switch in self.switched_off:
             raise _switched_off(path)
-        principal = head.principal or self._authenticate(head, proxy=False)
+        principal = head.principal or self._let_in(head, proxy=False)
         return self._call(route, principal, Verdict.CALL if socket is None else Verdict.SOCKET)
 
     def _page(self, head: RequestHead, path: str, route: LocalRoute) -> Decision:
@@ -248,16 +337,59 @@ class Reception:
             code="body_too_large",
             kind=Kind.TOO_LARGE,
         )
+        principal = self._known(head)
+        self._check_guess(head, principal, route)
+        over = OVER_SOCKET if self._upgrades(head) else OVER_AUTH if route.auth else OVER_PAGE
         return Decision(
             Verdict.LOCAL,
-            principal=self._known(head),
+            principal=principal,
             body_limit=route.body_limit,
             too_large=fault,
             style=route.style,
+            over=over,
         )
 
+    def _check_guess(
+        self, head: RequestHead, principal: Principal | None, route: LocalRoute
+    ) -> None:
+        """The page itself looks at credentials that we don't know. Raises ClientFault 429 where an address
+        showed too many wrong ones.
+        """
+        auth, known = self.book().auth, principal is not None and principal is not LOCAL
+        masters = self._masters(head)
+        secret = None if known or masters else shown_secret(head)
+        said = masters or ([secret] if secret else [])
+        if self.master is not None and any(map(self.master.matches, said)):
+            self.guesses.admit(auth, head.peer, "the master token")
+        elif principal is not None and known and not masters:
+            self.guesses.admit(auth, head.peer, identity(principal))
+        elif said and principal is None and self._upgrades(head):
+            self.guesses.wrong(auth, head.peer)  # no answer will say so
+        elif said or route.auth:
+            self.guesses.refuse(auth, head.peer)
+
+    @staticmethod
+    def _masters(head: RequestHead) -> list[str]:
+        """What the query shows as the master token."""
+        query = head.path.partition("?")[2]
+        return [value for name, value in parse_qsl(query) if name == QUERY] if query else []
+
+    def _let_in(self, head: RequestHead, *, proxy: bool) -> Principal:
+        """Who calls. Raises ClientFault 401, 407, or 429 after too many wrong credentials."""
+        auth = self.book().auth
+        try:
+            found = self._authenticate(head, proxy=proxy)
+        except ClientFault:
+            if shows_credential(head, proxy=proxy):
+                self.guesses.wrong(auth, head.peer)
+            raise
+        if found is not LOCAL:
+            self.guesses.admit(auth, head.peer, identity(found))
+        return found
+
     def _authenticate(self, head: RequestHead, *, proxy: bool) -> Principal:
-        return authenticate(self.book().auth, head, proxy=proxy, find=self.keys)
+        auth = self.book().auth
+        return authenticate(auth, head, proxy=proxy, find=self.keys, read=self.tokens)
 
     def _known(self, head: RequestHead) -> Principal | None:
         if head.principal is not None:
@@ -268,7 +400,9 @@ class Reception:
             return None
 
     def _still(self, principal: Principal) -> Principal | None:
-        """Whom the connection belongs to, unless the key was taken back since."""
+        """Whom the connection belongs to, unless the key was taken back since, or the token has ended."""
+        if principal.session is not None:
+            return self.current(principal) if takes_tokens(self.book().auth) else None
         if principal.key is None or principal.hashed is None:
             return principal
         return self.keys(principal.hashed)
@@ -304,6 +438,10 @@ class Reception:
             code="body_too_large",
             kind=Kind.TOO_LARGE,
         )
+        if verdict is Verdict.SOCKET:
+            over = OVER_SOCKET
+        else:
+            over = OVER_INFERENCE if route.dialect == "inference" else OVER_CALL
         return Decision(
             verdict,
             route=route,
@@ -311,6 +449,8 @@ class Reception:
             body_limit=bound,
             too_large=fault,
             spool=not route.json,
+            over=over,
+            notice=Notice() if self.book().windows_over(principal.tier) else None,
         )
 
     def _no_route(self, method: str, path: str) -> ClientFault:
@@ -332,6 +472,19 @@ class Reception:
     @staticmethod
     def _upgrades(head: RequestHead) -> bool:
         return any("websocket" in value.lower() for value in head.all("upgrade"))
+
+
+def _log_refusal(head: RequestHead, fault: Fault) -> None:
+    log.info(
+        "%(request_id)s refused: %(method)s %(path)s %(status)s %(code)s",
+        {
+            "request_id": head.id,
+            "method": head.method,
+            "path": head.path.partition("?")[0][:100],
+            "status": fault.status,
+            "code": fault.code,
+        },
+    )
 
 
 def _switched_off(path: str) -> ClientFault:
@@ -377,8 +530,27 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
         )
 
 
-def check_browser(head: RequestHead) -> None:
-    """A page of another site must not spend an operator's money through the loopback port."""
+def _allowed_origin(head: RequestHead, cors: Cors) -> str | None:
+    """The origin of a page that may call."""
+    said = head.all("origin")
+    return said[0] if len(said) == 1 and cors.allows(said[0]) else None
+
+
+def _preflight(head: RequestHead, cors: Cors) -> Whole | None:
+    """The answer to a browser that asks whether a page may send what it wants to send."""
+    asked = head.all(sharing.ASKED_METHOD)
+    if head.method != "OPTIONS" or not asked or _allowed_origin(head, cors) is None:
+        return None
+    wanted = ", ".join(head.all(sharing.ASKED_HEADERS))
+    return sharing.preflight(cors, wanted, network=bool(head.all(sharing.ASKED_NETWORK)))
+
+
+def check_browser(head: RequestHead, cors: Cors | None = None) -> None:
+    """A page of another site must not spend an operator's money through the loopback port, unless the
+    operator lists it.
+    """
+    if cors is not None and _allowed_origin(head, cors) is not None:
+        return
     if _is_foreign(head):
         raise ClientFault(
             "Requests from web pages of other origins are refused.",

@@ -8,14 +8,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from wattline.engine.health import Health
 from wattline.engine.spending import LONGEST, Spending
 from wattline.engine.windows import Windows
-from wattline.rules.book import Book, Scope, Window
+from wattline.rules.book import FROM_CACHE, Book, Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.remembered import Remembered
 from wattline.store.base import State
+from wattline.store.fared import fared_since
 from wattline.store.reading import Seed, made_since, spent_since, window_seed
+from wattline.wire.http import Ending
 
+FARED_FOR = 3_600.0
+"""Seconds that are looked back for the health of targets."""
 _NO_TIERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -28,7 +33,7 @@ def remember(
     tiers: Mapping[str, str] = _NO_TIERS,
 ) -> int:
     """Count what was sent within the longest window; how many attempts that were. Windows by address
-    stay as they are: the ledger knows no addresses. `tiers`: of keys that are not in rules.yaml.
+    stay as they are: the ledger knows no addresses. `tiers`: of keys and users that are not in rules.yaml.
 
     `now` is monotonic seconds, `wall` seconds since 1970. Raises LedgerDown.
     """
@@ -38,7 +43,9 @@ def remember(
     for seed in seeds:
         # A failed attempt gave its slot back.
         if seed.state is not State.FAILED:
-            tier = book.auth.tiers.get(seed.principal) if seed.key is None else tiers.get(seed.key)
+            tier = tiers.get(seed.key or seed.principal)
+            if seed.key is None:
+                tier = book.auth.tiers.get(seed.principal, tier)
             _count(windows, book, seed, now + min(seed.at / 1000 - wall, 0.0), tier)
             counted += 1
     return counted
@@ -54,6 +61,20 @@ def recall(remembered: Remembered, ledger: Path, wall: float) -> int:
         place = (made.provider, made.model, made.entry)
         age = wall - made.at / 1000
         remembered.note(made.operation, made.principal, made.id, place, age)
+    return len(found)
+
+
+def heal(health: Health, ledger: Path, now: float, wall: float) -> int:
+    """Learn how targets fared before a restart; how many attempts that were. Raises LedgerDown."""
+    found = fared_since(ledger, int((wall - FARED_FOR) * 1000))
+    for one in found:
+        place, at = (one.provider, one.model), now + min(one.at / 1000 - wall, 0.0)
+        if one.provider == FROM_CACHE:
+            continue
+        if one.state is State.COMPLETE:
+            health.good(place, at, one.first_byte_ms, one.total_ms)
+        elif one.error is not None and one.error != Ending.SHUTDOWN:
+            health.bad(place, one.error, at)
     return len(found)
 
 

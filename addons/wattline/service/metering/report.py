@@ -1,4 +1,4 @@
-"""One line in the log for each call that has ended: what came of it, never what was in it."""
+"""One line in the log for each call that has ended, and its count: what came of it, never what was in it."""
 
 from __future__ import annotations
 
@@ -6,38 +6,62 @@ import logging
 
 from wattline.base.errors import Fault
 from wattline.service.exchange import Exchange
+from wattline.service.metering.counts import Counts
 from wattline.wire.http import Request
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.requests")
 
 LONGEST = 100
 """Characters of a rule or target: a model's name may be the client's."""
 
 
-def report(request: Request, exchange: Exchange | None, fault: Fault | None, now: float) -> None:
-    """Called once for each call, after its last byte."""
+_REFUSED = "%(request_id)s refused: %(status)s %(code)s"
+_DONE = (
+    "%(request_id)s %(rule)s: %(target)s, %(outcome)s, status %(status)s, attempts %(attempts)d, "
+    "%(ms).0f ms, tokens %(tokens)s, energy %(energy)s"
+)
+
+
+def report(
+    request: Request,
+    exchange: Exchange | None,
+    fault: Fault | None,
+    now: float,
+    counts: Counts,
+) -> None:
+    """Called once for each call, after its last byte. `now` is monotonic seconds."""
+    counts.call(request, exchange, fault, now)
     if not log.isEnabledFor(logging.INFO):
         return
     if exchange is None:
-        code = fault.code if fault is not None else request.departure.reason
-        log.info("%s refused: %s %s", request.id, fault.status if fault is not None else "-", code)
+        log.info(_REFUSED, {"request_id": request.id, **_refusal(request, fault)})
         return
     tried = exchange.attempts
     target = str(tried[-1].target)[:LONGEST] if tried else "no target"
     status = fault.status if fault is not None else tried[-1].status if tried else None
     usage, energy = exchange.usage, exchange.energy
     log.info(
-        "%s %s: %s, %s, status %s, attempts %d, %.0f ms, tokens %s, energy %s",
-        request.id,
-        (exchange.plan.rule or "no rule")[:LONGEST],
-        target,
-        _end(exchange, fault),
-        status or "-",
-        len(tried),
-        (now - exchange.began) * 1000,
-        "-" if usage is None else f"{usage.prompt}+{usage.completion}",
-        "-" if energy is None or energy.micro is None else f"{energy.micro / 1_000_000:g}",
+        _DONE,
+        {
+            "request_id": request.id,
+            "rule": (exchange.plan.rule or "no rule")[:LONGEST],
+            "target": target,
+            "outcome": _end(exchange, fault),
+            "status": status or "-",
+            "attempts": len(tried),
+            "ms": round((now - exchange.began) * 1000, 1),
+            "tokens": "-" if usage is None else f"{usage.prompt}+{usage.completion}",
+            "energy": "-"
+            if energy is None or energy.micro is None
+            else f"{energy.micro / 1_000_000:g}",
+        },
     )
+
+
+def _refusal(request: Request, fault: Fault | None) -> dict[str, object]:
+    if fault is None:
+        return {"status": "-", "code": request.departure.reason}
+    return {"status": fault.status, "code": fault.code}
 
 
 def _end(exchange: Exchange, fault: Fault | None) -> str:

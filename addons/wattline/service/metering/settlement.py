@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wattline.base.clock import Clock
 from wattline.dialects.base import Energy
 from wattline.engine.audio import speech_energy, transcription_energy
 from wattline.engine.energy import energy as energy_of
 from wattline.engine.failover import Verdict
+from wattline.engine.health import Health, Place
 from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED, Failure
 from wattline.engine.windows import Windows
-from wattline.rules.book import Book, Target
+from wattline.rules.book import FROM_CACHE, Book, Target
 from wattline.service.exchange import Attempt, Exchange, Sound
+from wattline.service.metering.counts import Counts
 from wattline.store.base import Ledger, LedgerDown, Settled, State
+from wattline.wire.http import Ending
 from wattline.wire.usage import Usage
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wattline.attempts")
 
 
 @dataclass(slots=True)
@@ -30,13 +33,18 @@ class Settlement:
     windows: Windows
     resting: Resting
     clock: Clock
+    counts: Counts = field(default_factory=Counts)
+    """What `/metrics` tells."""
+    health: Health = field(default_factory=Health)
 
     def failed(self, exchange: Exchange, attempt: Attempt, verdict: Verdict) -> Failure:
         """The upstream failed before any output: nothing is owed and its slot is given back."""
         now = self.clock.monotonic()
         self.windows.release(attempt.ticket, now)
         self._rest(exchange, attempt.target, verdict, now)
+        self.health.bad(_place(attempt.target), verdict.code, now)
         self._queue(attempt, State.FAILED, None, None, verdict.code, ())
+        self.counts.failed(attempt, exchange.book, verdict.code)
         failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
         exchange.failures.append(failure)
         log.warning(
@@ -67,9 +75,13 @@ class Settlement:
             self.windows.settle(exchange.caller_ticket, usage.total, now)
         if energy is None:
             energy = price(usage, attempt.target, exchange.book, exchange.sound)
-        if energy.micro and self._is_bonus(exchange):
+        if free_of_charge(attempt.target, exchange.book):
+            energy = Energy(0)
+        if energy.micro and self._is_bonus(exchange, attempt):
             energy, flags = Energy(0), (*flags, BONUS)
         exchange.usage, exchange.energy, exchange.state = usage, energy, state
+        self.counts.over(attempt, exchange.book, state, usage, energy.micro)
+        self._note(attempt, state, error, now)
         log.debug(
             "%s attempt %d: %s %s in %.0f ms, %d tokens",
             exchange.call.id,
@@ -81,13 +93,31 @@ class Settlement:
         )
         return self._queue(attempt, state, usage, energy.micro, error, flags)
 
-    def _is_bonus(self, exchange: Exchange) -> bool:
-        """The caller is the account whose calls are free while its balance is high (A-119)."""
+    def _note(self, attempt: Attempt, state: State, error: str | None, now: float) -> None:
+        """What the end of an attempt says of its target: a stream that broke off is a failure of its
+        provider's, one that its client or we ended says nothing.
+        """
+        place = _place(attempt.target)
+        if attempt.target.provider.name == FROM_CACHE:
+            return
+        if state is State.COMPLETE:
+            first = attempt.first_byte
+            first_ms = None if first is None else (first - attempt.began) * 1000
+            self.health.good(place, now, first_ms, (now - attempt.began) * 1000)
+        elif state is State.TRUNCATED and error is not None and error != Ending.SHUTDOWN:
+            self.health.bad(place, error, now)
+        else:
+            self.health.release(place)
+
+    def _is_bonus(self, exchange: Exchange, attempt: Attempt) -> bool:
+        """The caller is the account whose calls are free while its balance is high (A-119). What its other
+        open calls hold is not counted.
+        """
         rules, caller = exchange.book.accounts, exchange.call.principal.id
         if rules.bonus_user is None or caller != rules.bonus_user:
             return False
         balance = self.ledger.balance(caller)
-        return balance is not None and balance > rules.bonus_above
+        return balance is not None and balance + attempt.hold > rules.bonus_above
 
     def not_sent(self, attempt: Attempt) -> None:
         """The call was ended between its row and its first byte: nothing is owed."""
@@ -112,6 +142,8 @@ class Settlement:
         flags: tuple[str, ...],
     ) -> Awaitable[bool]:
         attempt.settled = True
+        if attempt.target.owner is not None:
+            flags = (*flags, OWN_KEY)
         now = self.clock.monotonic()
         if attempt.reserved is not None:
             attempt.reserved.settle(micro or 0, now)
@@ -134,11 +166,11 @@ class Settlement:
 
     def _rest(self, exchange: Exchange, target: Target, verdict: Verdict, now: float) -> None:
         if verdict.rest_credential:
-            self.resting.rest(target.provider.name, now + CREDENTIAL_REST, "its key was refused")
+            self.resting.rest(target.account, now + CREDENTIAL_REST, "its key was refused")
         elif verdict.retry_after:
             seconds = min(verdict.retry_after, exchange.book.limits.retry_after_cap)
             self.resting.rest(
-                target.provider.name,
+                target.account,
                 now + seconds,
                 "it asked to wait",
                 limited=verdict.code in LIMITED,
@@ -147,8 +179,19 @@ class Settlement:
 
 BONUS = "bonus"
 """The flag of an attempt that was free for its caller."""
+OWN_KEY = "own_key"
+"""The flag of an attempt with its caller's own key for the provider."""
 CREDENTIAL_REST = 300.0
 """Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
+
+
+def free_of_charge(target: Target, book: Book) -> bool:
+    """The caller pays the provider itself, and by the rules nobody else."""
+    return target.owner is not None and book.accounts.own_keys == "free"
+
+
+def _place(target: Target) -> Place:
+    return target.account, target.model
 
 
 def price(usage: Usage, target: Target, book: Book, sound: Sound | None = None) -> Energy:

@@ -13,6 +13,7 @@ from wattline.dialects.openai.image_urls import (
     unreadable_image,
 )
 from wattline.service.exchange import Exchange
+from wattline.service.large import is_large, is_large_for
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.prompting import prompt_of
 from wattline.upstream.image_policy import ImagePolicy, referer_of
@@ -34,7 +35,11 @@ class Inlining:
         if not exchange.call.images:
             return
         if passage.rewrites:
-            await self._fetch(exchange, _named(exchange, image_urls(prompt_of(exchange, passage))))
+            if is_large_for(exchange, passage):
+                wanted = await asyncio.to_thread(_named, exchange, passage)
+            else:
+                wanted = _named(exchange, passage)
+            await self._fetch(exchange, wanted)
         elif native(exchange.call.dialect) == "openai" and exchange.inlined is None:
             if (field := unreadable_image(exchange.value)) is not None:
                 raise ClientFault(
@@ -42,7 +47,10 @@ class Inlining:
                     code="invalid_image_url",
                     param=field,
                 )
-            places = find_image_urls(exchange.value)
+            if is_large(exchange.body):
+                places = await asyncio.to_thread(find_image_urls, exchange.value)
+            else:
+                places = find_image_urls(exchange.value)
             await self._fetch(exchange, places)
             if exchange.pictures and isinstance(exchange.body, bytes):
                 exchange.inlined = await asyncio.to_thread(
@@ -59,7 +67,8 @@ class Inlining:
             )
 
 
-def _named(exchange: Exchange, wanted: tuple[ImageUrl, ...]) -> tuple[ImageUrl, ...]:
-    """With the fields that the client gave: the prompt has places of its own."""
+def _named(exchange: Exchange, passage: Passage) -> tuple[ImageUrl, ...]:
+    """With the fields that the client gave: the prompt has places of its own. Raises CannotExpress."""
+    wanted = image_urls(prompt_of(exchange, passage))
     fields = fields_of(exchange.value, (image.url for image in wanted)) if wanted else {}
     return tuple(ImageUrl(image.url, fields.get(image.url, image.param)) for image in wanted)

@@ -70,7 +70,8 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
     if passage is not None and passage.bridge is not None:
         written = passage.bridge.write_request(target.model)
         _check(exchange, attempt, written)
-        return passage.bridge.path(target.model), (), dumps(written.body)
+        codec = provider_side(target.provider.dialect, target.provider.origin.host).codec
+        return passage.bridge.path(target.model), tuple(codec.headers), dumps(written.body)
     path = exchange.dialect.path(exchange.route, exchange.call, target.model)
     if isinstance(exchange.body, Upload):
         heard = exchange.call.operation is Operation.TRANSCRIPTION
@@ -103,11 +104,13 @@ def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
     """What was left out is told. Raises CannotExpress when the rule does not allow it."""
     left_out = written.unsupported
     if left_out and not exchange.plan.drop:
-        raise CannotExpress(f"{attempt.target.provider.name} can't do {_named(left_out)}")
+        raise CannotExpress(
+            f"{attempt.target.provider.name} has no counterpart for {_named(left_out)}"
+        )
     exchange.dropped = (*left_out, *written.dropped)
     if left_out:
         log.warning(
-            "%s attempt %d: %s can't do %s: left out, as the rule says",
+            "%s attempt %d: %s has no counterpart for %s: left out, as the rule says",
             exchange.call.id,
             attempt.number,
             attempt.target,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from wattline.dialects.codec import BadReply, ReplyError
+from wattline.service.large import is_large_answer
 from wattline.service.outgoing.passage import Passage
 from wattline.service.relay import InBand
 from wattline.upstream.base import Broken, Incoming
@@ -41,7 +43,11 @@ class Unfolding:
             if size > self._limit:
                 raise Broken("answer_too_large", f"more than {self._limit} bytes", sent=True)
         try:
-            self._made = self._passage.unfold(self._call, b"".join(parts))
+            body = b"".join(parts)
+            if is_large_answer(body, self._passage):
+                self._made = await asyncio.to_thread(self._passage.unfold, self._call, body)
+            else:
+                self._made = self._passage.unfold(self._call, body)
         except ReplyError as error:
             raise InBand(error.word) from error
         except BadReply as error:

@@ -16,21 +16,23 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from wattline.base.errors import ClientFault, Fault, OurFault
+from wattline.base.logs import note_request
 from wattline.dialects.base import Route
 from wattline.dialects.openai import realtime
 from wattline.dialects.sockets import PROTOCOLS, harmless, protocols
 from wattline.dialects.table import normalise
-from wattline.engine.decide import decide
 from wattline.rules.book import Book
 from wattline.service.accounts.entitlement import check_model
 from wattline.service.entrance.headers import exchange_headers
 from wattline.service.exchange import Exchange
 from wattline.service.metering.report import report
-from wattline.service.sockets.conversation import Bound, Conversation, Services, shutting_down
+from wattline.service.sockets.bound import Bound, Services
+from wattline.service.sockets.conversation import Conversation
 from wattline.service.sockets.handshake import accepted, check_upgrade
 from wattline.service.sockets.inbox import Inbox
+from wattline.service.sockets.parting import shutting_down
 from wattline.service.sockets.upgrades import Answered
-from wattline.wire.call import LOCAL, Operation
+from wattline.wire.call import LOCAL, Operation, Principal
 from wattline.wire.http import Ending, Head, Request, Use, Whole
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Sockets:
         dialect = self.services.opening.dialects[route.dialect]
         upgraded = False
         exchange: Exchange | None = None
+        note_request(request.id)
         try:
             check_upgrade(request)
             bound: Bound | None = None
@@ -70,7 +73,9 @@ class Sockets:
                     upgraded = True
                     yield item
         except Fault as fault:
-            report(request, exchange, fault, self.services.settlement.clock.monotonic())
+            settlement = self.services.settlement
+            now = settlement.clock.monotonic()
+            report(request, exchange, fault, now, settlement.counts)
             yield dialect.error(fault, request.id)
         except Answered as answered:
             yield answered.answer
@@ -129,7 +134,7 @@ class Sockets:
         )
         check_model(call)
         now, wall = opening.clock.monotonic(), opening.clock.wall()
-        plan = decide(call, book, opening.view, now, wall, opening.draw.random())
+        plan = opening.decided(call, book, now, wall)
         return Exchange(
             request=request,
             route=route,
@@ -152,7 +157,8 @@ class Sockets:
         now = self.services.settlement.clock.monotonic()
         until = self._fallbacks.pop(_caller(request), 0.0)
         if until > now or not (
-            request.use is Use.FORWARD or _has_sockets(self.services.opening.books.current)
+            request.use is Use.FORWARD
+            or _has_sockets(self.services.opening.books.current, request.principal or LOCAL)
         ):
             raise ClientFault(
                 "No provider here takes this over a WebSocket. Use POST.",
@@ -173,9 +179,9 @@ def _caller(request: Request) -> tuple[str, str]:
     return (request.principal or LOCAL).id, request.peer
 
 
-def _has_sockets(book: Book) -> bool:
+def _has_sockets(book: Book, caller: Principal) -> bool:
     return any(
-        provider.unavailable is None and provider.dialect == "openai" and provider.responses
+        provider.open_to(caller) and provider.dialect == "openai" and provider.responses
         for provider in book.providers.values()
     )
 

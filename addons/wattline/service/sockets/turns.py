@@ -16,7 +16,7 @@ from wattline.service.accounts.entitlement import reserve
 from wattline.service.attempts import Attempts
 from wattline.service.exchange import SENT, Attempt, Exchange
 from wattline.service.metering.report import report
-from wattline.service.metering.settlement import Settlement
+from wattline.service.metering.settlement import Settlement, free_of_charge
 from wattline.service.outgoing.passage import Passage
 from wattline.store.base import Opened, State
 from wattline.upstream.base import Broken, Outgoing
@@ -70,7 +70,9 @@ class OwedAttempts(TurnAttempts):
         return Ticket(())
 
     @override
-    def _reserve(self, exchange: Exchange, row: Opened) -> Reserved | None:
+    def _reserve(self, exchange: Exchange, attempt: Attempt, row: Opened) -> Reserved | None:
+        if free_of_charge(attempt.target, exchange.book):
+            return None
         caller, now = exchange.call.principal, self.clock.monotonic()
         return reserve(self.spending, caller, row.hold, now, owed=True)
 
@@ -123,4 +125,5 @@ class TurnSettlement:
 
     def _report(self, turn: Turn) -> None:
         exchange = turn.exchange
-        report(exchange.request, exchange, None, self.settlement.clock.monotonic())
+        now = self.settlement.clock.monotonic()
+        report(exchange.request, exchange, None, now, self.settlement.counts)

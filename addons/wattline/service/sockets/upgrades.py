@@ -127,7 +127,7 @@ class Upgrades:
         if exchange.plan.passed:
             return
         now, resting = self.settlement.clock.monotonic(), self.settlement.resting
-        name = target.provider.name
+        name = target.account
         if verdict.rest_credential:
             resting.rest(name, now + CREDENTIAL_REST, "its key was refused")
         elif verdict.retry_after:

@@ -33,11 +33,11 @@ class AnthropicModels:
         return router
 
     async def all(self, request: Request, principal: Caller) -> Response:
-        """The list."""
+        """Models that can be called now."""
         return await self.told(request, principal)
 
     async def one(self, principal: Caller, name: str) -> Response:
-        """One of the list. Raises ClientFault 404."""
+        """One model by its name. Raises ClientFault 404."""
         entry = await self._catalog.model(principal, name)
         if entry is None:
             raise unknown_model(name)

@@ -38,7 +38,7 @@ class GeminiModels:
         return router
 
     async def all(self, principal: Caller, size: PageSize = 50, begin: PageToken = "0") -> Response:
-        """A page of the list."""
+        """A page of the models that can be called now."""
         found = await self._catalog.models(principal)
         end = int(begin) + size
         told: dict[str, Any] = {"models": [_model(entry) for entry in found[int(begin) : end]]}
@@ -57,7 +57,7 @@ class GeminiModels:
         )
 
     async def one(self, principal: Caller, name: str) -> Response:
-        """One of the list. Raises ClientFault 404."""
+        """One model by its name. Raises ClientFault 404."""
         entry = await self._catalog.model(principal, name)
         if entry is None:
             raise unknown_model(name)

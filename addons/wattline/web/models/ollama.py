@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -17,6 +21,19 @@ PREFIXES = ("", "/v5")
 _WORDS = (("function-calling", "tools"), ("vision", "vision"), ("reasoning", "thinking"))
 _LATEST = ":latest"
 _DEPTH = 16
+_ASKED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"type": "object", "properties": {"model": {"type": "string"}}}
+                }
+            },
+        }
+    }
+)
+"""What an OpenAPI document says of the body."""
 
 
 class OllamaModels:
@@ -30,7 +47,9 @@ class OllamaModels:
         router = APIRouter(dependencies=[Depends(once)])
         for prefix in PREFIXES:
             router.add_api_route(f"{prefix}/api/tags", self.tags, methods=["GET"])
-            router.add_api_route(f"{prefix}/api/show", self.show, methods=["POST"])
+            router.add_api_route(
+                f"{prefix}/api/show", self.show, methods=["POST"], openapi_extra=dict(_ASKED)
+            )
             router.add_api_route(f"{prefix}/api/ps", self.ps, methods=["GET"])
             router.add_api_route(f"{prefix}/api/version", self.version, methods=["GET"])
         return router

@@ -39,7 +39,7 @@ class OpenAIModels:
         return router
 
     async def all(self, request: Request, principal: Caller) -> Response:
-        """The list."""
+        """Models that can be called now."""
         if ANTHROPIC_VERSION in request.headers:
             return await self.anthropic.told(request, principal)
         if from_google(request):
@@ -48,7 +48,7 @@ class OpenAIModels:
         return page({"object": "list", "data": [_model(entry) for entry in found]})
 
     async def one(self, request: Request, principal: Caller, name: str) -> Response:
-        """One of the list. Raises ClientFault 404."""
+        """One model by its name. Raises ClientFault 404."""
         if ANTHROPIC_VERSION in request.headers:
             return await self.anthropic.one(principal, name)
         if from_google(request):

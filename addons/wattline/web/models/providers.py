@@ -24,9 +24,9 @@ class ProviderPages:
         router.add_api_route("/api/v1/providers", self.all, methods=["GET"])
         return router
 
-    async def all(self, _: Caller) -> Response:
-        """The list."""
-        found = await self._catalog.providers()
+    async def all(self, caller: Caller) -> Response:
+        """Providers, and whether they can be used."""
+        found = await self._catalog.providers(caller)
         return page({"providers": [_told(entry) for entry in found]})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Scope as Over
-from wattline.rules.book import Window
+from wattline.rules.book import Over, Scope, Window
+from wattline.service.entrance.addresses import counted_as
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visitor
 from wattline.web.door import VISITOR
@@ -18,6 +19,8 @@ from wattline.wire.http import Whole
 
 STYLE = "inference"
 """The shape of refusals: D-080 is of the inference service."""
+USUAL_PER_MINUTE = 5
+"""New connections of an address, where neither rules.yaml nor the environment says otherwise (D-080)."""
 _MINUTE = 60.0
 
 
@@ -28,14 +31,14 @@ class Entrance:
         self._parts = parts
         self._styles = styles
         self._windows = Windows()
-        per_minute = parts.policy.per_minute
-        self._window = Window("websockets", _MINUTE, calls=per_minute, scope=Over.ADDRESS)
+        per_minute = parts.policy.per_minute or USUAL_PER_MINUTE
+        self._window = Window("websockets", _MINUTE, calls=per_minute, scope=Scope.ADDRESS)
         self._open = 0
 
     def __len__(self) -> int:
         return self._open
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """One connection, from its handshake to its end."""
         socket: OpenSocket = scope[KEY]
         visitor: Visitor = scope[VISITOR]
@@ -61,9 +64,12 @@ class Entrance:
                 kind=Kind.UNAVAILABLE,
                 retry_after=1,
             )
-        claim = Claim(self._window, peer)
-        taken = self._windows.take([claim], self._parts.clock.monotonic())
+        if self._is_counted_elsewhere():
+            return None
+        claim, now = Claim(self._window, counted_as(peer)), self._parts.clock.monotonic()
+        taken = self._windows.take([claim], now)
         if not isinstance(taken, Refusal):
+            self._windows.settle(taken, 0, now)
             return None
         return ClientFault(
             f"An address may open {self._window.calls} WebSockets a minute "
@@ -73,6 +79,12 @@ class Entrance:
             kind=Kind.RATE_LIMIT,
             retry_after=taken.retry_after,
         )
+
+    def _is_counted_elsewhere(self) -> bool:
+        """rules.yaml has a window over sockets, and the environment says nothing else."""
+        if self._parts.policy.per_minute is not None:
+            return False
+        return any(window.over is Over.SOCKETS for window in self._parts.book().doors)
 
 
 async def _reject(send: Send, answer: Whole) -> None:

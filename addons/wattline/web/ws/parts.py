@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 from wattline.base.clock import Clock
 from wattline.rules.book import Book
-from wattline.service.accounts.directory import Find
+from wattline.service.accounts.directory import Find, Read, nobody
 from wattline.service.answers import Answers
+from wattline.service.entrance.guesses import Guesses
 from wattline.web.ws.policy import SocketPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class ChatParts:
-    """`book` gives the rules of the moment, `keys` the keys that are not in them."""
+    """`book` gives the rules of the moment, `keys` the keys that are not in them, `tokens` who a token is."""
 
     answers: Answers
     book: Callable[[], Book]
     keys: Find
     clock: Clock
     policy: SocketPolicy
+    tokens: Read = nobody
+    guesses: Guesses | None = None
+    """None: keys may be guessed."""

@@ -13,10 +13,12 @@ _MOST: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SocketPolicy:
-    """`connections` open at one time, `per_minute` new ones of each address, `heartbeat` in seconds."""
+    """`connections` open at one time, `per_minute` new ones of each address (None: as rules.yaml says, else the
+    usual), `heartbeat` in seconds.
+    """
 
     connections: int = 1_000
-    per_minute: int = 5
+    per_minute: int | None = None
     heartbeat: float = 30.0
 
     @classmethod
@@ -27,7 +29,7 @@ class SocketPolicy:
         usual = cls()
         return cls(
             connections=_number(env, "WS_MAX_CONNECTIONS", usual.connections, 1),
-            per_minute=_number(env, "WS_CONNECTIONS_PER_MINUTE", usual.per_minute, 1),
+            per_minute=_number(env, "WS_CONNECTIONS_PER_MINUTE", 0, 1) or None,
             heartbeat=_number(env, "WS_HEARTBEAT_INTERVAL", round(usual.heartbeat * 1000), 50)
             / 1000,
         )

@@ -31,8 +31,9 @@ from wattline.dialects.frames.chat import AUTH_OK, PONG
 from wattline.dialects.frames.trouble import of_fault
 from wattline.dialects.json_text import dumps
 from wattline.service.accounts.auth import authenticate
+from wattline.service.entrance.guesses import identity
 from wattline.service.entrance.visitor import Visitor
-from wattline.service.sockets.conversation import shutting_down
+from wattline.service.sockets.parting import shutting_down
 from wattline.web.sockets import OpenSocket
 from wattline.web.ws import faults
 from wattline.web.ws.parts import ChatParts
@@ -142,12 +143,25 @@ class Session:
             await self._close(NORMAL, intent.reason)
 
     def _authenticate(self, intent: Auth) -> Principal:
-        """Who has the key. Raises BadFrame with `invalid_api_key`."""
-        auth = self._parts.book().auth
+        """Who has the key. Raises BadFrame with `invalid_api_key`, or `too_many_attempts`."""
         try:
-            return authenticate(auth, Shown(intent.key), proxy=False, find=self._parts.keys)
+            return self._known(intent.key)
         except ClientFault as fault:
             raise BadFrame(fault, Speech.CHAT) from None
+
+    def _known(self, key: str) -> Principal:
+        """Raises ClientFault."""
+        parts, peer = self._parts, self._visitor.peer
+        auth, shown, guesses = parts.book().auth, Shown(key), parts.guesses
+        try:
+            found = authenticate(auth, shown, proxy=False, find=parts.keys, read=parts.tokens)
+        except ClientFault:
+            if guesses is not None:
+                guesses.wrong(auth, peer)
+            raise
+        if guesses is not None and found is not LOCAL:
+            guesses.admit(auth, peer, identity(found))
+        return found
 
     def _let_in(self) -> bool:
         """In open mode nobody needs a key; that mode may have ended since the connection began."""

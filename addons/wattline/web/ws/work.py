@@ -17,7 +17,7 @@ from wattline.dialects.frames.finished import Frames
 from wattline.dialects.frames.inference import InferenceFrames
 from wattline.dialects.frames.reply import Reply
 from wattline.dialects.frames.trouble import of_fault
-from wattline.service.sockets.conversation import shutting_down
+from wattline.service.sockets.parting import shutting_down
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.talk import Gone, Talk
 from wattline.wire.call import Operation

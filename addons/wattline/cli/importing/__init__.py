@@ -1,0 +1,1 @@
+"""`wattline import`: files of other gateways."""

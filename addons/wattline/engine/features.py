@@ -1,0 +1,153 @@
+"""What a decision looked at, as a small JSON object: enough to decide again later, under other rules.
+
+Nothing in it is a body, a credential, or a header that no condition asks for. What is as usual is left out:
+most calls need some 80 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wattline.engine.plan import Plan, Skip
+from wattline.engine.view import View
+from wattline.rules.book import Book
+from wattline.rules.conditions import BalanceIs, FilledOver, HeaderIs, HealthIs
+from wattline.wire.call import Call
+
+TEXT: Final = 256
+"""Characters of a header's value, a user or a tier that are kept."""
+TARGETS: Final = 16
+"""Targets of a plan, and skipped ones, that are kept."""
+HEADERS: Final = 16
+TOO_LONG: Final = False
+"""In place of a header's value that is too long to be kept; None: it was not sent."""
+
+type Noted = Mapping[str, Mapping[str, Any]]
+"""What only the conditions of a book ask for: `headers`, `fill`, `balance`, `healthy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What the conditions of a book ask beside the call itself."""
+
+    headers: tuple[str, ...] = ()
+    windows: tuple[FilledOver, ...] = ()
+    balance: bool = False
+    providers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, book: Book) -> Asks:
+        """Of all rules."""
+        conditions = [condition for rule in book.rules for condition in rule.conditions]
+        windows = {c.window.name: c for c in conditions if isinstance(c, FilledOver)}
+        return cls(
+            tuple(sorted({c.name for c in conditions if isinstance(c, HeaderIs)})[:HEADERS]),
+            tuple(windows.values()),
+            any(isinstance(c, BalanceIs) for c in conditions),
+            tuple(sorted({c.provider for c in conditions if isinstance(c, HealthIs)})),
+        )
+
+    @property
+    def nothing(self) -> bool:
+        """The calls say it all."""
+        return not (self.headers or self.windows or self.balance or self.providers)
+
+
+class Asking:
+    """What the book in force asks, found out once for each book."""
+
+    __slots__ = ("_asks", "_book")
+
+    def __init__(self) -> None:
+        self._book: Book | None = None
+        self._asks: Asks | None = None
+
+    def noted(self, call: Call, book: Book, view: View, now: float) -> Noted | None:
+        """What its conditions found; None where they ask for nothing beside the call, as most do."""
+        if book is not self._book:
+            asks = Asks.of(book)
+            self._book, self._asks = book, None if asks.nothing else asks
+        return None if self._asks is None else _noted(self._asks, call, view, now)
+
+
+def _noted(asks: Asks, call: Call, view: View, now: float) -> Noted:
+    found: dict[str, Mapping[str, Any]] = {}
+    if asks.headers:
+        found["headers"] = {name: _kept(call.headers.get(name)) for name in asks.headers}
+    if asks.windows:
+        found["fill"] = {c.window.name: view.fill(c.window, c.key(call), now) for c in asks.windows}
+    if asks.balance:
+        found["balance"] = {"micro": view.balance(call.principal.id)}
+    if asks.providers:
+        found["healthy"] = {name: view.healthy(name, now) for name in asks.providers}
+    return found
+
+
+def _kept(value: str | None) -> str | bool | None:
+    return value if value is None or len(value) <= TEXT else TOO_LONG
+
+
+def features(call: Call, plan: Plan, noted: Noted | None = None) -> dict[str, Any]:
+    """The object for a call's first attempt, or for its refusal. Never raises."""
+    found: dict[str, Any] = {"path": call.path, "host": call.host, "tokens": call.tokens}
+    if call.method != "POST":
+        found["method"] = call.method
+    if call.tools:
+        found["tools"] = True
+    if call.images:
+        found["images"] = True
+    if call.max_output is not None:
+        found["max_output"] = call.max_output
+    if call.tags:
+        found["tags"] = sorted(call.tags)
+    if call.forward:
+        found["forward"] = True
+    if call.provider is not None:
+        found["provider"] = call.provider
+    _of_caller(found, call)
+    _of_plan(found, plan)
+    if noted is not None:
+        found.update(noted)
+    return found
+
+
+def _of_caller(found: dict[str, Any], call: Call) -> None:
+    principal = call.principal
+    user = principal.user or call.user
+    if user is not None:
+        found["user"] = user[:TEXT]
+    if principal.tier is not None:
+        found["tier"] = principal.tier[:TEXT]
+    if principal.providers:
+        found["own"] = sorted([name, str(origin)] for name, origin in principal.providers)
+
+
+def _of_plan(found: dict[str, Any], plan: Plan) -> None:
+    if plan.position is not None:
+        found["position"] = plan.position
+    if len(plan.targets) > 1:
+        found["plan"] = [str(target) for target in plan.targets[:TARGETS]]
+    if plan.skipped:
+        found["skipped"] = [_skipped(skip) for skip in plan.skipped[:TARGETS]]
+    if plan.panic:
+        found["panic"] = True
+    if plan.draw is not None:
+        found["draw"] = plan.draw
+
+
+def _skipped(skip: Skip) -> list[Any]:
+    """Target and code; where it waits, the seconds; where it waits for a rate limit, 1."""
+    found: list[Any] = [skip.target, skip.code]
+    if skip.retry_after is not None or skip.limited:
+        found.append(None if skip.retry_after is None else round(skip.retry_after, 3))
+    if skip.limited:
+        found.append(1)
+    return found
+
+
+def missed(failures: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The object for a later attempt: the targets before it that could not be tried, with the reason's code."""
+    found = [list(pair) for pair in failures]
+    return {"missed": found[:TARGETS]} if found else {}

@@ -1,0 +1,17 @@
+"""A shadow target as rules ask for it: a share of their calls is asked there too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattline.rules.book import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """One `shadow:`. `share` is 0 to 1."""
+
+    target: Target
+    share: float

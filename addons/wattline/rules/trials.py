@@ -1,0 +1,86 @@
+"""Drills and shadow targets from their shapes, and what somebody should know of each that is in force."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from wattline.rules.drill import Drill
+from wattline.rules.drill_schema import FaultShape, ShadowShape
+from wattline.rules.globs import Patterns
+from wattline.rules.provider_schema import CREDENTIALS
+from wattline.rules.report import Report
+from wattline.rules.shadow import Shadow
+from wattline.rules.targets import Targets
+from wattline.rules.tree import Path
+
+LONGEST: Final = 7 * 86_400.0
+"""Seconds that a drill may be ahead: one that was forgotten ends all the same."""
+
+
+def compile_drill(shape: FaultShape | None, path: Path, report: Report) -> Drill | None:
+    """The drill; None where there is none, or none any more. Mistakes go to the report."""
+    if shape is None:
+        return None
+    left = shape.until - time.time()
+    if left > LONGEST:
+        report.wrong((*path, "until"), "a drill ends within 7 days: take an earlier time")
+    drill = Drill(
+        kind=str(shape.kind),
+        share=float(shape.share),
+        until=shape.until,
+        headers=tuple(_headers(shape, path, report)),
+        principals=_patterns(shape.principal),
+        users=_patterns(shape.user),
+        targets=_patterns(shape.targets),
+        after=shape.after or 0,
+        retry_after=shape.retry_after,
+        pause=shape.pause if shape.pause is not None else 1.0,
+    )
+    if left <= 0:
+        report.doubtful((*path, "until"), "this drill is over: take `fault` out of the rule")
+        return None
+    if not drill.share:
+        return None
+    report.doubtful(path, f"a drill is on: {describe_drill(drill)}")
+    return drill
+
+
+def describe_drill(drill: Drill) -> str:
+    """`429 for 5 % of the calls that fit, until 2026-05-04T18:00:00Z`."""
+    return f"{drill.kind} for {drill.share:.4g} of the calls that fit, until {shown(drill.until)}"
+
+
+def shown(moment: float) -> str:
+    """Unix seconds as an ISO time."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def compile_shadow(
+    shape: ShadowShape | None, path: Path, targets: Targets, report: Report
+) -> Shadow | None:
+    """The shadow; None where there is none. Mistakes go to the report."""
+    if shape is None:
+        return None
+    target = targets.find(shape.target, (*path, "target"))
+    if target is None or not shape.share:
+        return None
+    share = float(shape.share)
+    text = f"the prompts of {share:.4g} of this rule's calls are sent to {target} too"
+    report.doubtful((*path, "target"), text)
+    return Shadow(target, share)
+
+
+def _headers(shape: FaultShape, path: Path, report: Report) -> Iterator[tuple[str, Patterns]]:
+    for header, patterns in (shape.header or {}).items():
+        name = header.lower()
+        if name in CREDENTIALS:
+            text = f"{name} is a credential: ask `principal`"
+            report.wrong((*path, "header", header), text)
+        yield name, Patterns.of(patterns)
+
+
+def _patterns(patterns: list[str] | None) -> Patterns | None:
+    return None if patterns is None else Patterns.of(patterns)

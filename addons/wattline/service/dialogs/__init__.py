@@ -1,0 +1,1 @@
+"""Conversations that are kept for users, and completions in them."""

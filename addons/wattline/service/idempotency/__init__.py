@@ -1,0 +1,1 @@
+"""Requests that count once: the Idempotency-Key."""

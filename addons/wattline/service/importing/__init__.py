@@ -1,0 +1,1 @@
+"""Users, keys and what belongs to them, taken over from other gateways."""

@@ -1,0 +1,1 @@
+"""Pages of an assistant's gateway: tokens, dialogs, completions in them, referrals."""
