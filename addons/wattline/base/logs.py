@@ -97,11 +97,19 @@ class JsonFormatter(logging.Formatter):
         traceback as `error`.
         """
         secrets, hide = tuple(self.secrets()), self.hide
+        if hide is None:
+            # Most lines are short and hold no secret: one look at the whole is enough for them.
+            line = self._encoded(record, str)
+            if len(line) < MAX_FIELD and not _may_show(line, secrets):
+                return line
 
         def safe(text: str) -> str:
             text = redacted(text, secrets)
             return text if hide is None else hide(text)
 
+        return self._encoded(record, safe)
+
+    def _encoded(self, record: logging.LogRecord, safe: Hide) -> str:
         line: dict[str, Any] = {
             "timestamp": self._moment(record.created),
             "level": record.levelname.lower(),
@@ -140,6 +148,16 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= MIN_SECRET and secret in text:
             text = text.replace(secret, "[redacted]")
     return text
+
+
+def _may_show(line: str, secrets: Iterable[str]) -> bool:
+    """A line of JSON holds one of them, or may hold it in another spelling."""
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET and (
+            secret in line or '"' in secret or "\\" in secret or not secret.isascii()
+        ):
+            return True
+    return False
 
 
 def formatter(form: str, secrets: Secrets, hide: Hide | None = None) -> logging.Formatter:
