@@ -17,6 +17,7 @@ from wattline.wire.call import LOCAL
 from wattline.wire.http import Request, Use
 
 RULES = """version: 1
+health: {breaker: false}
 providers:
   p: {url: "https://p.test/v1", key: "${KEY}"}
 models: {m: {provider: p, rate: 2}}

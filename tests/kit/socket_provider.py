@@ -163,7 +163,7 @@ async def socket_providers(count: int = 1) -> AsyncIterator[list[SocketProvider]
 
 def rules(urls: list[str], *, window: str = "", extra: str = "") -> str:
     """Providers p0, p1, …; `m` tries all in order, `m0`, `m1`, … one each."""
-    lines = ["version: 1", "intercept: [api.openai.com]", "providers:"]
+    lines = ["version: 1", "health: {breaker: false}", "intercept: [api.openai.com]", "providers:"]
     for index, url in enumerate(urls):
         lines += [f"  p{index}:", f"    url: {url}/v1", f"    key: ${{KEY_{index}}}"]
         lines += ["    dialect: openai"]

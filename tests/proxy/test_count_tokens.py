@@ -43,6 +43,7 @@ async def test_an_unknown_model_is_still_unknown(tmp_path):
 
 RULES = """
 version: 1
+health: {{breaker: false}}
 providers:
   {dialect}: {{url: '{url}{prefix}', key: '${{KEY_C}}', dialect: {dialect}}}
 models:

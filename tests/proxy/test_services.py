@@ -55,6 +55,7 @@ def provider(url: str, dialect: str, name: str = "other", listed: str = "") -> s
     models = f"[{{id: {listed}}}]" if listed else "[]"
     return f"""
 version: 1
+health: {{breaker: false}}
 intercept: [api.openai.com]
 providers:
   {name}: {{url: {url}, key: "${{KEY_0}}", dialect: {dialect}, models: {models}}}

@@ -77,7 +77,12 @@ class Fleet(Running):
 
 def fleet_rules(providers: Sequence[FakeProvider], *, extra: str = "", rule: str = "") -> str:
     """rules.yaml; `rule` is added to the rule that lets every model be called."""
-    lines = ["version: 1", f"intercept: [{', '.join(HOSTS)}]", "providers:"]
+    lines = [
+        "version: 1",
+        "health: {breaker: false}",
+        f"intercept: [{', '.join(HOSTS)}]",
+        "providers:",
+    ]
     for found in providers:
         lines += [
             f"  {found.name}:",
