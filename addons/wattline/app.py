@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib.resources
 import json
 import logging
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,8 +25,10 @@ from wattline.demo.provider import DemoProvider
 from wattline.dialects.base import Route
 from wattline.dialects.follow_up import kind_of
 from wattline.dialects.spoken import spoken_dialects
+from wattline.engine.affinity import Affinity
 from wattline.engine.health import Health
 from wattline.engine.parking import Parking
+from wattline.engine.prompt_cache import PromptCaches
 from wattline.engine.rest import Resting
 from wattline.engine.spending import Spending
 from wattline.engine.view import View
@@ -42,12 +45,15 @@ from wattline.proxy.master import (
     make_options,
     settle_options,
     skip_type_checks,
+    trust,
 )
+from wattline.proxy.parting import LAST_BYTES
 from wattline.proxy.pending import Pending
 from wattline.proxy.script import ScriptDoor
 from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
-from wattline.rules.book import Book
+from wattline.proxy.tunnelled import TunnelWatch
+from wattline.rules.book import Book, Subject
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.listening import ListenWatch
 from wattline.rules.log_choice import log_choice
@@ -57,8 +63,9 @@ from wattline.service.accounts.control_door import ControlDoor
 from wattline.service.accounts.default_admin import ensure_admin
 from wattline.service.accounts.directory import Directory
 from wattline.service.accounts.key_check import check_key
+from wattline.service.accounts.known_secrets import KnownSecrets
 from wattline.service.accounts.logins import Logins
-from wattline.service.accounts.master import MasterToken, operator_secrets
+from wattline.service.accounts.master import MasterToken
 from wattline.service.accounts.own_keys import OwnKeys
 from wattline.service.accounts.passwords import Passwords
 from wattline.service.accounts.referrals import Referrals
@@ -78,6 +85,7 @@ from wattline.service.catalog.prices import Prices
 from wattline.service.catalog.reports import Reports, refresh_seconds
 from wattline.service.dialogs.completions import Completions
 from wattline.service.dialogs.dialogs import Dialogs
+from wattline.service.earlier import Earlier
 from wattline.service.entrance.counting import Counting
 from wattline.service.entrance.guesses import Guesses
 from wattline.service.entrance.pages import Pages
@@ -93,22 +101,31 @@ from wattline.service.metering.exclusions import NAME as EXCLUSIONS
 from wattline.service.metering.exclusions import ExclusionsFile
 from wattline.service.metering.past import heal, recall, recount, remember
 from wattline.service.metering.payloads import Payloads
+from wattline.service.metering.prompt_caches import Diagnosis
 from wattline.service.metering.settlement import Settlement
 from wattline.service.metering.statistics import Statistics
 from wattline.service.offers.offers import Offers, offers_log
 from wattline.service.offers.policy import OfferPolicy, error_lines
 from wattline.service.opening import Opening
+from wattline.service.outgoing.bypass import Bypass
 from wattline.service.outgoing.inlining import Inlining
 from wattline.service.parking import ParkingDesk
 from wattline.service.reload import Books, read_book
 from wattline.service.remembered import Remembered, remembered_seconds
+from wattline.service.shadowing import Shadows
 from wattline.service.sockets.bound import Services
 from wattline.service.sockets.line import MAX_MESSAGE
 from wattline.service.sockets.sockets import Sockets
 from wattline.service.sockets.turns import OwedAttempts, TurnAttempts
 from wattline.service.sockets.upgrades import Upgrades
 from wattline.service.unsent import Unsent
+from wattline.service.watching.carried import Carried
+from wattline.service.watching.census import Census
+from wattline.service.watching.passing import Proving
+from wattline.service.watching.proofs import Proofs, proof_file
+from wattline.store.books import BookRow
 from wattline.store.json_lines import JsonLines
+from wattline.store.made import was_made
 from wattline.store.parking import read_parked
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import no_crash
@@ -154,12 +171,15 @@ class Sidecar:
         demo: DemoProvider | None = None,
         mark_attempts: bool = False,
         crash: Crash | None = None,
+        census: Census | None = None,
     ) -> None:
         self.settings = settings
+        self.census = census
         self.clock = clock or SystemClock()
         self.demo = demo
         self.mark_attempts = mark_attempts
         self.crash = crash
+        self.secrets = KnownSecrets(settings.env)
         self.master: Master
         self.address: tuple[str, int] = ("", 0)
         self._exit = contextlib.AsyncExitStack()
@@ -197,10 +217,20 @@ class Sidecar:
         grace = self.books.current.limits.grace if grace is None else grace
         self.local.stopping = True
         grace = 0 if self._hurried else grace
-        await asyncio.gather(self.layers.drain(grace), self.web.drain(grace))
+        await self._see_off(grace)
         if isinstance(self.master, EdgeMaster) and (hung_up := self.master.hang_up()):
             await asyncio.wait(hung_up, timeout=1)
         await self._exit.aclose()
+
+    async def _see_off(self, grace: float) -> None:
+        """Calls and pages end, or are ended after `grace` seconds; then their last bytes are written."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + grace
+        await asyncio.gather(self.layers.drain(grace), self.web.drain(grace))
+        left = 0.0 if self._hurried else max(end - clock(), 0.0)
+        # What a page has said to its end is on its way for a few milliseconds more, whatever the grace.
+        left = left if self.web.busy else max(left, LAST_BYTES)
+        await self.layers.parting.see_off(left, hurried=lambda: self._hurried and self.web.busy)
 
     def hurry(self) -> None:
         """End the calls that `stop` waits for at once, each with an error and settled."""
@@ -223,10 +253,12 @@ class Sidecar:
             await self._open()
             self.master = running
             book = self.books.current
-            settle_options(running.options)
-            running.options.update(
-                allow_hosts=host_patterns(book.intercept, running.options.mode), ssl_insecure=False
+            options = running.options
+            settle_options(options)
+            options.update(
+                allow_hosts=host_patterns(book.intercept, options.mode), ssl_insecure=False
             )
+            trust(options, self.ca)
             self._add_addons(running, run_inline=lambda _: False)
             self._learn_addresses()
             self._check_loopback(running)
@@ -256,6 +288,7 @@ class Sidecar:
         if self.demo is None:
             await self._start_demo()
         self.books = self._load_rules()
+        self.secrets.follow(lambda: self.books.current)
         book = self.books.current
         self.ledger = await SqliteLedger.open_at(
             self.settings.state / "ledger.sqlite",
@@ -270,6 +303,7 @@ class Sidecar:
         await self.own_keys.renew()
         await self._open_control()
         await self._start_web()
+        await self.offers.renew()
         self._remember_windows()
         self._learn_costs()
         self.ca = ensure_ca(self.settings.state / "ca", self.settings.env)
@@ -278,7 +312,8 @@ class Sidecar:
 
     async def _open_control(self) -> None:
         """Where the command line asks, since no other process may write the ledger."""
-        door = ControlDoor(Control(self.accounts, self._imports()), self.settings.state)
+        control = Control(self.accounts, self._imports(), self.diagnosis.told)
+        door = ControlDoor(control, self.settings.state)
         await door.open()
         self._exit.push_async_callback(door.close)
 
@@ -331,9 +366,7 @@ class Sidecar:
             clock,
         )
         self.parking.load(read_parked(self._ledger_path))
-        self.health = Health(books.current.health)
-        self.prices = Prices()
-        self.costs = Costs(self.prices)
+        self._put_memory_together()
         view = View(
             windows,
             resting,
@@ -341,6 +374,7 @@ class Sidecar:
             self.parking.parking,
             self.health,
             self.costs.of,
+            self.affinity,
         )
         self.view = view
         self.spending = Spending()
@@ -348,10 +382,17 @@ class Sidecar:
         self.accounts = Accounts(
             self.ledger.accounts, self.ledger, clock, lambda: books.current, self.spending
         )
-        settlement = Settlement(self.ledger, windows, resting, clock, health=self.health)
-        self.errors = self._error_log()
-        settlement.counts.note = self.errors.note
+        settlement = Settlement(
+            self.ledger,
+            windows,
+            resting,
+            clock,
+            health=self.health,
+            affinity=self.affinity,
+            diagnosis=self.diagnosis,
+        )
         self.settlement = settlement
+        self._put_records_together()
         pseudonym = new_id("wattline")
         self.remembered = Remembered(clock.monotonic, remembered_seconds(self.settings.env))
         draw = random.Random()  # noqa: S311
@@ -365,7 +406,12 @@ class Sidecar:
             self.remembered,
             current=self.directory.current,
             own_keys=self.own_keys,
+            earlier=Earlier(
+                self.remembered,
+                lambda caller, made: asyncio.to_thread(was_made, self._ledger_path, caller, made),
+            ),
             unsent=Unsent(self.ledger.decisions, clock),
+            met=self._note_book,
         )
         attempts = Attempts(
             upstream,
@@ -384,8 +430,20 @@ class Sidecar:
             warning = spawn(payloads.warn(), name="warn of payloads in the log")
             self._exit.callback(warning.cancel)
         self.answers = Answers(opening, attempts, settlement, clock, caching, payloads)
+        self._watch_answers(upstream, pseudonym)
+        self.shadows = Shadows(view, clock, settlement.counts, self.answers.exchanged)
+        self.answers.shadows = self.shadows
+        self._exit.push_async_callback(self.shadows.close)
         self.once = Once(self.ledger.repeats, clock, lambda: books.current)
-        self.calls = CallsOnce(self.answers, self.once, books, dialects, self.directory.current)
+        self.calls = CallsOnce(
+            self.answers,
+            self.once,
+            books,
+            dialects,
+            self.directory.current,
+            settlement.counts,
+            permit=opening.permit,
+        )
         common = (upstream, self.ledger, windows, settlement, clock, pseudonym)
         connector = SocketConnector(listeners, max_bytes=MAX_MESSAGE)
         self.sockets = Sockets(
@@ -402,6 +460,7 @@ class Sidecar:
             __version__,
             environment=self.settings.env.get("NODE_ENV", "production"),
             not_ready=self._not_ready,
+            closed=lambda: self.catalog.closed(),  # noqa: PLW0108  (it is made later)
             summary=self._summary,
         )
         self.reception = Reception(
@@ -416,7 +475,7 @@ class Sidecar:
             web=True,
             keys=self.directory.find,
             counting=Counting(windows, clock),
-            guesses=Guesses(clock),
+            guesses=Guesses(clock, self._is_ours),
             master=self.master_token,
             tokens=self.sessions.find,
             current=self.directory.current,
@@ -427,6 +486,23 @@ class Sidecar:
         self.check_key = lambda provider, key: check_key(provider, key, upstream, pseudonym)
         self.guard = Guard(lambda: books.current.tunnel, listeners)
 
+    def _put_memory_together(self) -> None:
+        """What decisions look at, but for windows."""
+        self.health = Health(self.books.current.health)
+        self.affinity = Affinity()
+        self._bound_affinity()
+        self.prices = Prices()
+        self.costs = Costs(self.prices)
+        self.diagnosis = Diagnosis(PromptCaches(), self.costs)
+
+    def _put_records_together(self) -> None:
+        """What is written down, or counted, of calls that have ended and of what was passed on."""
+        counts = self.settlement.counts
+        self.errors = self._error_log()
+        self.proofs = Proofs(proof_file(self.settings.state), self.clock, counts)
+        self._exit.push_async_callback(self.proofs.written)
+        counts.note = self.errors.note if self.census is None else self.census.note
+
     def _put_logins_together(self) -> None:
         """Raises SettingsError for a secret that could be guessed."""
         env, state, clock = self.settings.env, self.settings.state, self.clock
@@ -435,10 +511,17 @@ class Sidecar:
         self.directory = Directory(self.ledger.accounts, clock, self.own_keys.providers)
         self.ledger.provider_keys.changed = self.directory.refresh
         self.token_secret = TokenSecret(env, state)
+        for source in (self.own_keys.secrets, self.sealing.shown, self.token_secret.shown):
+            self.secrets.add(source)
         if self.books.current.auth.mode == "jwt":
             self.token_secret.need()
         self.tokens = Tokens(self.token_secret, clock, Lifetime.from_env(env))
         self.sessions = Sessions(self.tokens, self.directory)
+
+    def _is_ours(self, secret: str) -> bool:
+        """A secret that nobody guessed."""
+        master = self.master_token
+        return (master is not None and master.matches(secret)) or self.sessions.issued(secret)
 
     def _catalog(self, upstream: Upstream, view: View, pseudonym: str) -> Catalog:
         books, clock = self.books, self.clock
@@ -476,9 +559,16 @@ class Sidecar:
             gateway=self._gateway(),
         )
         self.web = WebFace(
-            lambda: load_site(parts), styles, self.visits, policy.heartbeat, once=self.once
+            lambda: load_site(parts),
+            styles,
+            self.visits,
+            policy.heartbeat,
+            once=self.once,
+            master=self.master_token,
+            clock=self.clock,
         )
         self._exit.push_async_callback(self.web.stop)
+        self.secrets.add(lambda: (self.web.secret,))
         await self.web.start()
         self.listeners.add(LOCAL_HOST, self.web.port)
         self.local.open(self.web.port, self.web.secret)
@@ -495,8 +585,15 @@ class Sidecar:
             ledger=self.ledger.gauges,
             providers={
                 name: provider.unavailable is None
-                and self.resting.resting(name, now) is None
+                and self.view.rests(provider, now) is None
                 and self.view.parked(name) is None
+                for name, provider in book.providers.items()
+            },
+            health={
+                name: (
+                    self.view.worst(name, now),
+                    self.view.fares(Subject(name, (provider.account,)), now).score,
+                )
                 for name, provider in book.providers.items()
             },
             log_missing=self.log_missing(),
@@ -543,11 +640,7 @@ class Sidecar:
         state = self.settings.state
         lines = LineLog(
             JsonLines(error_log_path(state), MAX_BYTES, OLDER),
-            lambda: [
-                *secrets_of(self.books.current),
-                *operator_secrets(self.settings.env),
-                *self.own_keys.secrets(),
-            ],
+            self.secrets,
         )
         self._exit.push_async_callback(lines.written)
         return ErrorLog(
@@ -560,19 +653,21 @@ class Sidecar:
     def _admin(self) -> AdminParts:
         env, state, clock = self.settings.env, self.settings.state, self.clock
         policy = OfferPolicy.from_env(env)
-        offered = LineLog(offers_log(state, policy))
+        offered = LineLog(offers_log(state, policy), self.secrets)
         self._exit.push_async_callback(offered.written)
+        self.offers = Offers(
+            policy, self.ledger.offers, self._ledger_path, self.sealing, offered, clock
+        )
         return AdminParts(
             catalog=self.catalog,
             view=self.view,
             parking=self.parking,
             statistics=Statistics(self._ledger_path, clock),
             errors=self.errors,
-            offers=Offers(
-                policy, self.ledger.offers, self._ledger_path, self.sealing, offered, clock
-            ),
+            offers=self.offers,
             started=clock.monotonic(),
             error_lines=error_lines(env),
+            prompt_caches=self.diagnosis.told,
         )
 
     def _control(self) -> web.Control:
@@ -591,7 +686,7 @@ class Sidecar:
             host=host,
             port=port,
             modes=self.settings.modes,
-            ca=self.ca.certificate.parent,
+            ca=self.ca,
             intercept=book.intercept,
         )
         self.master = edge_master = EdgeMaster(opts)
@@ -603,7 +698,9 @@ class Sidecar:
     def _add_addons(self, running: Master, *, run_inline: Callable[[Any], bool]) -> None:
         proxyserver: Any = running.addons.get("proxyserver")
         next_layer: Any = running.addons.get("nextlayer")
-        tunnels = Tunnels(self.reception, self.guard, self.local)
+        counted = TunnelWatch(self._watched, self._carried)
+        self._exit.callback(counted.close)
+        tunnels = Tunnels(self.reception, self.guard, self.local, counted)
         self.layers = Layers(
             lambda layers: Edge(
                 answer=self.calls.answer,
@@ -611,17 +708,43 @@ class Sidecar:
                 begin=layers.begin,
                 internal_error=self.reception.internal_error,
                 render=self.reception.render,
+                refused=self.reception.refused,
                 head_limits=self._head_limits,
                 pending=Pending(lambda: self.books.current.limits),
                 run_inline=run_inline,
                 local=self.local,
+                prove=self._prove,
+                proved=self._carried,
             ),
             stock=lambda: next_layer,
             handlers=lambda: proxyserver.connections,
+            tunnels=counted,
         )
         running.addons.add(Gate(self.reception, tunnels), tunnels, self.layers)
         watch = spawn(self.layers.watch(), name="late bodies")
         self._exit.callback(watch.cancel)
+
+    def _watched(self) -> tuple[bool, bool]:
+        """Whether a new tunnel is counted, and whether proved."""
+        proving = self.books.current.proof.tunnels
+        return proving or self.census is not None, proving
+
+    def _watch_answers(self, upstream: Upstream, pseudonym: str) -> None:
+        self.answers.proving = Proving(self._carried)
+        self.answers.bypass = Bypass(upstream, pseudonym, self.settlement.counts)
+
+    def _prove(self, id: str, host: str, port: int) -> Carried | None:  # noqa: A002  (its name)
+        """The record of a request that is passed on, where that is wanted."""
+        if not self.books.current.proof.passed:
+            return None
+        return Carried.begun("request", id, host, port, proving=True)
+
+    def _carried(self, carried: Carried) -> None:
+        """What was passed on is over."""
+        if carried.proving:
+            self.proofs.add(carried)
+        if self.census is not None and carried.kind == "tunnel":
+            self.census.carried(carried)
 
     def _learn_addresses(self) -> None:
         """Where we really listen: what no upstream and no tunnel may lead to."""
@@ -641,6 +764,15 @@ class Sidecar:
                 "everybody call: start it with --listen-host 127.0.0.1, or set `auth: {mode: keys}`"
             )
 
+    def _note_book(self, book: Book) -> None:
+        """Past calls are explained by the rules that decided them. With the first of them, so that a start writes
+        nothing.
+        """
+        at = int(self.clock.wall() * 1000)
+        with contextlib.suppress(OSError):
+            text = self.books.path.read_text("utf-8", "replace")
+            self.ledger.books.note(BookRow(book.version, at, text, Elsewhere.of(book).providers))
+
     def _learn_costs(self) -> None:
         """In a task of its own: until it is done no cost is known, and targets stay as they were given."""
         task = spawn(self.costs.learn(self.books.current), name="learn prices")
@@ -651,6 +783,7 @@ class Sidecar:
         self.resting.clear()
         book = self.books.current
         self.health.rules = book.health
+        self._bound_affinity()
         self._learn_costs()
         settings = self.settings
         set_level(log_choice(book.log, settings.log_level, settings.env, settings.state).level)
@@ -659,6 +792,10 @@ class Sidecar:
         self._write_mark()
         options = self.master.options
         options.update(allow_hosts=host_patterns(book.intercept, options.mode))
+
+    def _bound_affinity(self) -> None:
+        rules = self.books.current.affinity
+        self.affinity.ttl, self.affinity.most = rules.ttl, rules.max_entries
 
     def _remember_windows(self) -> None:
         """A restart must not give every window away anew, nor forget who made what."""
@@ -735,16 +872,16 @@ class Sidecar:
 
 
 def packaged_rules() -> Path:
-    """The rules.yaml of this checkout, or the one in the wheel."""
+    """The rules.yaml of this checkout, or the one in the wheel. Raises FileNotFoundError."""
     beside = Path(__file__).resolve().parents[2] / "rules.yaml"
-    if beside.is_file():
-        return beside
-    return Path(str(importlib.resources.files("wattline") / "defaults" / "rules.yaml"))
-
-
-def secrets_of(book: Book) -> Iterable[str]:
-    """Every provider key in force: what no log line may show."""
-    return [p.credential.secret for p in book.providers.values() if p.credential is not None]
+    packed = Path(str(importlib.resources.files("wattline") / "defaults" / "rules.yaml"))
+    for path in (beside, packed):
+        if path.is_file():
+            return path
+    missing = (
+        f"there is no rules.yaml in {beside.parent}: restore it, or name another with --rules FILE"
+    )
+    raise FileNotFoundError(errno.ENOENT, missing)
 
 
 def sidecar_addons() -> list[ScriptDoor]:
@@ -754,4 +891,4 @@ def sidecar_addons() -> list[ScriptDoor]:
     return [ScriptDoor(sidecar.attach, sidecar.stop)]
 
 
-__all__ = ["Sidecar", "packaged_rules", "secrets_of", "sidecar_addons"]
+__all__ = ["Sidecar", "packaged_rules", "sidecar_addons"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Self
 
-from wattline.app import Sidecar, secrets_of
+from wattline.app import Sidecar
 from wattline.base.clock import SystemClock
 from wattline.base.key_hash import KeyHash
 from wattline.base.log_files import LogFiles, LogsInUse
@@ -21,12 +20,7 @@ from wattline.base.logs import (
     set_up,
 )
 from wattline.base.uncaught import log_uncaught
-from wattline.rules.book import Book
 from wattline.rules.log_choice import log_choice, log_format
-from wattline.service.accounts.master import operator_secrets
-from wattline.service.accounts.own_keys import OwnKeys
-from wattline.service.reload import Books
-from wattline.web.server import WebFace
 
 log = logging.getLogger("wattline.process")
 
@@ -38,16 +32,15 @@ class ProcessLog:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._secrets = KnownSecrets(sidecar)
         env = sidecar.settings.env
         known = KeyHash.from_env(env)
         self._hide = None if known is None else known.hide
-        self._files = FileHandler(JsonFormatter(self._secrets, self._hide), SystemClock())
+        self._files = FileHandler(JsonFormatter(sidecar.secrets, self._hide), SystemClock())
         self._level = sidecar.settings.log_level or default_level(env)
         self._format = log_format(env) or "text"
 
     def __enter__(self) -> Self:
-        set_up(self._level, self._secrets, self._format, self._hide)
+        set_up(self._level, self._sidecar.secrets, self._format, self._hide)
         send_also_to(self._files)
         self._hooks = log_uncaught()
         return self
@@ -76,30 +69,3 @@ class ProcessLog:
             log.error("no log file: %s: %s", choice.folder, error.strerror or error)  # noqa: TRY400
             return
         self._sidecar.log_missing = lambda: self._files.dropped + self._files.lost
-
-
-class KnownSecrets:
-    """What no line may show, asked for each line and gathered anew only when the rules are others."""
-
-    def __init__(self, sidecar: Sidecar) -> None:
-        self._sidecar = sidecar
-        self._book: Book | None = None
-        self._known: tuple[str, ...] = tuple(operator_secrets(sidecar.settings.env))
-
-    def __call__(self) -> Iterable[str]:
-        """All of them, with what is open only now: keys of users whose calls are under way."""
-        logins: OwnKeys | None = getattr(self._sidecar, "own_keys", None)
-        return self._lasting() if logins is None else (*self._lasting(), *logins.secrets())
-
-    def _lasting(self) -> tuple[str, ...]:
-        books: Books | None = getattr(self._sidecar, "books", None)
-        web: WebFace | None = getattr(self._sidecar, "web", None)
-        if books is None or books.current is self._book:
-            return self._known
-        own = () if web is None else (web.secret, *self._sidecar.token_secret.shown())
-        operators = operator_secrets(self._sidecar.settings.env)
-        found = dict.fromkeys((*secrets_of(books.current), *own, *operators))
-        if web is not None:  # before that more is to come
-            self._book = books.current
-            self._known = tuple(found)
-        return tuple(found)

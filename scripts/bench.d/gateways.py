@@ -19,11 +19,12 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from calls import MODEL, plain
+from calls import plain
 from checks import CheckFailed
 from load import PlainLoad
 from process import Cpu, on_core, read_cpu, read_rss
 from rulesfile import keyed_text, rules_text
+from shapes import MODEL
 
 START_SECONDS = 45.0
 STOP_SECONDS = 15.0
@@ -218,16 +219,18 @@ def start_mock(core: int) -> Mock:
     return Mock(process, int(line))
 
 
-def sans_io(core: int) -> dict[str, float]:
-    """CPU microseconds per event of each translation without any I/O, on that core. Raises CheckFailed."""
+def sans_io(core: int, program: str = "translation.py") -> dict[str, float]:
+    """What a program of this folder measures without any I/O, on that core: CPU microseconds, by default per
+    event of each translation. Raises CheckFailed.
+    """
     with on_core(core):
         done = subprocess.run(  # noqa: S603  (our own file)
-            [sys.executable, str(Path(__file__).with_name("translation.py"))],
+            [sys.executable, str(Path(__file__).with_name(program))],
             capture_output=True,
             check=False,
         )
     if done.returncode:
-        raise CheckFailed(f"translation by itself: {done.stderr[-300:].decode(errors='replace')}")
+        raise CheckFailed(f"{program}: {done.stderr[-300:].decode(errors='replace')}")
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 

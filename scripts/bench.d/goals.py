@@ -8,6 +8,8 @@ from statistics import median
 
 from figures import ratios
 from samples import (
+    CHECK,
+    DECIDE,
     KEYS,
     LONG,
     MEMORY,
@@ -75,8 +77,14 @@ def goals() -> Iterator[Goal]:
         yield Goal(title, stream_name(streams), "added_first_ms", 0.5)
     yield Goal("CPU per 100 kB prompt, of stock", LONG, "cpu_us", 0.5)
     yield Goal("1,000 rules, CPU of 10 rules'", RULES, "cpu_us", 1.05, own=MANY_RULES, base=OWN)
+    for rules, limit in ((10, 40), (1_000, 60)):
+        title = f"a decision with {rules:,} rules, by itself"
+        yield Goal(title, DECIDE, f"rules_{rules}_us", limit, base=None, unit="us CPU")
     title = "key, balance, budget and tier, CPU of none"
     yield Goal(title, KEYS, "cpu_us", 1.1, own=KEYED, base=OWN)
+    for credential in ("key", "token"):
+        title = f"check of a {credential} and of windows, by itself"
+        yield Goal(title, CHECK, f"{credential}_window_us", 80, base=None, unit="us CPU")
     for client, provider in PAIRS:
         scenario = pair_name(client, provider)
         for figure, what in (("sans_io_us", "by itself"), ("over_native_us", "end to end")):

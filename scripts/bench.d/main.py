@@ -21,7 +21,18 @@ import report
 from checks import CheckFailed
 from gateways import RECIPES, Gateway, NotReady, Recipe, sans_io, start, start_mock
 from goals import OWN, VARIANTS
-from samples import LONG, MEMORY, PLAIN, STREAMS, Samples, pair_name, plain_name, stream_name
+from samples import (
+    CHECK,
+    DECIDE,
+    LONG,
+    MEMORY,
+    PLAIN,
+    STREAMS,
+    Samples,
+    pair_name,
+    plain_name,
+    stream_name,
+)
 from scenarios import Ground, memory, plain_slice, stream_slice, translated_slice
 from shapes import NATIVE, PAIRS
 
@@ -73,6 +84,8 @@ class Run:
             for turn in range(self._pace.rules_rounds):
                 await self._variants(turn)
             for turn in range(self._pace.stream_rounds):
+                await self._checks(turn)
+            for turn in range(self._pace.stream_rounds):
                 await self._streams(turn)
             for turn in range(self._pace.stream_rounds):
                 await self._translations(turn)
@@ -103,6 +116,14 @@ class Run:
             say(f"{variant}, round {turn + 1} of {self._pace.rules_rounds}")
             for gateway in rotated(pair, turn):
                 await self._slice(scenario, gateway, 16)
+
+    async def _checks(self, turn: int) -> None:
+        if any(gateway.name == OWN for gateway in self._all):
+            say(f"keys and decisions by themselves, round {turn + 1} of {self._pace.stream_rounds}")
+            figures = await asyncio.to_thread(sans_io, self._core, "keycheck.py")
+            self.samples.add(CHECK, OWN, figures)
+            figures = await asyncio.to_thread(sans_io, self._core, "deciding.py")
+            self.samples.add(DECIDE, OWN, figures)
 
     async def _slice(
         self, scenario: str, gateway: Gateway, connections: int, *, long: bool = False

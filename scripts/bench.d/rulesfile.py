@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from calls import MODEL
+from shapes import MODEL
 
 _PLENTY = 100_000_000
 """Calls and tokens that a window allows: counted on each call, never reached."""

@@ -11,6 +11,8 @@ STREAMS = (16, 64)
 LONG = "100 kB prompt, 16 connections"
 RULES = "10 and 1,000 rules, 16 connections"
 KEYS = "open and with keys, 16 connections"
+CHECK = "who calls, and how often, by itself"
+DECIDE = "a decision by itself"
 MEMORY = "memory, 1,000 open streams"
 
 

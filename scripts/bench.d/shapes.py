@@ -61,7 +61,7 @@ def _named(kind: str, **fields: Any) -> bytes:
 
 
 def _anthropic() -> ProviderShape:
-    message = {
+    message: dict[str, Any] = {
         "id": "msg_bench",
         "type": "message",
         "role": "assistant",

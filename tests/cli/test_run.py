@@ -189,6 +189,25 @@ class TestClients:
         assert answer["usage"]["energy"] > 0
         assert [row["calls"] for row in usage(cli)] == [1]
 
+    def test_its_log_shows_no_secret_of_the_operator(self, cli: Cli) -> None:
+        """A client that takes one for a model's name does not bring it into the log either."""
+        master, sealing = (
+            "b7e15163a9d2f04c8e6b3d5a7c9f1e20",
+            "pU3KGCUwux1tEyze1iN7LtkeP3IfyxlxF0SU1kk8nVw=",
+        )
+        env = {"ADMIN_FIRST": master, "WATTLINE_SECRET_KEY": sealing, "WATTLINE_LOG_LEVEL": "debug"}
+        calls = [CHAT.replace("gpt-4o", name) for name in ("a-plain-name", master, sealing)]
+        script = "; ".join(
+            f"curl -sS $OPENAI_BASE_URL/chat/completions {POST} '{x}'" for x in calls
+        )
+        done = cli("run", "--via", "base-url", "--", "sh", "-c", script, env=env)
+
+        assert done.returncode == 0, done.stderr
+        assert "a-plain-name" in done.stderr
+        assert master not in done.stderr
+        assert sealing not in done.stderr
+        assert "[redacted]" in done.stderr
+
     def test_curl_through_the_proxy(self, cli: Cli) -> None:
         """The provider's own host, with TLS: curl trusts the bundle."""
         script = f"curl -sS https://api.openai.com/v1/chat/completions {POST} '{CHAT}'"
@@ -252,7 +271,7 @@ class TestClients:
         assert done.stdout == "200 true\n", done.stderr
 
     def test_a_key_comes_in_where_keys_are_needed(self, cli: Cli) -> None:
-        """Both ways in carry WATTLINE_KEY; without it both are refused."""
+        """Both ways in carry WATTLINE_KEY. Without one, or with a wrong one, the command is not started."""
         keyed = cli.rules(KEYED)
         ask = (
             "curl -sS -o /dev/null -w '%{http_code} ' -H \"authorization: Bearer $OPENAI_API_KEY\" "
@@ -264,11 +283,17 @@ class TestClients:
         env = {"ALICE_KEY": "alice-0123456789abcdef"}
 
         allowed = cli(*run, env={**env, "WATTLINE_KEY": env["ALICE_KEY"]})
-        refused = cli(*run, env=env)
+        bare = cli(*run, env=env)
+        wrong = cli(*run, env={**env, "WATTLINE_KEY": "not-her-key-0123456789"})
+        own = cli(*run, env={**env, "OPENAI_API_KEY": env["ALICE_KEY"]})
 
         assert allowed.stdout == "200 200", allowed.stderr
-        assert refused.stdout.startswith("401")
-        assert "200" not in refused.stdout
+        assert (bare.returncode, bare.stdout) == (125, "")
+        assert "this sidecar needs a key: --key or WATTLINE_KEY" in bare.stderr
+        assert (wrong.returncode, wrong.stdout) == (125, "")
+        assert "does not take this key: --key or WATTLINE_KEY" in wrong.stderr
+        assert "not-her-key" not in wrong.stderr
+        assert own.stdout.startswith("200 "), own.stderr
 
     def test_calls_still_open_when_the_command_ends_are_finished(self, cli: Cli) -> None:
         """A program in the background gets its whole stream."""

@@ -117,7 +117,6 @@ async def opened(
     env = {**NO_MODEL, "SSL_CERT_FILE": str(signer.file), **more}
     settings = Settings(rules=rules, state=state, host="127.0.0.1", port=0, env=env)
     async with online(signer, patch) as internet, Sidecar(settings) as sidecar:
-        sidecar.master.options.update(ssl_verify_upstream_trusted_ca=str(signer.file))
         relay = Relay(sidecar.address[1])
         await relay.start()
         mark = json.loads((state / "sidecar.json").read_text())

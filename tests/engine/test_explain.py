@@ -79,7 +79,7 @@ def test_a_whole_explanation_as_text():
         """\
 call      chat openai model 'gpt-4oo', stream
           POST 127.0.0.1/v1/chat/completions
-caller    ann, about 20 tokens, 1.5 energy left
+caller    ann, about 20 tokens (by length), 1.5 energy left
 rules     version v1
   1. claude, line 10: no
        - model is 'gpt-4oo', wanted 'claude-*'
@@ -96,8 +96,8 @@ windows
   all (global): 25% full, 1000 tokens in 900 s
   groq (provider): 40% full, 30 calls in 60 s
 targets
-  groq/m: ready
-  off/m: No API key for off: OFF_KEY is not set
+  groq/m: ready (key present; breaker closed; not tried lately)
+  off/m: No API key for off: OFF_KEY is not set (key present; breaker closed; not tried lately)
 plan      try groq/m
   model 'gpt-4oo' is unknown
   did you mean 'gpt-4o'?
@@ -185,7 +185,19 @@ def test_as_json():
     assert found["plan"]["defaults"] == {"stop": ["a", "b"], "x": {"y": 1}}
     assert found["plan"]["on"] == ["context_length"]
     assert found["targets"] == [
-        {"target": "groq/gpt-4o", "state": "ready", "why_not": None, "demo": False}
+        {
+            "target": "groq/gpt-4o",
+            "state": "ready",
+            "why_not": None,
+            "demo": False,
+            "credential": "present",
+            "breaker": "closed",
+            "attempts": 0,
+            "errors": 0.0,
+            "first_ms": None,
+            "total_ms": None,
+            "score": 1.0,
+        }
     ]
     assert found["rules"][0]["decides"] is True
     assert found["balance"] == 0.000005

@@ -58,8 +58,20 @@ def test_a_wrong_request_is_wrong_everywhere(status):
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_key_moves_on_and_rests(status):
-    verdict = judge(status)
+    verdict = judge(status, b'{"error": {"message": "The API key is not valid here"}}')
     assert (verdict.next, verdict.rest_credential) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b'{"error": {"message": "Your input was flagged"}}'),
+        (402, b'{"error": {"message": "This call needs fewer max_tokens, or more credits"}}'),
+    ],
+)
+def test_a_refused_prompt_moves_on_and_takes_the_provider_from_nobody(status, body):
+    verdict = judge(status, body)
+    assert (verdict.next, verdict.rest_credential) == (True, False)
 
 
 def test_a_key_that_is_not_ours_does_not_rest():

@@ -92,11 +92,21 @@ class TestFigures:
         assert len(health._of) == KEPT
         assert len(health._troubled) == KEPT
 
+    def test_strangers_can_not_make_it_forget(self):
+        health = Health(RULES)
+        fail(health, ("p", "m"))
+        for n in range(KEPT + 100):
+            health.bad(("p", f"made-up-{n}"), "http_404", 0.0)
+            health.bad(("p", f"failing-{n}"), "http_500", 0.0)
+        assert health.state(("p", "m"), 0.0) is State.OPEN
+
 
 class TestProviders:
     def test_a_provider_is_out_after_so_many_of_its_models(self):
         """B-082, B-146."""
         health = Health(RULES)
+        for model in ("one", "two"):
+            health.good(("p", model), 0.0)
         fail(health, ("p", "one"))
         assert health.admits(("p", "three"), 0.0)
         fail(health, ("p", "two"))
@@ -104,6 +114,13 @@ class TestProviders:
         assert health.state(("p", "three"), 0.0) is State.OPEN
         assert health.admits(("q", "three"), 0.0)
         assert health.admits(("p", "three"), 10.0), "the others are half open"
+
+    def test_models_that_never_answered_are_none(self):
+        """Whoever calls may make up names."""
+        health = Health(RULES)
+        for n in range(10):
+            fail(health, ("p", f"made-up-{n}"))
+        assert health.admits(("p", "one"), 0.0)
 
     def test_never_where_the_rules_say_so(self):
         """B-145."""

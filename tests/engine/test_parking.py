@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.decisions import state_of
 from wattline.engine.decide import decide
 from wattline.engine.explain import explain, render
 from wattline.engine.parking import Parked, Parking
@@ -72,8 +73,8 @@ def test_nothing_left_is_told_without_asking_to_wait():
     fault = summary((), found, "m")
     assert (fault.status, fault.code, fault.retry_after) == (503, "no_provider", None)
     assert "one is switched off by an operator" in fault.message
-    assert not view.healthy("one", 0.0)
+    assert state_of(view, "one", 0.0) == "out"
     parking.take(("one", ""))
     parking.take(("one", ""))
     assert len(parking) == 1
-    assert view.healthy("one", 0.0)
+    assert state_of(view, "one", 0.0) == "healthy"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from kit.decisions import a_provider, a_view, a_window
+from kit.decisions import a_provider, a_view, a_window, state_of
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
 
@@ -17,7 +17,8 @@ def test_looking_takes_nothing():
     assert view.fill(window, "w", 0.0) == 1.0
     assert (view.balance("ann"), view.balance("bob")) == (5, None)
     resting.rest("groq", 5.0, "x")
-    assert (view.healthy("groq", 4.9), view.healthy("groq", 5.0)) == (False, True)
+    assert state_of(view, "groq", 4.9) == "resting"
+    assert state_of(view, "groq", 5.0) == "healthy"
 
 
 def test_the_window_that_lasts_longest_keeps_a_call_out():

@@ -19,6 +19,7 @@ from wattline.rules.book import (
     Provider,
     ProviderModel,
     Rule,
+    Subject,
     Target,
     Timeouts,
     Tunnel,
@@ -104,6 +105,11 @@ def a_view(
     balances: Mapping[str, int] | None = None,
 ) -> View:
     return View(windows or Windows(), resting or Resting(), (balances or {}).get)
+
+
+def state_of(view: View, provider: str, now: float) -> str:
+    """How a provider with one key is: `healthy`, `resting` or `out`."""
+    return view.fares(Subject(provider, (provider,)), now).state
 
 
 def text_is(field: str, *patterns: str) -> TextIs:

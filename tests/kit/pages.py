@@ -36,6 +36,7 @@ class Pages:
         self.began = asyncio.Event()
         self.changes = 0
         """How often `change` changed something."""
+        self.large_bytes = 400_000
 
     def add(self, sidecar: Running) -> None:
         lazy = sidecar.sidecar.web._sockets._app
@@ -46,6 +47,7 @@ class Pages:
         app.add_api_route(f"{BASE}/seen", self.seen, methods=["GET", "POST"])
         app.add_api_route(f"{BASE}/stream", self.stream, methods=["GET"])
         app.add_api_route(f"{BASE}/wait", self.wait, methods=["GET"])
+        app.add_api_route(f"{BASE}/large", self.large, methods=["GET"])
         app.add_api_route(f"{BASE}/bug", self.bug, methods=["GET"])
         for path, page in (("change", self.change), ("changing", self.changing)):
             app.add_api_route(f"{BASE}/{path}", page, methods=["POST", "PUT", "PATCH", "DELETE"])
@@ -81,6 +83,9 @@ class Pages:
         self.began.set()
         await self.go.wait()
         return {"waited": "yes"}
+
+    async def large(self) -> Response:
+        return Response(b"x" * self.large_bytes, media_type="text/plain")
 
     async def change(self, request: Request) -> Response:
         """Changes something, or fails as the body says: `{"fail": 404}`, `{"wait": true}`."""

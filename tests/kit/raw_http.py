@@ -80,8 +80,9 @@ class RawClient:
         raw = (
             body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         )
-        lines = [f"{method} {path} HTTP/{version}", "host: demo.test"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        told = {"host": "demo.test", **(headers or {})}
+        lines = [f"{method} {path} HTTP/{version}"]
+        lines += [f"{name}: {value}" for name, value in told.items()]
         if body is not None:
             lines.append(f"content-length: {len(raw)}")
         self.writer.write("\r\n".join([*lines, "", ""]).encode() + raw)

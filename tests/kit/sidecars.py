@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.clients import REVERSE, Reply, Way, call
+from kit.explained import watching
 from wattline.app import Sidecar
 from wattline.base.clock import Clock
 from wattline.base.settings import Settings
@@ -106,12 +107,14 @@ async def running(
     )
     sidecar = Sidecar(settings, clock=clock, mark_attempts=True)
     try:
-        await sidecar.start()
-        yield Running(sidecar, upstreams, settings.state, path)
+        with watching() as watched:
+            await sidecar.start()
+            yield Running(sidecar, upstreams, settings.state, path)
     finally:
         await sidecar.stop(grace=0)
         for upstream in upstreams:
             await upstream.stop()
     if check:
+        watched.check(settings.state / "ledger.sqlite", sidecar.books.current)
         report = audit(settings.state / "ledger.sqlite")
         assert report.ok, str(report)

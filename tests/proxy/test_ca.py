@@ -16,8 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from mitmproxy.certs import CertStore
+from mitmproxy.options import Options
 
 from wattline.proxy.ca import CaError, ensure_ca
+from wattline.proxy.master import make_options, trust
 
 KEY = "mitmproxy-ca.pem"
 
@@ -250,3 +252,27 @@ def test_an_rsa_key_of_before_is_used_on(folder: Path) -> None:
 
     assert (folder / KEY).read_bytes() == before
     assert len(blocks(files.certificate)) == 1
+
+
+def test_what_is_passed_on_is_verified_with_the_same_authorities(folder, tmp_path, foreign):
+    """A company's CA in SSL_CERT_FILE counts for mitmproxy's own connections too."""
+    base = tmp_path / "company.pem"
+    base.write_bytes(foreign.read_bytes())
+    files = ensure_ca(folder, {"SSL_CERT_FILE": str(base)})
+    made = make_options(host="127.0.0.1", port=0, modes=["regular"], ca=files, intercept=[])
+    assert made.ssl_verify_upstream_trusted_ca == str(base)
+    assert made.confdir == str(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["ssl_verify_upstream_trusted_ca", "ssl_verify_upstream_trusted_confdir"]
+)
+def test_authorities_that_somebody_chose_for_mitmproxy_stay(folder, name):
+    files = ensure_ca(folder)
+    chosen = Options(**{name: "/chosen"})
+    trust(chosen, files)
+    assert getattr(chosen, name) == "/chosen"
+    assert {chosen.ssl_verify_upstream_trusted_ca, chosen.ssl_verify_upstream_trusted_confdir} == {
+        "/chosen",
+        None,
+    }

@@ -443,7 +443,7 @@ async def test_a_client_that_leaves_has_nothing_kept(tmp_path):
             break
         assert cache.filling > 0
         connection.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while now.sidecar.open_calls:
                 await asyncio.sleep(0.01)
         assert len(cache) == 0

@@ -55,8 +55,8 @@ async def passed(tmp_path):
     port = server.sockets[0].getsockname()[1]
     text = rules(["http://127.0.0.1:1/v1"]).replace("intercept: [", "intercept: [localhost, ")
     text += f"tunnel: {{policy: listed, hosts: [localhost, 127.0.0.1], ports: [{port}]}}\n"
-    async with running(tmp_path, 1, text=text) as sidecar:
-        sidecar.sidecar.master.options.update(ssl_verify_upstream_trusted_ca=str(signer.file))
+    env = {"SSL_CERT_FILE": str(signer.file)}
+    async with running(tmp_path, 1, text=text, env=env) as sidecar:
         reader, writer = await asyncio.open_connection(*sidecar.address)
         writer.write(f"CONNECT localhost:{port} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")

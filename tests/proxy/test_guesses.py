@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -52,6 +53,13 @@ def page(sidecar, path, headers=()):
 
 def token(sidecar, secret):
     return page(sidecar, f"/token?masterToken={secret}&userId=user_7")
+
+
+async def issued(sidecar, user):
+    """The key of a new user of the ledger."""
+    accounts = sidecar.sidecar.accounts
+    await accounts.create_user(user)
+    return (await accounts.create_key(user)).secret
 
 
 async def connects(sidecar, secret):
@@ -202,3 +210,83 @@ async def test_a_password_can_not_be_guessed(tmp_path, clock):
         assert (await ask(sidecar, logged_in)).status == 200
         clock.advance(60.0)
         assert (await post(sidecar, "/api/v1/auth/login", body)).status == 200
+
+
+async def test_the_master_token_can_not_be_guessed_beside_a_valid_key(tmp_path, clock):
+    """A-130: the page's answer to a user is 403, and its key goes on working."""
+    async with sidecar_with(tmp_path, clock) as sidecar:
+        ann = key(await issued(sidecar, "ann-of-the-ledger"))
+        for number in range(3):
+            path = f"/token?masterToken=wrong-master-{number}&userId=user_7"
+            assert (await page(sidecar, path, ann)).status == 403
+        assert told(await token(sidecar, MASTER)) == TOO_MANY
+        path = f"/token?masterToken={MASTER}&userId=user_7"
+        assert told(await page(sidecar, path, ann)) == TOO_MANY
+        assert (await page(sidecar, "/v1/models", ann)).status == 200
+
+
+async def test_the_master_token_can_not_be_guessed_within_a_tunnel(tmp_path, clock):
+    """The key was shown with CONNECT, so whatever the requests show is a guess."""
+    async with sidecar_with(tmp_path, clock) as sidecar:
+        user = await issued(sidecar, "user_7")
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        writer.write(
+            b"CONNECT wattline.local:80 HTTP/1.1\r\nhost: wattline.local:80\r\n"
+            b"proxy-authorization: Bearer " + user.encode() + b"\r\n\r\n"
+        )
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        statuses = []
+        for secret in (user, user, user, user, "guess-1", "guess-2", "guess-3", "guess-4"):
+            writer.write(
+                b"GET /token?userId=user_7 HTTP/1.1\r\nhost: wattline.local\r\n"
+                b"authorization: Bearer " + secret.encode() + b"\r\n\r\n"
+            )
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            await reader.readexactly(int(length[1]))
+            statuses.append(int(head.split()[1]))
+        writer.close()
+        assert statuses == [403] * 7 + [429]
+
+
+async def test_a_users_key_on_a_page_for_admins_is_no_guess(tmp_path, clock):
+    async with sidecar_with(tmp_path, clock) as sidecar:
+        ann = key(await issued(sidecar, "ann-of-the-ledger"))
+        for _ in range(5):
+            assert (await page(sidecar, "/api/admin/users", ann)).status == 403
+            assert (await page(sidecar, "/api/admin/users", key(BOB))).status == 403
+        assert (await ask(sidecar, ANN)).status == 200
+
+
+async def test_the_right_master_token_is_no_guess_where_it_counts_for_nothing(tmp_path, clock):
+    """Models can't be called with it, but whoever has it guesses at nothing."""
+    async with sidecar_with(tmp_path, clock) as sidecar:
+        for _ in range(2):
+            assert (await page(sidecar, "/metrics", key(MASTER))).status == 401
+            assert (await page(sidecar, f"/v1/models?masterToken={MASTER}")).status == 401
+            assert (await ask(sidecar, MASTER)).status == 401
+        assert (await ask(sidecar, ANN)).status == 200
+
+
+async def test_a_token_that_has_ended_is_no_guess(tmp_path, clock):
+    """Clients of somebody who was logged in yesterday lock nobody out: pages, calls, CONNECT, `/ws`."""
+    extra = "auth: {mode: jwt, wrong_per_minute: 3}\n"
+    async with gateway(tmp_path, extra=extra, clock=clock) as sidecar:
+        _, ended = await registered(sidecar)
+        clock.advance(86_400.0)
+        for _ in range(2):
+            assert (await ask(sidecar, ended)).status == 401
+            assert (await page(sidecar, "/api/v1/audit", key(ended))).status == 401
+            assert (await page(sidecar, "/api/v1/audit?a=1", [("x-api-key", ended)])).status == 401
+            assert (await post(sidecar, "/api/v1/auth/refresh", token=ended)).status == 401
+            assert await connects(sidecar, ended) == 407
+            async with chatting(sidecar, headers=key(ended)) as chat:
+                await chat.send(type="auth", apiKey=ended)
+                assert (await chat.hear())["code"] == "invalid_api_key"
+        body = {"email": "ann@example.com", "password": PASSWORD}
+        assert (await post(sidecar, "/api/v1/auth/login", body)).status == 200
+        forged = ended[:-4] + ("AAAA" if ended[-4:] != "AAAA" else "BBBB")
+        for _ in range(3):
+            assert (await page(sidecar, "/api/v1/audit", key(forged))).status == 401
+        assert told(await post(sidecar, "/api/v1/auth/login", body)) == TOO_MANY
+        assert told(await ask(sidecar, ended)) == TOO_MANY

@@ -97,6 +97,32 @@ async def test_fifty_at_once_are_one_call(tmp_path):
         check_books(sidecar)
 
 
+async def test_repeats_are_counted_and_logged_in_words_of_their_own(tmp_path, caplog):
+    """A replay is no success of a provider's, and a key that was used no ordinary refusal."""
+    caplog.set_level("INFO", logger="wattline.requests")
+    async with running(tmp_path, 1) as sidecar:
+        counts = sidecar.sidecar.settlement.counts
+        first = await sidecar.call(body(), headers=key())
+        assert (await sidecar.call(body(), headers=key())).body == first.body
+        assert code(await sidecar.call(body("other"), headers=key()))[0] == 422
+        assert (await sidecar.call(body(), headers=key("x" * 300))).status == 400
+        assert counts.requests == {
+            ("p0", "success"): 1,
+            ("none", "replayed"): 1,
+            ("none", "repeated"): 1,
+            ("none", "refused"): 1,
+        }
+        assert sum(counts.attempts.values()) == 1
+        shown = (await sidecar.call(b"", path="/metrics", method="GET")).body.decode()
+        assert 'gateway_requests_total{provider="none",status="replayed"} 1' in shown
+        assert 'gateway_requests_total{provider="none",status="repeated"} 1' in shown
+    lines = [record for record in caplog.records if record.name == "wattline.requests"]
+    told = [(line.args.get("outcome"), line.args["status"]) for line in lines]
+    assert told == [("complete", 200), ("replayed", 200), ("repeated", 422), ("refused", 400)]
+    assert len({line.args["request_id"] for line in lines}) == 4
+    assert "idempotency_key_reused" in lines[2].getMessage()
+
+
 async def leave(connection: H1Client) -> None:
     connection.abort()
     with contextlib.suppress(ConnectionError):
@@ -191,7 +217,7 @@ async def test_a_client_that_left_before_an_answer_may_try_again(tmp_path):
         await started(sidecar, connection, json.dumps(body()).encode())
         assert (await sidecar.call(body(), headers=key())).status == 409
         await leave(connection)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await upstream.journal.wait_for(lambda record: record.ended is not None)
             upstream.script([])
             while (reply := await sidecar.call(body(), headers=key())).status == 409:
@@ -222,7 +248,7 @@ async def test_a_stream_that_was_cut_is_not_given_again_as_a_whole(tmp_path, way
             assert not connection.reply.clean
             connection.close()
         upstream.script([])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while code(reply := await sidecar.call(raw, headers=key()))[1] != (
                 "idempotency_answer_gone"
             ):
@@ -433,7 +459,7 @@ async def test_an_sdk_whose_client_loses_patience(tmp_path):
         async with openai.AsyncOpenAI(
             base_url=f"http://{host}:{port}/v1",
             api_key="sk-none",
-            timeout=1.0,
+            timeout=3.0,
             max_retries=3,
             http_client=openai.DefaultAsyncHttpxClient(trust_env=False),
         ) as sdk:
@@ -451,3 +477,32 @@ async def test_an_sdk_whose_client_loses_patience(tmp_path):
         assert again.content == first.content
         assert asked(sidecar) == 2
     assert [row["state"] for row in rows(sidecar.state)] == ["aborted", "complete"]
+
+
+async def test_a_key_for_some_models_is_told_no_answers_of_others(tmp_path):
+    """Two keys of an account share their Idempotency-Keys; what each may call stays as it is."""
+    async with running(tmp_path, 1, extra=AUTH, env=KEYS) as sidecar:
+        accounts = sidecar.sidecar.accounts
+        await accounts.create_user("carol")
+        wide = (await accounts.create_key("carol")).secret
+        narrow = (await accounts.create_key("carol", models=("other",))).secret
+        right = (await accounts.create_key("carol", models=("m",))).secret
+        assert (await sidecar.call(body(), headers=key("one", wide))).status == 200
+        reply = await sidecar.call(body(), headers=key("one", narrow))
+        assert code(reply) == (403, "model_not_allowed")
+        reply = await sidecar.call(body(), headers=key("one", right))
+        assert reply.headers["x-wattline-idempotent"] == "replay"
+        assert asked(sidecar) == 1
+
+
+async def test_the_way_of_a_credential_makes_no_difference(tmp_path):
+    """A caller of rules.yaml is one whichever header has its key."""
+    async with running(tmp_path, 1, extra=AUTH, env=KEYS) as sidecar:
+        first = await sidecar.call(body(), headers=key("one", KEYS["ANN"]))
+        headers = [("idempotency-key", "one"), ("x-api-key", KEYS["ANN"])]
+        again = await sidecar.call(body(), headers=headers)
+        assert (first.status, again.status) == (200, 200)
+        assert again.headers["x-wattline-idempotent"] == "replay"
+        other = await sidecar.call(body(), headers=key("one", KEYS["BOB"]))
+        assert "x-wattline-idempotent" not in other.headers
+        assert asked(sidecar) == 2

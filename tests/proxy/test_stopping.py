@@ -25,7 +25,7 @@ async def test_a_call_that_waits_for_its_row_is_told_that_we_stop(tmp_path):
     async with running(tmp_path, 1) as sidecar:
         with locked(sidecar.state):
             asked = asyncio.ensure_future(sidecar.call(CHAT))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not sidecar.sidecar.layers.deliveries:
                     await asyncio.sleep(0.005)
             (delivery,) = sidecar.sidecar.layers.deliveries
@@ -70,7 +70,7 @@ async def test_new_calls_on_open_connections_are_refused_while_old_ones_end(tmp_
         asked = asyncio.ensure_future(sidecar.call(CHAT))
         await upstream.journal.wait_for(lambda entry: entry.stalled)
         stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=20))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not sidecar.sidecar.layers._stopping:
                 await asyncio.sleep(0.005)
         assert_told(await call(sidecar.address, REVERSE, None, CHAT, over=other))

@@ -361,7 +361,7 @@ async def push(connection, stream, body):
 
 async def spools(wanted=None):
     """Files of uploads that this process has open; waits a while for a wanted number."""
-    deadline = asyncio.get_running_loop().time() + (5 if wanted is not None else 0)
+    deadline = asyncio.get_running_loop().time() + (30 if wanted is not None else 0)
     while True:
         found = open_spools("self")
         if found == wanted or asyncio.get_running_loop().time() > deadline:

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.decisions import a_book, a_provider, a_target
-from wattline.rules.book import Scope, Window
+from wattline.rules.book import Fares, Scope, Subject, Window
 from wattline.rules.conditions import (
     FLAGS,
     READERS,
     BalanceIs,
+    Bound,
     FilledOver,
     Fixed,
     FlagIs,
@@ -33,8 +34,10 @@ from wattline.wire.call import Call, Operation, Principal
 class Facts:
     """Answers as told, and notes the keys that it was asked for."""
 
-    def __init__(self, fill: float = 0.0, balance: int | None = None, resting: str = "") -> None:
-        self._fill, self._balance, self._resting = fill, balance, resting
+    def __init__(
+        self, fill: float = 0.0, balance: int | None = None, fares: Fares | None = None
+    ) -> None:
+        self._fill, self._balance, self._fares = fill, balance, fares or Fares("healthy")
         self.keys: list[str] = []
 
     def fill(self, _window: Window, key: str, _now: float) -> float:
@@ -44,8 +47,12 @@ class Facts:
     def balance(self, _principal: str) -> int | None:
         return self._balance
 
-    def healthy(self, provider: str, _now: float) -> bool:
-        return provider != self._resting
+    def fares(self, subject: Subject, _now: float) -> Fares:
+        assert subject is GROQ
+        return self._fares
+
+
+GROQ = Subject("groq", ("groq",))
 
 
 def call(**changes: object) -> Call:
@@ -187,10 +194,44 @@ def test_balances():
 
 
 def test_health_and_what_is_fixed():
-    assert holds(HealthIs("groq", healthy=True))
-    assert not holds(HealthIs("groq", healthy=False))
-    assert holds(HealthIs("groq", healthy=False), facts=Facts(resting="groq"))
-    assert not holds(HealthIs("groq", healthy=True), facts=Facts(resting="groq"))
+    well, resting = HealthIs(GROQ, frozenset({"healthy"})), HealthIs(GROQ, frozenset({"resting"}))
+    either = HealthIs(GROQ, frozenset({"out", "resting"}))
+    assert [holds(line) for line in (well, resting, either)] == [True, False, False]
+    facts = Facts(fares=Fares("resting"))
+    assert [holds(line, facts=facts) for line in (well, resting, either)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("bound", "good", "bad"),
+    [
+        (Bound("score", 0.5, above=False), Fares("healthy", 5, 0.49), Fares("healthy", 5, 0.5)),
+        (Bound("score", 0.5, above=True), Fares("healthy", 5, 0.51), Fares("healthy", 5, 0.5)),
+        (Bound("errors", 0.2, above=True), Fares("out", 9, 0.1, 0.3), Fares("out", 9, 0.1, 0.2)),
+        (
+            Bound("first_ms", 900, above=True),
+            Fares("healthy", 5, 1.0, 0.0, 901.0),
+            Fares("healthy", 5, 1.0, 0.0, None),
+        ),
+        (
+            Bound("first_ms", 900, above=False),
+            Fares("healthy", 5, 1.0, 0.0, None),
+            Fares("healthy", 5, 1.0, 0.0, 900.0),
+        ),
+    ],
+    ids=str,
+)
+def test_figures_of_health(bound, good, bad):
+    """B-080: bounds are not included; of what was tried seldom nothing bad is known."""
+    line = HealthIs(GROQ, bounds=(bound,))
+    assert holds(line, facts=Facts(fares=good))
+    assert not holds(line, facts=Facts(fares=bad))
+    assert "wanted" in line.why_not(call(), Facts(fares=bad), 0.0, 0.0)
+    few = good._replace(calls=4, score=0.0, errors=1.0, first_ms=9e9)
+    well = bound.above is (bound.figure == "score")
+    assert holds(line, facts=Facts(fares=few)) is well
+    both = HealthIs(GROQ, frozenset({"resting"}), (bound,))
+    assert not holds(both, facts=Facts(fares=good))
+    assert "wanted resting" in both.why_not(call(), Facts(fares=good), 0.0, 0.0)
     assert holds(Fixed("unconfigured", wanted=True, found=True))
     assert not holds(Fixed("unconfigured", wanted=True, found=False))
 

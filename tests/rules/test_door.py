@@ -130,7 +130,7 @@ NUMBERS = (
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "٣", "1e3", "15m", "9" * 20, "0x10"])
 def test_numbers_that_are_none(name, value):
-    assert name in told(**{name: value})
+    assert told(**{name: value}).startswith(f"{name} in the environment is {value!r}; it must be ")
 
 
 @pytest.mark.parametrize("value", ["0", "-1s", "x", "900", "m", "15 m", "9" * 20 + "s", "0m"])

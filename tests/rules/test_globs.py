@@ -58,9 +58,9 @@ def test_only_star_and_question_mark_are_special(pattern, text, fits):
 def test_no_pattern_makes_matching_explode(pattern):
     """A backtracking translation of these needs longer than the universe has."""
     glob = Glob(pattern)
-    began = time.perf_counter()
+    began = time.thread_time()
     assert not glob.matches("a" * 20_000 + "c")
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_patterns_tell_themselves_and_globs_from_names():

@@ -15,6 +15,7 @@ from wattline.rules.book import (
     TIERS,
     Book,
     Cors,
+    Fares,
     Over,
     Provider,
     ProviderModel,
@@ -474,8 +475,8 @@ class Calm:
     def balance(self, *_: object) -> int | None:
         return None
 
-    def healthy(self, *_: object) -> bool:
-        return True
+    def fares(self, *_: object) -> Fares:
+        return Fares("healthy")
 
 
 def decided(book: Book, model: str, *, forward: bool = False) -> str | None:

@@ -125,11 +125,11 @@ def test_a_billion_laughs_are_refused_at_once():
     """Security notes 0.14."""
     lines = ["a0: &a0 [x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    began = time.perf_counter()
+    began = time.thread_time()
     told = refusal("\n".join(lines))
     assert "anchors" in told
     assert len(told) < 20_000
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_mistakes_in_a_provider(part, expected):
         ),
         (
             "health: {groq: restng}",
-            "health.groq: must be one of healthy, resting. Did you mean 'resting'?",
+            "health.groq: must be one of healthy, resting, out. Did you mean 'resting'?",
         ),
         ("health: {groq: resting}", "health.groq: unknown provider 'groq'"),
         (

@@ -18,7 +18,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattline.base.clock import SystemClock
+from wattline.base.errors import ClientFault
+from wattline.base.ids import hash_secret
 from wattline.rules.schema import RulesShape
+from wattline.store.sqlite import SqliteLedger
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = str(ROOT / "scripts" / "bench.d")
@@ -40,6 +44,9 @@ shapes = importlib.import_module("shapes")
 streams = importlib.import_module("streams")
 tags = importlib.import_module("tags")
 translation = importlib.import_module("translation")
+keyed = importlib.import_module("keyed")
+keycheck = importlib.import_module("keycheck")
+deciding = importlib.import_module("deciding")
 sys.path.remove(FOLDER)
 
 
@@ -387,6 +394,43 @@ def test_each_pair_is_translated_event_by_event():
         assert translation.per_event(client, provider, events=50) > 0
     with pytest.raises(ValueError, match="not translated"):
         translation.per_event("nobody", "openai")
+
+
+def test_who_calls_is_found_and_counted():
+    """The check that is measured lets in whom it should, and refuses the others."""
+    desk = keycheck.Desk()
+    for head in (desk.by_key[7], desk.by_token[7]):
+        caller = desk.caller(head)
+        assert (caller.id, caller.tier) == ("usr_7", "bench")
+        desk.counted(caller)
+    assert desk.windows.size > 0
+    with pytest.raises(ClientFault):
+        desk.caller(keycheck.Head("Bearer " + "f" * 32))
+    with pytest.raises(ClientFault):
+        keycheck.Desk("keys").caller(desk.by_token[7])
+    assert set(keycheck.measured(calls=5)) == {
+        "key_us", "key_window_us", "token_us", "token_window_us",
+    }  # fmt: skip
+
+
+async def test_the_key_of_the_benchmark_has_every_bound(tmp_path):
+    await keyed.make(tmp_path, calls.MODEL)
+    ledger = await SqliteLedger.open_at(tmp_path / "ledger.sqlite", SystemClock())
+    (key,) = ledger.accounts.all_keys()
+    await ledger.close()
+    assert (key.tier, key.models) == ("bench", (calls.MODEL,))
+    assert None not in (key.expires, key.budgets.hour, key.budgets.day, key.budgets.month)
+    assert key.hash == hash_secret(keyed.SECRET)
+
+
+def test_decisions_are_measured_with_few_and_with_many_rules(monkeypatch):
+    monkeypatch.setattr(deciding, "DECISIONS", 5)
+    figures = deciding.measured()
+    assert set(figures) == {"rules_10_us", "rules_1000_us"}
+    assert all(figure > 0 for figure in figures.values())
+    book = deciding.load("rules: [{name: none, try: model}]\n", env={})
+    with pytest.raises(ValueError, match="goes nowhere"):
+        deciding.per_decision(book)
 
 
 def test_a_translation_that_holds_events_back_gives_no_figure(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from kit.clients import REVERSE, Reply, client
 from kit.pages import BASE, Pages
 from kit.sidecars import Running, running
+from wattline.base.clock import ManualClock
 
 CHANGE, CHANGING = f"{BASE}/change", f"{BASE}/changing"
 AUTH = """
@@ -18,12 +19,13 @@ auth:
   keys: {ann: "${ANN}", bob: "${BOB}"}
 """
 KEYS = {"ANN": "key-of-ann-0123456789", "BOB": "key-of-bob-0123456789"}
+MASTER = "f3b1c97de04a4a5d9e7c11aa82d5b6e0"
 
 
 @pytest.fixture
 async def site(tmp_path):
     pages = Pages()
-    async with running(tmp_path, 1, extra=AUTH, env=KEYS) as sidecar:
+    async with running(tmp_path, 1, extra=AUTH, env={**KEYS, "ADMIN_FIRST": MASTER}) as sidecar:
         pages.add(sidecar)
         yield sidecar, pages
 
@@ -81,15 +83,85 @@ async def test_another_request_with_the_key(site):
     assert not sidecar.upstreams[0].journal.requests
 
 
+def rows_of(sidecar: Running) -> int:
+    connection = sqlite3.connect(f"file:{sidecar.state / 'ledger.sqlite'}?mode=ro", uri=True)
+    count: int = connection.execute("SELECT count(*) FROM repeats").fetchone()[0]
+    connection.close()
+    return count
+
+
 async def test_whose_key_it_is(site):
-    """Each principal has its own; so has who has no key at all, or one that is not known."""
+    """Each principal has its own; so has the holder of the master token."""
     sidecar, pages = site
-    for who in ("ANN", "BOB", "sk-nobody-0123456789", None):
+    for who in ("ANN", "BOB", MASTER):
         assert "x-wattline-idempotent" not in (await change(sidecar, who=who)).headers
-    for who in ("ANN", "BOB", "sk-nobody-0123456789", None):
+    for who in ("ANN", "BOB", MASTER):
         reply = await change(sidecar, who=who)
         assert reply.headers["x-wattline-idempotent"] == "replay"
-    assert pages.changes == 4
+    assert pages.changes == 3
+
+
+async def test_strangers_write_nothing(site):
+    """Whoever has no right credential claims no key: the page says what it says without the header."""
+    sidecar, pages = site
+    for who in ("sk-nobody-0123456789", None):
+        for _ in range(2):
+            assert "x-wattline-idempotent" not in (await change(sidecar, who=who)).headers
+    await change(sidecar, "x" * 256, who=None)
+    for path in ("/api/admin/users", "/v1/generate_key", "/token?masterToken=wrong&userId=a"):
+        await change(sidecar, who=None, path=path, method="POST")
+    assert rows_of(sidecar) == 0
+    assert pages.changes == 5
+
+
+@pytest.mark.parametrize("path", ["/api/show", "/v5/api/show", "/api/v1/auth/login"])
+async def test_what_changes_nothing_is_not_kept(site, path):
+    """Even of those who may: a POST that only reads, or gives a token."""
+    sidecar, _ = site
+    body = {"model": "m", "email": "a@example.com", "password": "a-long-password-1"}
+    for _ in range(2):
+        reply = await change(sidecar, body=body, path=path, method="POST")
+        assert "x-wattline-idempotent" not in reply.headers
+        assert reply.status != 409
+    assert rows_of(sidecar) == 0
+
+
+async def test_the_way_of_a_credential_makes_no_difference(site):
+    """The same caller, the same key: Bearer, x-api-key, the query."""
+    sidecar, pages = site
+    ways = {
+        "ANN": [("authorization", f"Bearer {KEYS['ANN']}"), ("x-api-key", KEYS["ANN"]), None],
+        MASTER: [("authorization", f"Bearer {MASTER}"), None],
+    }
+    for secret, shown in ways.items():
+        for number, header in enumerate(shown):
+            path, headers = CHANGE, [("idempotency-key", "one")]
+            if header is None and secret is MASTER:
+                path += f"?masterToken={MASTER}"
+            elif header is None:
+                path += f"?key={KEYS['ANN']}"
+            else:
+                headers.append(header)
+            reply = await sidecar.call(b"{}", path=path, method="PUT", headers=headers)
+            assert ("x-wattline-idempotent" in reply.headers) == (number > 0)
+    assert pages.changes == 2
+
+
+async def test_registering_twice_makes_one_user(tmp_path):
+    """E-040: strangers may do it, so an address has ten claims a minute."""
+    new = {"email": "ann@example.com", "password": "correct horse battery", "name": "Ann"}
+    path = "/api/v1/auth/register"
+    async with running(tmp_path, 1, extra="auth: {mode: jwt}\n", clock=ManualClock()) as sidecar:
+
+        async def register(name: str, body: object) -> Reply:
+            return await change(sidecar, name, body=body, who=None, path=path, method="POST")
+
+        first, again = await register("one", new), await register("one", new)
+        assert (first.status, again.status) == (201, 201)
+        assert again.body == first.body
+        statuses = [(await register(f"x{number}", {})).status for number in range(20)]
+        assert statuses == [400] * 8 + [429] * 12
+        assert rows_of(sidecar) == 1
 
 
 async def test_while_it_runs(site):
@@ -116,7 +188,7 @@ async def test_a_client_that_left_has_its_answer_kept(site):
     await asyncio.wait_for(pages.began.wait(), 10)
     connection.abort()
     pages.go.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (reply := await change(sidecar, body=b'{"wait":true}')).status == 409:
             await asyncio.sleep(0.01)
     assert reply.headers["x-wattline-idempotent"] == "replay"

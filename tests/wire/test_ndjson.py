@@ -67,11 +67,11 @@ def test_a_line_has_a_bound_and_lines_before_it_are_handed_out() -> None:
 
 def test_many_small_chunks_of_one_long_line_take_linear_time() -> None:
     decoder = LineDecoder()
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(200_000):
         assert not decoder.feed(b"12345678")
     assert len(decoder.feed(b"\n")[0]) == 1_600_001
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_payload_and_line() -> None:

@@ -65,6 +65,13 @@ class Fault(Exception):
         self.should_retry = should_retry
         self.details: Mapping[str, object] = {}
         """What a program may want to know beside the code, in dialects that have a place for it."""
+        self.requested: str | None = None
+        """The model that the refused call named, for the log of errors."""
+
+    def about(self, param: str, sent: str) -> None:
+        """Where it is about `param`, it is about `sent`: the name that the client gave it."""
+        if self.param == param:
+            self.param = sent
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.code}: {self.message}>"

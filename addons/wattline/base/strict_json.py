@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from wattline.base.errors import ClientFault
+from wattline.base.numeral import Numeral
 
 MAX_DIGITS = 4300
 """Digits of one integer; Python's own bound."""
@@ -56,7 +57,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(literal: str) -> float:
-    value = float(literal)
+    return _checked(float(literal), literal)
+
+
+def _as_written(literal: str) -> Numeral:
+    return _checked(Numeral(literal), literal)
+
+
+def _checked[Number: float](value: Number, literal: str) -> Number:
     if value - value != 0:
         raise _NotFinite(literal)
     return value
@@ -68,10 +76,12 @@ def _constant(literal: str) -> NoReturn:
 
 _LENIENT = msgspec.json.Decoder()
 _DECODER = JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_constant)
+_EXACT = JSONDecoder(object_pairs_hook=_unique, parse_float=_as_written, parse_constant=_constant)
 
 
-def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
-    """The JSON object in `raw`, nested at most `max_depth` deep (the object itself is 1).
+def read_object(raw: bytes, *, max_depth: int, exact: bool = False) -> dict[str, Any]:
+    """The JSON object in `raw`, nested at most `max_depth` deep (the object itself is 1). `exact`: its numbers
+    with a point or an exponent are `Numeral`s. It takes longer.
 
     Raises ClientFault 400 with the code `invalid_json`, `duplicate_key`, `not_finite`, `too_deep`,
     `too_many_items`, `not_an_object` or `invalid_encoding`.
@@ -80,7 +90,7 @@ def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
     if large:
         _check_items(raw)
     brackets = raw.count(b"{") + raw.count(b"[") if large else 0
-    quick = _quick(raw, max_depth) if brackets <= MAX_CONTAINERS else None
+    quick = None if exact or brackets > MAX_CONTAINERS else _quick(raw, max_depth)
     if quick is not None:
         return quick
     if large:
@@ -89,7 +99,7 @@ def read_object(raw: bytes, *, max_depth: int) -> dict[str, Any]:
     brackets = raw.count(b"{") + raw.count(b"[")
     if brackets > MAX_CONTAINERS:
         _check_containers(text)
-    value = _parse(text, max_depth)
+    value = _parse(text, max_depth, _EXACT if exact else _DECODER)
     if not isinstance(value, dict):
         raise ClientFault(
             "The body is JSON, but not an object. Send an object: {…}.", code="not_an_object"
@@ -183,9 +193,9 @@ def _decode(raw: bytes) -> str:
         ) from None
 
 
-def _parse(text: str, max_depth: int) -> Any:
+def _parse(text: str, max_depth: int, decoder: JSONDecoder) -> Any:
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except JSONDecodeError as error:
         what = error.msg.removesuffix(" at").rstrip(": ")
         raise ClientFault(

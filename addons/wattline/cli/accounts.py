@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from wattline.base.settings import Settings
@@ -10,18 +11,19 @@ from wattline.cli.failure import Failure
 
 TIMEOUT = 15.0
 MAX_ANSWER = 64 * 1024 * 1024
+LEDGER = "ledger.sqlite"
+READS = frozenset({"list", "show", "users"})
+"""Verbs that change nothing."""
 
 
 def ask(settings: Settings, verb: str, **given: Any) -> dict[str, Any]:
     """The result of a verb of `service.accounts.control`. Raises Failure, LedgerDown, RulesError, OSError."""
-    import asyncio
-
     from wattline.service.accounts.control_door import connect
 
     question = json.dumps({"verb": verb, **given}).encode() + b"\n"
     wire = connect(settings.state, TIMEOUT)
     if wire is None:
-        line = asyncio.run(_ask_ledger(settings, question))
+        line = _ask_alone(settings, verb, question)
     else:
         with wire, wire.makefile("rb") as answers:
             wire.sendall(question)
@@ -40,6 +42,18 @@ def result_of(line: bytes) -> dict[str, Any]:
     return result
 
 
+def _ask_alone(settings: Settings, verb: str, question: bytes) -> bytes:
+    """Who only reads makes no ledger."""
+    import asyncio
+    import tempfile
+    from dataclasses import replace
+
+    if verb not in READS or (settings.state / LEDGER).exists():
+        return asyncio.run(_ask_ledger(settings, question))
+    with tempfile.TemporaryDirectory() as empty:
+        return asyncio.run(_ask_ledger(replace(settings, state=Path(empty)), question))
+
+
 async def _ask_ledger(settings: Settings, question: bytes) -> bytes:
     """No sidecar runs: for this moment we are the process that writes."""
     from wattline.base.clock import SystemClock
@@ -51,7 +65,7 @@ async def _ask_ledger(settings: Settings, question: bytes) -> bytes:
     from wattline.store.sqlite import SqliteLedger
 
     book, clock, spending = read_rules(settings).book, SystemClock(), Spending()
-    path = settings.state / "ledger.sqlite"
+    path = settings.state / LEDGER
     ledger = await SqliteLedger.open_at(path, clock)
     try:
         recount(spending, path, clock.monotonic(), clock.wall())

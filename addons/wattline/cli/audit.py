@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wattline.cli.failure import FAILED
-from wattline.cli.terminal import safe
+from wattline.cli.terminal import counted, safe
 from wattline.cli.usage import LEDGER
 from wattline.store.audit import audit as audit_ledger
 
@@ -27,8 +27,12 @@ def audit(state: Path, *, as_json: bool = False) -> int:
         json.dump(found, sys.stdout, indent=2)
         print()
         return 0 if report.ok else FAILED
-    counts = (
-        f"{report.attempts:,} attempts, {report.entries:,} entries, {report.accounts:,} accounts"
+    counts = ", ".join(
+        (
+            counted(report.attempts, "attempt"),
+            counted(report.entries, "entry", "entries"),
+            counted(report.accounts, "account"),
+        )
     )
     if report.ok:
         print(f"The ledger adds up: {counts}.")

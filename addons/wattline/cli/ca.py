@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from wattline.cli.failure import Failure
+from wattline.cli.failure import Failure, say
 from wattline.proxy.ca import CaError, CaFiles, ensure_ca
 from wattline.store.folder import prepare
 
@@ -58,7 +58,11 @@ def export(state: Path, path: Path, *, force: bool) -> None:
 
 def _files(state: Path) -> CaFiles:
     prepare(state)
+    new = not (state / "ca").exists()
     try:
-        return ensure_ca(state / "ca", os.environ)
+        files = ensure_ca(state / "ca", os.environ)
     except CaError as error:
         raise Failure(str(error)) from error
+    if new:
+        say(f"there was no CA: made one in {state / 'ca'}")
+    return files

@@ -27,7 +27,11 @@ async def _serve(provider: DemoProvider, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    url = await provider.start(port=port)
+    try:
+        url = await provider.start(port=port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise Failure(f"port {port}: {reason}: choose another with --port") from error
     # Not through the log: a script that takes any free port reads it here.
     print(f"{url}/v1", flush=True)
     try:

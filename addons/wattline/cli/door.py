@@ -22,7 +22,12 @@ def find_door(settings: Settings, via: Via, key: str | None) -> Door:
     from wattline.store.folder import prepare
 
     prepare(settings.state)
-    return Door(host, port, ensure_ca(settings.state / "ca", settings.env).bundle, key)
+    folder = settings.state / "ca"
+    new = not folder.exists()
+    bundle = ensure_ca(folder, settings.env).bundle
+    if new:
+        say(f"there was no CA: made one in {folder}")
+    return Door(host, port, bundle, key)
 
 
 def _configured(settings: Settings) -> tuple[str, int]:

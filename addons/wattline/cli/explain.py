@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -11,18 +12,22 @@ from pathlib import Path
 from wattline.base.settings import Settings
 from wattline.cli.book import rules_path
 from wattline.cli.comparison import Comparison, compare, read_as_sidecar, read_here
+from wattline.cli.explain_requests import request_lines
 from wattline.cli.parked import parking_of
-from wattline.cli.question import Question, read_call
+from wattline.cli.question import Question, read_exchange
 from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
-from wattline.engine.explain import as_json as explanation_as_json
 from wattline.engine.explain import explain as explain_call
 from wattline.engine.explain import render
+from wattline.engine.health import Health
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
-from wattline.service.metering.past import remember
+from wattline.service.catalog.costs import Costs
+from wattline.service.catalog.prices import Prices
+from wattline.service.explaining import explained_json, requests_of
+from wattline.service.metering.past import heal, remember
 from wattline.store.base import LedgerDown
 from wattline.store.reading import reading
 
@@ -33,19 +38,16 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
     """
     comparison = compare(settings, rules_path(settings))
     book = read_as_sidecar(settings, comparison).book
-    call = read_call(question, book)
+    exchange = read_exchange(question, book)
     now, wall = time.monotonic(), time.time()
-    windows = Windows()
-    ledger = settings.state / LEDGER
-    source = _remembered(windows, book, ledger, now, wall)
-    view = View(
-        windows, Resting(), lambda principal: _balance(ledger, principal), parking_of(ledger)
-    )
-    found = explain_call(call, book, view, now, wall)
+    view, source = _view(book, settings.state / LEDGER, now, wall)
+    found = explain_call(exchange.call, book, view, now, wall)
+    exchange.plan = found.plan
+    requests = requests_of(exchange)
     if as_json:
         as_sidecar = comparison is not None and comparison.same_file
         shown = {
-            **explanation_as_json(found),
+            **explained_json(found, requests),
             "windows_from": source,
             "availability_from": "sidecar" if as_sidecar else "shell",
             "sidecar": comparison and comparison.as_json(read_here(settings)),
@@ -54,10 +56,23 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
         print()
     else:
         sys.stdout.write(render(found))
+        for line in request_lines(requests):
+            print(safe(line))
         print(f"\nNot asked of a sidecar: {source}; providers that rest are not known here.")
         for line in _origin(comparison, settings):
             print(safe(line))
     return 0
+
+
+def _view(book: Book, ledger: Path, now: float, wall: float) -> tuple[View, str]:
+    """What the ledger tells of windows, health, balances and what is switched off; and in words, what that is."""
+    windows, health = Windows(), Health(book.health)
+    source = _remembered(windows, health, book, ledger, now, wall)
+    costs = Costs(Prices())
+    asyncio.run(costs.learn(book))
+    parking = parking_of(ledger)
+    view = View(windows, Resting(), lambda who: _balance(ledger, who), parking, health, costs.of)
+    return view, source
 
 
 def _origin(comparison: Comparison | None, settings: Settings) -> Iterator[str]:
@@ -80,12 +95,15 @@ def _origin(comparison: Comparison | None, settings: Settings) -> Iterator[str]:
             yield from (f"  {difference}" for difference in comparison.differences(here))
 
 
-def _remembered(windows: Windows, book: Book, ledger: Path, now: float, wall: float) -> str:
-    """Fill the windows; in words, from what."""
+def _remembered(
+    windows: Windows, health: Health, book: Book, ledger: Path, now: float, wall: float
+) -> str:
+    """Fill the windows and the health; in words, from what."""
     if not ledger.exists():
         return "windows are empty, there is no ledger yet"
     try:
         count = remember(windows, book, ledger, now, wall)
+        heal(health, ledger, now, wall)
     except LedgerDown as error:
         return f"windows are empty, the ledger can't be read ({error})"
     return f"windows are filled with the last {count} attempts of the ledger"

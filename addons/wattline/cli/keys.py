@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
+from wattline.cli.account_lines import amount, energy_text, print_json, print_notes, print_user
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import AsJson, Rules, State, age, settings
 
 COLUMNS = ("id", "user", "key", "role", "tier", "balance", "spent 24 h", "expires", "state")
 NUMBERS = ("balance", "spent 24 h")
-_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+IDS = ("id", "key", "expires")
+SPARE = ("spent 24 h", "key", "role", "tier")
+"""What a narrow terminal can do without."""
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -77,7 +77,7 @@ def create(
     given = {
         "user": user,
         "role": role,
-        "credit": _amount(credit),
+        "credit": amount(credit),
         "email": email,
         "tier": tier,
         "expires": None if expires is None else _moment(expires),
@@ -99,7 +99,7 @@ def list_keys(
 ) -> None:
     """List keys. The keys themselves are not kept: only their ends are shown."""
     result = ask(settings(rules=rules, state=state), "list", user=user)
-    if not _print(result, as_json=as_json):
+    if not print_json(result, as_json=as_json):
         _table(result["keys"])
 
 
@@ -113,8 +113,8 @@ def show(
 ) -> None:
     """Show a user's balance and keys, with their bounds and what was spent of them."""
     result = ask(settings(rules=rules, state=state), "show", name=name)
-    if not _print(result, as_json=as_json):
-        _user(result["user"])
+    if not print_json(result, as_json=as_json):
+        print_user(result["user"])
         for key in result["keys"]:
             _key(key)
 
@@ -198,66 +198,47 @@ def credit(
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it."""
-    given = {"user": user, "energy": _amount(energy), "subtract": subtract, "reason": reason}
+    given = {"user": user, "energy": amount(energy), "subtract": subtract, "reason": reason}
     result = ask(settings(rules=rules, state=state), "credit", **given)
-    if not _print(result, as_json=as_json):
-        _user(result["user"])
-
-
-def _print(result: dict[str, Any], *, as_json: bool) -> bool:
-    if as_json:
-        json.dump(result, sys.stdout, indent=2)
-        print()
-    return as_json
+    if not print_json(result, as_json=as_json):
+        print_user(result["user"])
 
 
 def _issued(result: dict[str, Any], *, as_json: bool) -> None:
-    if _print(result, as_json=as_json):
+    if print_json(result, as_json=as_json):
         return
     # The key alone on stdout: KEY=$(wattline keys create --user ann)
     print(result["secret"])
     key = result["key"]
     sys.stderr.write(
         f"This is the key of {key['user']} ({key['id']}); it is not shown again. "
-        f"Balance: {_energy(key['balance'], 'no limit')}.\n"
+        f"Balance: {energy_text(key['balance'], 'no limit')}.\n"
     )
-    _notes(result)
+    print_notes(result)
 
 
 def _changed(result: dict[str, Any], word: str, as_json: bool) -> None:  # noqa: FBT001 - an option
-    if not _print(result, as_json=as_json):
+    if not print_json(result, as_json=as_json):
         key = result["key"]
         print(f"{key['id']} of {key['user']} ({key['key']}): {word}")
-        _notes(result)
-
-
-def _notes(result: dict[str, Any]) -> None:
-    for note in result["notes"]:
-        sys.stderr.write(f"note: {note}\n")
+        print_notes(result)
 
 
 def _table(keys: list[dict[str, Any]]) -> None:
-    from wattline.cli.terminal import console, safe, table
+    from wattline.cli.terminal import print_rows, safe
 
     if not keys:
         print("There are no keys. Make one: wattline keys create --user NAME")
         return
-    made = table(COLUMNS, NUMBERS)
+    rows = []
     for key in keys:
         cells = (
             key["id"], key["user"], key["key"], key["role"], key["tier"] or "",
-            _energy(key["balance"], "no limit"), _energy(key["spent"]["day"], ""),
+            energy_text(key["balance"], "no limit"), energy_text(key["spent"]["day"], ""),
             (key["expires"] or "")[:10], _state(key),
         )  # fmt: skip
-        made.add_row(*(safe(cell) for cell in cells))
-    console().print(made)
-
-
-def _user(user: dict[str, Any]) -> None:
-    from wattline.cli.terminal import safe
-
-    state = "" if user["disabled"] is None else ", disabled"
-    print(safe(f"{user['id']} ({user['role']}{state}): {_energy(user['balance'], 'no limit')}"))
+        rows.append([safe(cell) for cell in cells])
+    print_rows(COLUMNS, rows, numbers=NUMBERS, ids=IDS, spare=SPARE)
 
 
 def _key(key: dict[str, Any]) -> None:
@@ -273,7 +254,7 @@ def _key(key: dict[str, Any]) -> None:
         if text():
             print(safe(f"    {name}: {text()}"))
     for span, most in key["budgets"].items():
-        spent, bound = _energy(key["spent"][span], ""), _energy(most, "")
+        spent, bound = energy_text(key["spent"][span], ""), energy_text(most, "")
         print(f"    {span}: {spent}" + (f" of {bound}" if bound else ""))
 
 
@@ -283,27 +264,10 @@ def _state(key: dict[str, Any]) -> str:
     return "disabled" if key["disabled"] else "expired or its user disabled"
 
 
-def _energy(amount: float | None, nothing: str) -> str:
-    if amount is None:
-        return nothing
-    return f"{amount:,.6f}".rstrip("0").rstrip(".")
-
-
-def _amount(text: str | None) -> str | None:
-    if text is not None and not _AMOUNT.fullmatch(text):
-        raise Failure(f"{text!r} is no amount of energy: write for example 5000 or 0.5", USAGE)
-    return text
-
-
-def micro(text: str) -> int:
-    """An amount of energy as micro-units. Raises Failure."""
-    return int(Decimal(_amount(text) or "0").scaleb(6))
-
-
 def _budgets(hour: str | None, day: str | None, month: str | None) -> dict[str, str | None] | None:
     if hour is None and day is None and month is None:
         return None
-    return {"hour": _amount(hour), "day": _amount(day), "month": _amount(month)}
+    return {"hour": amount(hour), "day": amount(day), "month": amount(month)}
 
 
 def _list(models: list[str] | None) -> list[str] | None:

@@ -14,8 +14,9 @@ from wattline import __version__
 from wattline.cli.environment import Via
 from wattline.cli.failure import FAILED, RUN_FAILED, end
 from wattline.cli.keys import app as keys_app
-from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, folder, path_of, settings
+from wattline.cli.options import AsJson, Key, LogLevel, Rules, State, age, folder, path_of, settings
 from wattline.cli.shells import Shell
+from wattline.cli.users import app as users_app
 
 
 class Commands(TyperGroup):
@@ -211,15 +212,26 @@ def explain(
             help="A provider that the caller has a key of its own for; can be given more than once."
         ),
     ] = None,
+    call: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="A call of the past, by its x-wattline-call: why it went where it went.",
+        ),
+    ] = None,
     rules: Rules = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a call would go and why, without making it.
+    """Show where a call would go and why, without making it; or why one of the past went where it went.
 
     Where a sidecar runs these rules with the state folder, the providers are those that it can use, else
     those of this shell.
     """
+    if call is not None:
+        from wattline.cli.explain_past import explain_past
+
+        raise typer.Exit(explain_past(call, settings(rules=rules, state=state), as_json=as_json))
     from wattline.cli.explain import explain as explain_call
     from wattline.cli.question import Question
 
@@ -241,6 +253,84 @@ def explain(
 
 
 @app.command()
+def backtest(
+    *,
+    file: Annotated[
+        Path,
+        typer.Argument(parser=path_of, metavar="FILE", help="The rules.yaml that is tried."),
+    ],
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d, 2w, or all.")] = "7d",
+    image: Annotated[
+        Path | None,
+        typer.Option("--picture", parser=path_of, metavar="FILE", help="Also draw it, as SVG."),
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the ledger's calls with other rules, without calling anybody.
+
+    Tells which calls change their target, which 429s are avoided or caused, what energy and money change, and
+    which rules are never reached. The sidecar may be running.
+    """
+    from wattline.cli.backtest import Wish
+    from wattline.cli.backtest import backtest as replay
+
+    chosen = settings(rules=file, state=state)
+    raise typer.Exit(replay(Wish(chosen, since, as_json=as_json, picture=image)))
+
+
+@app.command("test")
+def run_cases(
+    *,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=path_of, metavar="PATH...", help="Files of cases, or folders of them."
+        ),
+    ],
+    update: Annotated[
+        bool, typer.Option("--update", help="Let the files expect what was found.")
+    ] = False,
+    rules: Rules = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check rules.yaml against cases: facts of a request, and the plan that is expected.
+
+    No key is needed and nothing is called. Exits 1 when a case comes to another plan, 2 when one can't be read.
+    """
+    from wattline.cli.cases import check_cases
+
+    chosen = settings(rules=rules, state=state)
+    raise typer.Exit(check_cases(paths, chosen, update=update, as_json=as_json))
+
+
+@app.command()
+def record(
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", parser=path_of, metavar="FOLDER", help="Where files are made.")
+    ],
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d, 2w, or all.")] = "7d",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most cases.")] = 200,
+    people: Annotated[
+        bool, typer.Option("--principals", help="With callers' names and user fields.")
+    ] = False,
+    rules: Rules = None,
+    state: State = None,
+) -> None:
+    """Make cases for wattline test from calls of the ledger, one of each kind.
+
+    There are no prompts in them, no callers unless asked for, and no headers but those that conditions ask for.
+    """
+    from wattline.cli.cases import Wish
+    from wattline.cli.cases import record as write_cases
+
+    chosen = settings(rules=rules, state=state)
+    raise typer.Exit(write_cases(Wish(chosen, out, since, limit, people=people)))
+
+
+@app.command()
 def usage(
     *,
     by: Annotated[str, typer.Option(help="model, provider, key, rule or day.")] = "model",
@@ -256,6 +346,19 @@ def usage(
     from wattline.cli.usage import usage as show_usage
 
     show_usage(folder(state), by=by, since=since, as_json=as_json)
+
+
+@app.command()
+def shadow(
+    *,
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d, 2w, or all.")] = "7d",
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare shadow targets with those that answered: times, tokens, failures. The sidecar may be running."""
+    from wattline.cli.shadow import shadow as show_shadow
+
+    show_shadow(folder(state), since=since, as_json=as_json)
 
 
 @app.command()
@@ -294,8 +397,8 @@ def import_files(
     providers.json and tiers.json are printed as a piece of rules.yaml, with names of variables in place of keys. Run again, it leaves
     alone what is here already. Exits 1 when something was not taken.
     """
+    from wattline.cli.account_lines import micro
     from wattline.cli.importing.command import import_files as take_over
-    from wattline.cli.keys import micro
 
     chosen = settings(rules=rules, state=state)
     start = None if credit is None else micro(credit)
@@ -310,9 +413,23 @@ def health(
         str | None,
         typer.Option(help="host:port to ask. Default: the sidecar of the state folder."),
     ] = None,
+    targets: Annotated[
+        bool,
+        typer.Option(
+            "--targets",
+            help="In place of that, how each target did in the last hour: its breaker, score, times and "
+            "failures, out of the ledger. The sidecar need not run.",
+        ),
+    ] = False,
+    rules: Rules = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the running sidecar how it is; exit 0 if it is healthy, else 1."""
+    if targets:
+        from wattline.cli.faring import targets as tell
+
+        tell(settings(rules=rules, state=state), as_json=as_json)
+        return
     from wattline.cli.health import health as ask
 
     raise typer.Exit(ask(folder(state), address, as_json=as_json))
@@ -343,6 +460,66 @@ def doctor(*, rules: Rules = None, state: State = None) -> None:
     from wattline.cli.doctor import doctor as examine
 
     raise typer.Exit(examine(settings(rules=rules, state=state)))
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def watch(
+    *,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command to watch, with its arguments.")
+    ] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="30s, 10m, 8h: for how long. Default: until Ctrl-C.")
+    ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A host to read beside the known providers'; can be given more than once."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=path_of, metavar="PATH", help="Write the proposal to this new file."),
+    ] = None,
+    state: State = None,
+) -> None:
+    """Observe a program's model calls without changing any, and propose a rules.yaml.
+
+    Each call goes to the host that its program names, with the program's own key. Hosts that are no model
+    providers are only counted. SIGUSR1 prints what was seen so far.
+    """
+    from wattline.cli.watch import Watch
+    from wattline.cli.watch import watch as observe
+
+    chosen = settings(state=state, port=port)
+    seconds = None if for_ is None else float(age(for_))
+    asked = Watch(chosen, seconds, command or (), host or (), out, dict(os.environ))
+    raise typer.Exit(observe(asked))
+
+
+@app.command()
+def cache(*, state: State = None, as_json: AsJson = False) -> None:
+    """Show what broke providers' prompt caches, by conversation, with the tokens and the money that it cost.
+
+    Asks the sidecar that runs: it keeps this in memory, where rules.yaml says `affinity: {diagnose: true}`.
+    """
+    from wattline.cli.cache import cache as show
+
+    show(folder(state), as_json=as_json)
+
+
+@app.command()
+def proof(
+    *,
+    since: Annotated[str, typer.Option(help="30m, 24h, 7d, 2w, or all.")] = "24h",
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show and verify the digests of what was passed on untouched; 1 when something was changed."""
+    from wattline.cli.proof import proof as show
+
+    raise typer.Exit(show(folder(state), since=since, as_json=as_json))
 
 
 @app.command()
@@ -410,3 +587,4 @@ def export(
 
 app.add_typer(ca_app, name="ca")
 app.add_typer(keys_app, name="keys")
+app.add_typer(users_app, name="users")

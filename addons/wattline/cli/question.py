@@ -16,8 +16,10 @@ from wattline.cli.failure import USAGE, Failure
 from wattline.dialects.base import Route
 from wattline.dialects.spoken import spoken_dialects
 from wattline.dialects.table import find, known, normalise
+from wattline.engine.plan import Plan
 from wattline.rules.book import Book
-from wattline.wire.call import LOCAL, Call, Operation, Principal
+from wattline.service.exchange import Exchange
+from wattline.wire.call import LOCAL, Operation, Principal
 from wattline.wire.http import Request, Use
 
 _DIALECTS = spoken_dialects()
@@ -58,8 +60,8 @@ class Question:
     """Providers that the caller has keys of its own for."""
 
 
-def read_call(question: Question, book: Book) -> Call:
-    """The call that is asked about. Raises Failure."""
+def read_exchange(question: Question, book: Book) -> Exchange:
+    """The call that is asked about, with no plan yet. Raises Failure."""
     try:
         path = normalise(question.path)
         route = _route(question, path)
@@ -70,10 +72,21 @@ def read_call(question: Question, book: Book) -> Call:
         )
     except ClientFault as fault:
         raise Failure(f"this is no valid request: {fault.message}") from fault
-    return replace(
+    call = replace(
         call,
         tokens=call.tokens if question.tokens is None else question.tokens,
         tags=call.tags | frozenset(question.tags),
+    )
+    return Exchange(
+        request=request,
+        route=route,
+        dialect=_DIALECTS[route.dialect],
+        call=call,
+        book=book,
+        plan=Plan(None, None, ()),
+        body=json.dumps(value).encode(),
+        value=value,
+        began=0.0,
     )
 
 

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from wattline.base.settings import Settings
 from wattline.base.tasks import spawn
-from wattline.cli.environment import Door, Via, variables, warnings
+from wattline.cli.environment import BASE_URLS, Door, Via, variables, warnings
 from wattline.cli.failure import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED, Failure, say
-from wattline.cli.running import find_running
+from wattline.cli.running import NoAnswer, find_running, lets_in
 from wattline.cli.signals import Forwarder
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def check_program(name: str, environ: Mapping[str, str]) -> None:
 async def _run(order: Order) -> int:
     async with contextlib.AsyncExitStack() as stack:
         door = await _reach(order, stack)
+        await asyncio.to_thread(_check_key, order, door)
         signals = Forwarder()
         with signals.listening():
             child = await _start(order, door)
@@ -83,8 +84,31 @@ async def _run(order: Order) -> int:
     return code if code >= 0 else BY_SIGNAL - code
 
 
+def _check_key(order: Order, door: Door) -> None:
+    """Ask before the command starts: all that it would say itself is its client's 407. A command that has keys
+    of its own may show them at base URLs. Raises Failure.
+    """
+    own = order.key is None and order.via is not Via.PROXY
+    if own and any(url.key and order.environ.get(url.key) for url in BASE_URLS):
+        return
+    host, _, port = door.address.rpartition(":")
+    try:
+        if lets_in(host.strip("[]"), int(port), order.key):
+            return
+    except NoAnswer as error:
+        raise Failure(f"the sidecar does not answer: {error}", RUN_FAILED) from error
+    what = "does not take this key" if order.key else "needs a key"
+    raise Failure(f"this sidecar {what}: --key or WATTLINE_KEY", RUN_FAILED)
+
+
 async def _start(order: Order, door: Door) -> Process:
-    environ = {**order.environ, **variables(door, order.via, order.environ)}
+    return await start_command(
+        order, {**order.environ, **variables(door, order.via, order.environ)}
+    )
+
+
+async def start_command(order: Order, environ: Mapping[str, str]) -> Process:
+    """The command in this environment. Raises Failure."""
     try:
         return await asyncio.create_subprocess_exec(*order.command, env=environ)
     except FileNotFoundError as error:
@@ -162,15 +186,12 @@ async def _await_running(order: Order) -> Door:
 
 async def _serve(order: Order, stack: contextlib.AsyncExitStack) -> Door:
     """Start a sidecar in this process."""
-    from wattline.app import Sidecar, secrets_of
+    from wattline.app import Sidecar
     from wattline.base.logs import set_up
 
     settings = replace(order.settings, host=HOST, port=_usual_port(order.settings.state))
     sidecar = Sidecar(settings)
-    set_up(
-        settings.log_level or "warning",
-        lambda: secrets_of(sidecar.books.current) if hasattr(sidecar, "books") else (),
-    )
+    set_up(settings.log_level or "warning", sidecar.secrets)
     await sidecar.start()
     stack.push_async_callback(sidecar.stop)
     host, port = sidecar.address

@@ -13,6 +13,8 @@ MAX_MARK = 1_048_576
 MAX_ANSWER = 65_536
 TIMEOUT = 2.0
 MAX_PORT = 65_535
+OURS = "wattline.local"
+"""The sidecar's own name: a tunnel to it leads nowhere else."""
 
 
 class NoAnswer(Exception):
@@ -107,6 +109,25 @@ def ask_health(host: str, port: int, timeout: float = TIMEOUT) -> Mapping[str, A
     if not isinstance(body, dict) or not {"status", "uptime", "version"} <= body.keys():
         raise NoAnswer(f"{host}:{port}: what answers there is not wattline")
     return body
+
+
+def lets_in(host: str, port: int, key: str | None, timeout: float = TIMEOUT) -> bool:
+    """Whether the sidecar takes this key, or a caller without one, at its proxy. Raises NoAnswer."""
+    from base64 import b64encode
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(host, port, timeout=timeout)
+    said = b64encode(f"wattline:{key}".encode()).decode()
+    connection.set_tunnel(OURS, 443, {"proxy-authorization": f"Basic {said}"} if key else {})
+    try:
+        connection.connect()
+    except (OSError, HTTPException) as error:
+        if "407" in str(error):
+            return False
+        raise NoAnswer(f"{host}:{port}: {_reason(error)}") from error
+    finally:
+        connection.close()
+    return True
 
 
 def find_running(state: Path, timeout: float = TIMEOUT) -> Running | None:

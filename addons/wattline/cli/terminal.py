@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,17 +31,62 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def table(columns: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A table whose `numbers` columns are right-aligned."""
+def table(columns: Sequence[str], numbers: Sequence[str], ids: Sequence[str] = ()) -> Table:
+    """A table whose `numbers` columns are right-aligned. They and `ids` are never cut in two lines."""
     made = Table(box=None if is_plain() else box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in numbers else "left"
+        whole = name in numbers or name in ids
+        made.add_column(name, justify=justify, overflow="fold", no_wrap=whole)
+    return made
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    numbers: Sequence[str] = (),
+    ids: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """Print a table. Where the terminal is too narrow for it, `spare` columns are left out, the first of them
+    first, and the named ones are told.
+    """
+    out, left = console(), [*columns]
+    endless = out.options.update(max_width=100_000)
+    made = _filled(columns, left, rows, numbers, ids)
+    for name in spare:
+        if Measurement.get(out, endless, made).maximum <= out.width:
+            break
+        left.remove(name)
+        made = _filled(columns, left, rows, numbers, ids)
+    out.print(made)
+    if gone := [name for name in columns if name and name not in left]:
+        out.print(f"The terminal is too narrow for: {', '.join(gone)}.")
+
+
+def _filled(
+    columns: Sequence[str],
+    left: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    numbers: Sequence[str],
+    ids: Sequence[str],
+) -> Table:
+    made = table(left, numbers, ids)
+    shown = [number for number, name in enumerate(columns) if name in left]
+    for row in rows:
+        made.add_row(*(row[number] for number in shown))
     return made
 
 
 def safe(text: str) -> Text:
     """`text` as it is, but for what a terminal would act on: labels come partly from clients."""
     return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def counted(count: int, one: str, more: str | None = None) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def bar(share: float) -> str:

@@ -9,9 +9,11 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
+from rich.text import Text
+
 from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import age
-from wattline.cli.terminal import bar, console, safe, table
+from wattline.cli.terminal import bar, console, print_rows, safe
 from wattline.dialects.base import Energy
 from wattline.store.reading import NOTHING, By, UsageRow, UsageTable
 from wattline.store.reading import usage as read_usage
@@ -41,6 +43,8 @@ def usage(state: Path, *, by: str, since: str, as_json: bool = False) -> None:
     if as_json:
         rows = [_as_json(row) for row in found.rows]
         whole = {"by": by, "since": since, "rows": rows, "all": _as_json(found.whole)}
+        if found.shadow.attempts:
+            whole["shadow"] = _as_json(found.shadow)
         json.dump(whole, sys.stdout, indent=2)
         print()
     elif found.rows:
@@ -61,15 +65,15 @@ def _print(found: UsageTable, by: str, since: str) -> None:
     if not any(weights):
         weights = [row.prompt + row.completion for row in rows]
     sum_of_weights = sum(weights)
-    made = table((by, *NUMBERS, ""), NUMBERS)
+    lines: list[tuple[str | Text, ...]] = []
     for row, weight in zip(rows, weights, strict=True):
         share = weight / sum_of_weights if sum_of_weights else 0
-        made.add_row(safe(row.label or "(none)"), *_numbers(row), bar(share))
+        lines.append((safe(row.label or "(none)"), *_numbers(row), bar(share)))
     if len(rows) > 1:
-        made.add_row("all", *_numbers(found.whole), "")
-    out = console()
-    out.print(made)
-    out.print(_footnote(found, since))
+        lines.append(("all", *_numbers(found.whole), ""))
+    columns = (by, *NUMBERS, "")
+    print_rows(columns, lines, numbers=NUMBERS, spare=("", "attempts", "failed"))
+    console().print(_footnote(found, since))
 
 
 def _numbers(row: UsageRow) -> tuple[str, ...]:
@@ -85,6 +89,11 @@ def _footnote(found: UsageTable, since: str) -> str:
     if sum(row.calls for row in found.rows) > found.whole.calls:
         text += (
             " Calls with attempts in more than one row count in each, and once in the last line."
+        )
+    if (shadow := found.shadow).attempts:
+        text += (
+            f" Beside these, {shadow.calls:,} shadow calls took {shadow.prompt + shadow.completion:,} tokens "
+            f"and {_numbers(shadow)[-1]} energy of nobody's account: see `wattline shadow`."
         )
     if found.whole.estimated > 0.0005:
         text += f" {found.whole.estimated:.1%} of the tokens are estimates."

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from wattline.dialects.crossing import crosses
 from wattline.engine.breaker import State
+from wattline.engine.keys import OF_ONE_KEY, all_out, in_turn, keyed
 from wattline.engine.near import near, quoted
 from wattline.engine.order import ordered
-from wattline.engine.plan import UNKNOWN_THERE, Plan, Skip
+from wattline.engine.plan import UNKNOWN_THERE, KeyOut, Plan, Skip
 from wattline.engine.targets import Choice, choices, draw_order
 from wattline.engine.trials import with_trials
 from wattline.engine.view import View
@@ -21,15 +22,13 @@ from wattline.rules.book import (
     Rule,
     Target,
     Weighted,
-    account_name,
 )
+from wattline.rules.conditions import ENOUGH
 from wattline.wire.call import Call
 
 BREAKER = "breaker"
 """The code of a target that its breaker keeps out."""
 PANIC = "every target failed too often lately: they are tried all the same"
-ENOUGH = 5
-"""Attempts after which a score says something."""
 DEMO = "demo: no provider key is set; this answer is made up"
 
 
@@ -90,7 +89,7 @@ def obstacle_of(target: Target, call: Call, view: View, now: float) -> Skip | No
         reason = f"{provider.name} speaks {provider.dialect}, which has no {call.operation} of {call.dialect}'s kind"
         return Skip(str(target), "dialect", reason)
     owner = call.principal.id if own else None
-    rest = view.resting(account_name(provider.name, owner), now)
+    rest = view.resting(provider.account_of(owner), now)
     if rest is not None:
         left = rest.until - now
         reason = f"resting for {left:.1f} s: {rest.reason}"
@@ -118,7 +117,7 @@ def _gate(target: Target, call: Call, book: Book, view: View) -> Skip | None:
     tier = book.tiers.get(call.principal.tier) if call.principal.tier is not None else None
     if tier is None or tier.min_score is None:
         return None
-    figures = view.figures(target)
+    figures = view.gated(target)
     if figures.calls < ENOUGH or figures.score >= tier.min_score:
         return None
     reason = (
@@ -127,11 +126,42 @@ def _gate(target: Target, call: Call, book: Book, view: View) -> Skip | None:
     return Skip(str(target), "score", reason)
 
 
+def _with_keys(
+    item: Choice, call: Call, view: View, now: float, draw: float, out: list[KeyOut]
+) -> tuple[Choice, Skip | None]:
+    """A choice with the keys of its provider that can be used, and what keeps all of it out. Keys that can't be
+    used are added to `out`.
+    """
+    usable: list[Target] = []
+    waiting: list[KeyOut] = []
+    broken: Skip | None = None
+    for target in keyed(item.target):
+        skip = obstacle_of(target, call, view, now)
+        if skip is None or skip.code == BREAKER:
+            usable.append(target)
+            broken = skip
+        elif skip.code in OF_ONE_KEY:
+            waiting.append(KeyOut(target, skip))
+        else:
+            return item, skip
+    out.extend(waiting)
+    if not usable:
+        return item, all_out(item.target, waiting)
+    first, *others = in_turn(usable, call, draw)
+    return replace(item, target=first, others=tuple(others)), broken
+
+
 def _sorted(
-    found: Iterable[Choice | Skip], call: Call, book: Book, view: View, now: float
+    found: Iterable[Choice | Skip],
+    call: Call,
+    book: Book,
+    view: View,
+    now: float,
+    draw: float,
+    out: list[KeyOut],
 ) -> tuple[list[Choice], list[Skip], bool]:
     """What can be tried and what can't, each target once; and whether that is so for want of any whose breaker
-    is closed: the last ones are never left out.
+    is closed: the last ones are never left out. Keys that can't be used are added to `out`.
     """
     held: list[Choice] = []
     open_choices: list[Choice] = []
@@ -145,13 +175,18 @@ def _sorted(
         if place in seen:
             continue
         seen.add(place)
-        skip = obstacle_of(item.target, call, view, now) or _gate(item.target, call, book, view)
+        choice = item
+        if item.target.provider.keys and not item.target.provider.owned_by(call.principal):
+            choice, skip = _with_keys(item, call, view, now, draw, out)
+        else:
+            skip = obstacle_of(item.target, call, view, now)
+        skip = skip or _gate(choice.target, call, book, view)
         if skip is None:
-            open_choices.append(item)
+            open_choices.append(choice)
             continue
         skipped.append(skip)
         if skip.code == BREAKER:
-            held.append(item)
+            held.append(choice)
     if open_choices or not held:
         return open_choices, skipped, False
     return held, [skip for skip in skipped if skip.code != BREAKER], True
@@ -170,25 +205,30 @@ def _plan(
     action = rule.action
     open_choices: list[Choice] = []
     skipped: list[Skip] = []
+    keys_out: list[KeyOut] = []
     panic = False
     if not isinstance(action, Deny | Pass):
         found = choices(action, call, book)
-        open_choices, skipped, panic = _sorted(found, call, book, view, now)
+        open_choices, skipped, panic = _sorted(found, call, book, view, now, draw, keys_out)
     if panic:
         reasons.append(PANIC)
     if rule.order != "given":
         open_choices = ordered(open_choices, rule.order, call, view)
     if isinstance(action, Weighted):
         open_choices = draw_order(open_choices, draw)
+    kept: bool | None = None
+    if call.conversation is not None and _sticks(rule, book):
+        open_choices, kept = _kept_first(open_choices, call, view, now, reasons)
     reasons.extend(choice.note for choice in open_choices if choice.note is not None)
     if any(choice.target.provider.demo for choice in open_choices):
         reasons.append(DEMO)
     if call.principal.providers:
         reasons.extend(_owned(open_choices, call))
+    several = any(choice.others for choice in open_choices)
     return Plan(
         rule=rule.name,
         position=position,
-        targets=tuple(choice.target for choice in open_choices),
+        targets=_flat(open_choices) if several else tuple(c.target for c in open_choices),
         skipped=tuple(skipped),
         deny=action if isinstance(action, Deny) else None,
         passed=isinstance(action, Pass),
@@ -199,11 +239,40 @@ def _plan(
         drop=rule.drop,
         midstream=rule.midstream,
         panic=panic,
-        draw=draw if isinstance(action, Weighted) else None,
+        draw=draw if several or isinstance(action, Weighted) else None,
+        keys_out=tuple(keys_out),
+        kept=kept,
         reasons=tuple(reasons),
         version=book.version,
         unknown=not book.names.has(call.model),
     )
+
+
+def _flat(found: Iterable[Choice]) -> tuple[Target, ...]:
+    return tuple(target for choice in found for target in (choice.target, *choice.others))
+
+
+def _sticks(rule: Rule, book: Book) -> bool:
+    """Its conversations stay where they are."""
+    if isinstance(rule.action, Deny | Pass):
+        return False
+    return book.affinity.enabled if rule.affinity is None else rule.affinity
+
+
+def _kept_first(
+    found: list[Choice], call: Call, view: View, now: float, reasons: list[str]
+) -> tuple[list[Choice], bool]:
+    """What answered this conversation last before the others, if it can be tried; and whether it was found."""
+    place = view.kept_at(call, now)
+    if place is None:
+        return found, False
+    for choice in found:
+        target = choice.target
+        if (target.provider.name, target.model) == place:
+            reasons.append(f"{target} answered this conversation last")
+            return [choice, *(other for other in found if other is not choice)], True
+    reasons.append(f"{place[0]}/{place[1]} answered this conversation last and can't be tried now")
+    return found, False
 
 
 def _with_named(plan: Plan, call: Call, book: Book) -> Plan:

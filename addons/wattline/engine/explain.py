@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from wattline.base.ids import mask
+from wattline.base.origin import AuthStyle
 from wattline.engine.decide import decide, inapplicable
 from wattline.engine.explain_json import as_json
 from wattline.engine.explain_text import render
@@ -11,6 +14,7 @@ from wattline.engine.explanation import (
     ConditionFound,
     Explanation,
     RuleFound,
+    Standing,
     TargetFound,
     WindowFound,
 )
@@ -27,6 +31,7 @@ from wattline.rules.book import (
     Pass,
     Rule,
     Scope,
+    Target,
     Tiered,
     Weighted,
     account_name,
@@ -52,11 +57,47 @@ def explain(
         rules=rules,
         after=len(book.rules) - asked,
         windows=tuple(_windows(plan, call, book, view, now)),
-        targets=tuple(_targets(plan)),
+        targets=tuple(
+            replace(found, standing=_standing(found.target, call, book, view, now))
+            for found in _targets(plan)
+        ),
         near=(plan.near or near(call.model, book.models)) if plan.unknown else (),
         balance=view.balance(call.principal.id),
         plan=plan,
+        order=None if plan.position is None else book.rules[plan.position].order,
+        refused=_refused(call, book, view, now),
     )
+
+
+def _refused(call: Call, book: Book, view: View, now: float) -> str | None:
+    """What stops the caller itself. Windows by address are not looked at: the call does not say its address."""
+    allowed = call.principal.models
+    if allowed is not None and not allowed.matches(call.model):
+        return f"the caller's key may not call the model {quoted(call.model)}"
+    keys = {Scope.PRINCIPAL: call.principal.id, Scope.GLOBAL: GLOBAL_KEY}
+    for window in book.windows_over(call.principal.tier):
+        if window.scope in keys:
+            full = view.peek(window, keys[window.scope], now, call.tokens)
+            if full is not None:
+                return str(full)
+    return None
+
+
+def _standing(name: str, call: Call, book: Book, view: View, now: float) -> Standing | None:
+    said, _, model = name.partition("/")
+    provider = book.providers.get(said)
+    if provider is None:
+        return None
+    owner = call.principal.id if provider.owned_by(call.principal) else None
+    target = Target(provider, model, model, owner=owner)
+    if owner is not None:
+        credential = "the caller's own"
+    elif provider.auth is AuthStyle.NONE:
+        credential = "not needed"
+    else:
+        missing = provider.unavailable is not None and provider.credential is None
+        credential = "absent" if missing else "present"
+    return Standing(credential, view.breaker(target, now), view.figures(target))
 
 
 def _rule(
@@ -99,7 +140,9 @@ def value_of(field: str, call: Call) -> str:
         return "not known" if text is None else quoted(str(text))
     if field == "tag":
         return ", ".join(quoted(tag) for tag in sorted(call.tags))
-    return f"about {call.tokens}" if field == "tokens" else ""
+    if field == "tokens":
+        return f"about {call.tokens}{' (counted)' if call.counted else ' (by length)'}"
+    return ""
 
 
 def describe(action: Action) -> str:
@@ -135,15 +178,28 @@ def _windows(plan: Plan, call: Call, book: Book, view: View, now: float) -> Iter
         if provider is None:
             continue
         owner = call.principal.id if provider.owned_by(call.principal) else None
-        for window in provider.windows:
+        every = provider.each if owner is None else (provider,)
+        for window in (window for one in every for window in one.windows):
             key = account_name(window.name, owner)
             if (window, key) not in seen:
                 seen.add((window, key))
                 yield WindowFound(window, key, view.fill(window, key, now))
 
 
+def _key(target: Target) -> tuple[int, str | None]:
+    """Which key of several, and how it may be shown. A caller's own is not shown here."""
+    provider = target.provider
+    if not provider.key or target.owner is not None or provider.credential is None:
+        return 0, None
+    return provider.key, mask(provider.credential.secret)
+
+
 def _targets(plan: Plan) -> Iterable[TargetFound]:
     for target in plan.targets:
-        yield TargetFound(str(target), "ready", None, target.provider.demo)
+        number, shown = _key(target)
+        yield TargetFound(str(target), "ready", None, target.provider.demo, number, shown)
+    for target, skip in plan.keys_out:
+        number, shown = _key(target)
+        yield TargetFound(str(target), skip.code, skip.reason, key=number, mask=shown)
     for skip in plan.skipped:
         yield TargetFound(skip.target, skip.code, skip.reason)

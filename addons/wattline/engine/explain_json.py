@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wattline.engine.explanation import Explanation, RuleFound, WindowFound
+from wattline.engine.explanation import (
+    Explanation,
+    RuleFound,
+    Standing,
+    TargetFound,
+    WindowFound,
+)
 from wattline.engine.plan import Plan
 from wattline.rules.book import Target
 from wattline.rules.conditions import MICRO
@@ -26,18 +32,45 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
             "stream": call.stream,
             "principal": call.principal.id,
             "tokens": call.tokens,
+            "tokens_counted": call.counted,
             "forward": call.forward,
         },
         "rules": [_rule_json(rule) for rule in explanation.rules],
         "rules_not_asked": explanation.after,
         "windows": [_window_json(found) for found in explanation.windows],
-        "targets": [
-            {"target": t.target, "state": t.code, "why_not": t.why_not, "demo": t.demo}
-            for t in explanation.targets
-        ],
+        "targets": [_found_json(found) for found in explanation.targets],
+        "order": explanation.order,
+        "refused": explanation.refused,
         "near": list(explanation.near),
         "balance": None if explanation.balance is None else explanation.balance / MICRO,
         "plan": _plan_json(plan),
+    }
+
+
+def _found_json(found: TargetFound) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "target": found.target,
+        "state": found.code,
+        "why_not": found.why_not,
+        "demo": found.demo,
+    }
+    if found.key:
+        told |= {"key": found.key, "mask": found.mask}
+    if found.standing is not None:
+        told |= _standing_json(found.standing)
+    return told
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    figures = standing.figures
+    return {
+        "credential": standing.credential,
+        "breaker": str(standing.breaker),
+        "attempts": figures.calls,
+        "errors": round(figures.errors, 4),
+        "first_ms": None if figures.first_ms is None else round(figures.first_ms, 1),
+        "total_ms": None if figures.total_ms is None else round(figures.total_ms, 1),
+        "score": round(figures.score, 4),
     }
 
 
@@ -82,6 +115,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         if plan.deny is None
         else {"message": plan.deny.message, "status": plan.deny.status},
         "passed": plan.passed,
+        "panic": plan.panic,
         "defaults": _plain(plan.defaults),
         "overrides": _plain(plan.overrides),
         "on": sorted(plan.on),
@@ -92,7 +126,8 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def _target_json(target: Target) -> dict[str, Any]:
-    return {
+    key = {"key": target.provider.key} if target.provider.key else {}
+    return key | {
         "target": str(target),
         "provider": target.provider.name,
         "model": target.model,

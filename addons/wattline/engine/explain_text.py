@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from wattline.engine.explanation import ConditionFound, Explanation, RuleFound, WindowFound
+from wattline.engine.explanation import (
+    ConditionFound,
+    Explanation,
+    RuleFound,
+    TargetFound,
+    WindowFound,
+)
 from wattline.engine.near import quoted
 from wattline.engine.plan import Plan
 from wattline.rules.conditions import MICRO
+from wattline.wire.call import Call
 
 
 def render(explanation: Explanation) -> str:
@@ -22,7 +29,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         f"{', stream' if call.stream else ''}{', forward' if call.forward else ''}"
     )
     yield f"          {call.method} {call.host}{call.path}"
-    yield f"caller    {call.principal.id}, about {call.tokens} tokens{_balance(explanation)}"
+    yield f"caller    {call.principal.id}, about {call.tokens} tokens {_how(call)}{_balance(explanation)}"
     yield f"rules     version {explanation.plan.version}"
     for rule in explanation.rules:
         yield from _rule(rule)
@@ -32,14 +39,22 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield from _section(
         "targets",
         (
-            f"  {target.target}: {'ready' if target.why_not is None else target.why_not}"
-            f"{' (demo)' if target.demo else ''}"
+            f"  {target.target}{_key(target)}: {'ready' if target.why_not is None else target.why_not}"
+            f"{' (demo)' if target.demo else ''}{_standing(target)}"
             for target in explanation.targets
         ),
     )
+    if explanation.order not in (None, "given"):
+        yield f"order     {explanation.order}"
+    if explanation.refused is not None:
+        yield f"refused   before any of them is tried: {explanation.refused}"
     yield from _plan(explanation.plan)
     if explanation.near:
         yield f"  did you mean {' or '.join(map(repr, explanation.near))}?"
+
+
+def _how(call: Call) -> str:
+    return "(counted)" if call.counted else "(by length)"
 
 
 def _balance(explanation: Explanation) -> str:
@@ -69,6 +84,26 @@ def _condition(condition: ConditionFound) -> str:
     )
 
 
+def _key(found: TargetFound) -> str:
+    return f" with key {found.key} ({found.mask})" if found.key else ""
+
+
+def _standing(found: TargetFound) -> str:
+    standing = found.standing
+    if standing is None:
+        return ""
+    parts = [f"key {standing.credential}", f"breaker {standing.breaker.replace('_', '-')}"]
+    figures = standing.figures
+    if figures.calls:
+        parts.append(f"{_count(figures.calls, 'attempt')}, {figures.errors:.0%} failed")
+        if figures.first_ms is not None:
+            parts.append(f"first output after {figures.first_ms:.0f} ms")
+        parts.append(f"score {figures.score:.2f}")
+    else:
+        parts.append("not tried lately")
+    return f" ({'; '.join(parts)})"
+
+
 def _window(found: WindowFound) -> str:
     window = found.window
     limits = [f"{window.calls} calls"] if window.calls is not None else []
@@ -83,7 +118,7 @@ def _plan(plan: Plan) -> Iterator[str]:
     elif plan.passed:
         yield "plan      passed on to the host that the client named, with the client's own key"
     elif plan.targets:
-        yield f"plan      try {', then '.join(map(str, plan.targets))}"
+        yield f"plan      try {', then '.join(target.label for target in plan.targets)}"
     elif plan.rule is None:
         yield "plan      nothing to try"
     else:

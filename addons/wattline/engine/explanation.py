@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wattline.engine.breaker import State
+from wattline.engine.health import Figures
 from wattline.engine.plan import Plan
 from wattline.rules.book import Window
 from wattline.wire.call import Call
@@ -41,6 +43,16 @@ class WindowFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a target stands: whose key it is called with, its breaker, and how it fared lately."""
+
+    credential: str
+    """`present`, `absent`, `the caller's own` or `not needed`."""
+    breaker: State
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFound:
     """One target of the plan. `why_not` is None when it is tried."""
 
@@ -48,6 +60,12 @@ class TargetFound:
     code: str
     why_not: str | None
     demo: bool = False
+    key: int = 0
+    """Which of its provider's keys; 0 where it has one."""
+    mask: str | None = None
+    """Of that key: enough to recognise it, too little to use it."""
+    standing: Standing | None = None
+    """None for a name that the book does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +80,7 @@ class Explanation:
     near: tuple[str, ...]
     balance: int | None
     plan: Plan
+    order: str | None = None
+    """In which the rule's targets are tried; None where no rule decides."""
+    refused: str | None = None
+    """Why the call would end before any target is tried, whatever its plan says."""

@@ -45,6 +45,18 @@ _WAIT = frozenset({407, 408, 429})
 """407 is here since a client must not take an upstream's proxy question for ours."""
 _TOO_LONG = frozenset({400, 413, 422})
 _CREDENTIAL_WORDS = frozenset({"authentication", "permission", "insufficient_quota"})
+_KEY_WORDS = (
+    b"api key",
+    b"api_key",
+    b"apikey",
+    b"authenticat",
+    b"billing",
+    b"credential",
+    b"deactivated",
+    b"quota",
+    b"revoked",
+    b"suspended",
+)
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
 _CONTEXT_PHRASES = (
@@ -99,7 +111,7 @@ def judge_status(
         return Verdict(next=True, code=CONTEXT_LENGTH, message=message)
     wait = retry_after(headers, wall, cap)
     if status in _CREDENTIAL or (status == 429 and b"insufficient_quota" in body):
-        refused = target.provider.credential is not None
+        refused = target.provider.credential is not None and _refuses_key(status, body)
         return Verdict(
             next=True, code=code, retry_after=wait, rest_credential=refused, message=message
         )
@@ -143,6 +155,18 @@ class StartupHold:
         if piece.mark is Mark.OUTPUT or piece.mark is Mark.END:
             return True
         return self._events >= HOLD_EVENTS or self._bytes >= HOLD_BYTES
+
+
+def _refuses_key(status: int, body: bytes) -> bool:
+    """The provider refused our key, not only this call: some answer 403 to a prompt that their moderation
+    does not like, and 402 to a call that asks for more tokens than the credit allows
+    (https://openrouter.ai/docs/api-reference/errors). Such a call must not take the provider from all others.
+    """
+    if status == 402:
+        return b"max_tokens" not in body
+    if status == 403:
+        return not body.lstrip().startswith(b"{") or any(word in body for word in _KEY_WORDS)
+    return True
 
 
 def _moves_on(status: int, body: bytes, model: str) -> bool:

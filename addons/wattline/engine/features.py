@@ -6,13 +6,13 @@ most calls need some 80 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.view import View
-from wattline.rules.book import Book
+from wattline.rules.book import Book, Subject, Target
 from wattline.rules.conditions import BalanceIs, FilledOver, HeaderIs, HealthIs
 from wattline.wire.call import Call
 
@@ -25,7 +25,7 @@ TOO_LONG: Final = False
 """In place of a header's value that is too long to be kept; None: it was not sent."""
 
 type Noted = Mapping[str, Mapping[str, Any]]
-"""What only the conditions of a book ask for: `headers`, `fill`, `balance`, `healthy`."""
+"""What only the conditions of a book ask for: `headers`, `fill`, `balance`, `health`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Asks:
     headers: tuple[str, ...] = ()
     windows: tuple[FilledOver, ...] = ()
     balance: bool = False
-    providers: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
 
     @classmethod
     def of(cls, book: Book) -> Asks:
@@ -46,13 +46,15 @@ class Asks:
             tuple(sorted({c.name for c in conditions if isinstance(c, HeaderIs)})[:HEADERS]),
             tuple(windows.values()),
             any(isinstance(c, BalanceIs) for c in conditions),
-            tuple(sorted({c.provider for c in conditions if isinstance(c, HealthIs)})),
+            tuple(
+                {str(c.subject): c.subject for c in conditions if isinstance(c, HealthIs)}.values()
+            ),
         )
 
     @property
     def nothing(self) -> bool:
         """The calls say it all."""
-        return not (self.headers or self.windows or self.balance or self.providers)
+        return not (self.headers or self.windows or self.balance or self.subjects)
 
 
 class Asking:
@@ -77,11 +79,15 @@ def _noted(asks: Asks, call: Call, view: View, now: float) -> Noted:
     if asks.headers:
         found["headers"] = {name: _kept(call.headers.get(name)) for name in asks.headers}
     if asks.windows:
-        found["fill"] = {c.window.name: view.fill(c.window, c.key(call), now) for c in asks.windows}
+        found["fill"] = {
+            window.name: view.fill(window, key, now)
+            for condition in asks.windows
+            for window, key in condition.keys(call)
+        }
     if asks.balance:
         found["balance"] = {"micro": view.balance(call.principal.id)}
-    if asks.providers:
-        found["healthy"] = {name: view.healthy(name, now) for name in asks.providers}
+    if asks.subjects:
+        found["health"] = {str(one): view.fares(one, now) for one in asks.subjects}
     return found
 
 
@@ -89,17 +95,21 @@ def _kept(value: str | None) -> str | bool | None:
     return value if value is None or len(value) <= TEXT else TOO_LONG
 
 
-def features(call: Call, plan: Plan, noted: Noted | None = None) -> dict[str, Any]:
-    """The object for a call's first attempt, or for its refusal. Never raises."""
+def features(
+    call: Call,
+    plan: Plan,
+    noted: Noted | None = None,
+    missed: Iterable[tuple[str, str]] = (),
+    *,
+    whole: bool = False,
+) -> dict[str, Any]:
+    """The object for a call's first attempt, or for its refusal. A plan of one target is the first attempt's,
+    unless it is to be written down too (`whole`). `missed`: as in `missed_only`. Never raises.
+    """
     found: dict[str, Any] = {"path": call.path, "host": call.host, "tokens": call.tokens}
     if call.method != "POST":
         found["method"] = call.method
-    if call.tools:
-        found["tools"] = True
-    if call.images:
-        found["images"] = True
-    if call.max_output is not None:
-        found["max_output"] = call.max_output
+    _of_prompt(found, call)
     if call.tags:
         found["tags"] = sorted(call.tags)
     if call.forward:
@@ -107,10 +117,23 @@ def features(call: Call, plan: Plan, noted: Noted | None = None) -> dict[str, An
     if call.provider is not None:
         found["provider"] = call.provider
     _of_caller(found, call)
-    _of_plan(found, plan)
+    _of_plan(found, plan, least=1 if whole or missed else 2)
     if noted is not None:
         found.update(noted)
+    if missed:
+        found.update(missed_only(missed))
     return found
+
+
+def _of_prompt(found: dict[str, Any], call: Call) -> None:
+    if call.counted:
+        found["counted"] = True
+    if call.tools:
+        found["tools"] = True
+    if call.images:
+        found["images"] = True
+    if call.max_output is not None:
+        found["max_output"] = call.max_output
 
 
 def _of_caller(found: dict[str, Any], call: Call) -> None:
@@ -124,17 +147,31 @@ def _of_caller(found: dict[str, Any], call: Call) -> None:
         found["own"] = sorted([name, str(origin)] for name, origin in principal.providers)
 
 
-def _of_plan(found: dict[str, Any], plan: Plan) -> None:
+def _of_plan(found: dict[str, Any], plan: Plan, least: int) -> None:
+    if plan.passed:
+        found["passed"] = True
     if plan.position is not None:
         found["position"] = plan.position
-    if len(plan.targets) > 1:
-        found["plan"] = [str(target) for target in plan.targets[:TARGETS]]
+    if plan.targets and len(plan.targets) >= least:
+        found["plan"] = [str(target) for target in _once(plan)[:TARGETS]]
     if plan.skipped:
         found["skipped"] = [_skipped(skip) for skip in plan.skipped[:TARGETS]]
     if plan.panic:
         found["panic"] = True
+    if plan.kept is not None:
+        found["kept"] = plan.kept
     if plan.draw is not None:
         found["draw"] = plan.draw
+
+
+def _once(plan: Plan) -> Sequence[Target]:
+    """Its targets, those with several keys once."""
+    targets = plan.targets
+    return (
+        list({str(t): t for t in targets}.values())
+        if any(t.provider.key for t in targets)
+        else targets
+    )
 
 
 def _skipped(skip: Skip) -> list[Any]:
@@ -147,7 +184,7 @@ def _skipped(skip: Skip) -> list[Any]:
     return found
 
 
-def missed(failures: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def missed_only(failures: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """The object for a later attempt: the targets before it that could not be tried, with the reason's code."""
     found = [list(pair) for pair in failures]
     return {"missed": found[:TARGETS]} if found else {}

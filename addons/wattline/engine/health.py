@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from wattline.engine.breaker import Breaker, State
@@ -19,6 +20,8 @@ SLOW_MS: Final = 2_000.0
 """Milliseconds to the first output that halve a score."""
 KEPT: Final = 4_096
 """Most targets that are remembered: accounts of users with keys of their own are without number."""
+LOOKED_AT: Final = 256
+"""Of the oldest ones, when one must be forgotten."""
 NEITHER: Final = frozenset({"internal_error", "not_sent", "answer_too_large"})
 """Outcomes that say nothing of a provider: the fault, or the choice, was ours."""
 _NO_OUTAGE: Final = frozenset(
@@ -51,11 +54,13 @@ UNTRIED: Final = Figures()
 
 
 class _Target:
-    __slots__ = ("breaker", "figures")
+    __slots__ = ("breaker", "figures", "proven")
 
     def __init__(self) -> None:
         self.breaker = Breaker()
         self.figures = UNTRIED
+        self.proven = False
+        """It answered once."""
 
 
 class Health:
@@ -76,6 +81,19 @@ class Health:
         """What is known of a target."""
         found = self._targets.get(place)
         return UNTRIED if found is None else found.figures
+
+    def figures_of(self, account: str) -> Figures:
+        """Those of all models of an account together, each by its share of the attempts."""
+        found = [self._targets[account, model].figures for model in self._of.get(account, ())]
+        calls = sum(one.calls for one in found)
+        if not calls:
+            return UNTRIED
+        errors = sum(one.errors * one.calls for one in found) / calls
+        return Figures(calls, errors, _mean(found, "first_ms"), _mean(found, "total_ms"))
+
+    def models_of(self, account: str) -> list[str]:
+        """Its models that were tried, in the order of their names."""
+        return sorted(self._of.get(account, ()))
 
     def state(self, place: Place, now: float) -> State:
         """Of its breaker; closed while the rules have no breakers."""
@@ -121,6 +139,7 @@ class Health:
     ) -> None:
         """It answered, in so many milliseconds."""
         target = self._target(place)
+        target.proven = True
         old = target.figures
         target.figures = Figures(
             old.calls + 1,
@@ -136,10 +155,10 @@ class Health:
         if code in NEITHER or self.rules.ignores(code):
             self.release(place)
             return
-        target = self._target(place)
         if code in _NO_OUTAGE:
-            target.breaker.release()
+            self.release(place)
             return
+        target = self._target(place)
         old = target.figures
         errors = _moved(old.errors, 1.0, old.calls)
         target.figures = Figures(old.calls + 1, errors, old.first_ms, old.total_ms)
@@ -168,7 +187,10 @@ class Health:
         return found
 
     def _forget(self) -> None:
-        place, _ = self._targets.popitem(last=False)
+        """The one that nobody used for longest. One that is out is used by nobody, and stays all the same."""
+        oldest = islice(self._targets, LOOKED_AT)
+        place = next((p for p in oldest if p not in self._troubled), next(iter(self._targets)))
+        del self._targets[place]
         self._troubled.discard(place)
         models = self._of[place[0]]
         models.discard(place[1])
@@ -182,17 +204,26 @@ class Health:
             self._troubled.add(place)
 
     def account_out(self, account: str, now: float) -> bool:
-        """So many of its models are out that the provider itself must be (B-082, B-146)."""
+        """So many of its models are out that the provider itself must be (B-082, B-146). Models that never
+        answered are none: whoever calls may make up names.
+        """
         limit = self.rules.disable_after
         if limit is None or len(self._troubled) < limit:
             return False
         models = self._of.get(account, ())
         out = sum(
             (account, model) in self._troubled
-            and self._targets[account, model].breaker.state(now) is State.OPEN
+            and (found := self._targets[account, model]).proven
+            and found.breaker.state(now) is State.OPEN
             for model in models
         )
         return out >= limit
+
+
+def _mean(found: list[Figures], name: str) -> float | None:
+    known = [(time, one.calls) for one in found if (time := getattr(one, name)) is not None]
+    calls = sum(count for _, count in known)
+    return sum(time * count for time, count in known) / calls if calls else None
 
 
 def _averaged(old: float | None, new: float) -> float:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +24,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     host: str = ""
     tokens: int = 0
     method: str = "POST"
+    counted: bool = False
     tools: bool = False
     images: bool = False
     max_output: int | None = None
@@ -38,14 +38,18 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     plan: list[str] | None = None
     skipped: list[list[str | float | None]] | None = None
     panic: bool = False
+    passed: bool = False
+    kept: bool | None = None
     draw: float | None = None
     headers: dict[str, str | bool | None] | None = None
     fill: dict[str, float] | None = None
     balance: dict[str, int | None] | None = None
-    healthy: dict[str, bool] | None = None
+    health: dict[str, tuple[str, int, float, float, float | None]] | None = None
     missed: list[list[str]] | None = None
 
 
+A_CONVERSATION: Final = "?"
+"""In place of what told a conversation from others."""
 NO_FEATURES: Final = Features()
 _decode = msgspec.json.Decoder(Features).decode
 
@@ -58,8 +62,7 @@ def read_features(text: str | bytes) -> Features:
         return NO_FEATURES
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The columns of a row that a call is rebuilt from."""
 
     call: str
@@ -103,6 +106,8 @@ def rebuilt(row: Known, found: Features, providers: Mapping[str, Provider]) -> C
         frozenset(found.tags) if found.tags else _NO_TAGS,
         forward=found.forward,
         provider=found.provider,
+        counted=found.counted,
+        conversation=None if found.kept is None else A_CONVERSATION,
     )
 
 
@@ -110,8 +115,7 @@ def _headers(found: Mapping[str, str | bool | None]) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """A target that was left out then: its code, the seconds that it had to wait (None: not known), and whether for
     a rate limit.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from wattline.rules.book import Deny, Target
 from wattline.rules.drill import Drill
@@ -26,6 +26,14 @@ class Skip:
     """Seconds until it may be tried again, when that is known."""
     limited: bool = False
     """It waits for a rate limit: a full window, or a provider that asked to wait."""
+
+
+class KeyOut(NamedTuple):
+    """One of a provider's keys that can't be used now, and why."""
+
+    target: Target
+    """With that key."""
+    skip: Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,11 @@ class Plan:
     panic: bool = False
     """Every target's breaker is open: they are tried all the same."""
     draw: float | None = None
-    """The number that was drawn, where the rule's targets have weights."""
+    """The number that was drawn, where the rule's targets have weights or a provider's keys take turns."""
+    keys_out: tuple[KeyOut, ...] = ()
+    """Keys that can't be used, of providers with several; the provider is among the targets if it has others."""
+    kept: bool | None = None
+    """Whether the first target is the one that answered this conversation last; None: nobody asked."""
     reasons: tuple[str, ...] = ()
     """What else a reader should know: `tier large for fast`, `demo: no provider key is set`, …"""
     version: str = ""

@@ -19,6 +19,8 @@ class Choice:
     target: Target
     note: str | None = None
     weight: int = 0
+    others: tuple[Target, ...] = ()
+    """The same with further keys of its provider, to be tried after it."""
 
 
 def choices(

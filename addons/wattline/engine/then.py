@@ -6,21 +6,24 @@ holds under other rules too. Whether its windows had room holds only as long as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, override
 
-from wattline.engine.health import Health
+from wattline.engine.affinity import Place
+from wattline.engine.health import UNTRIED, Figures, Health
 from wattline.engine.parking import Parked
 from wattline.engine.past_call import Features, Left, skipped_of
 from wattline.engine.rest import Rest, Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Refusal, Windows
-from wattline.rules.book import Provider, Target, Window, account_name
+from wattline.rules.book import Fares, Provider, Subject, Target, Window, account_name
 from wattline.wire.call import Call
 
 _NONE: Final[Mapping[str, Left]] = MappingProxyType({})
 _NOBODY: Final[frozenset[str]] = frozenset()
+_POOR: Final = Figures(1_000_000, 1.0)
+"""Of a target that was not good enough for its caller's tier."""
 NOT_KNOWN: Final = "as it was then; why is not recorded"
 
 
@@ -29,24 +32,29 @@ class ThenView(View):
     them to the time of the call first.
     """
 
-    def __init__(self, windows: Windows, resting: Resting, health: Health) -> None:
-        super().__init__(windows, resting, lambda _: None, None, health)
+    def __init__(
+        self,
+        windows: Windows,
+        resting: Resting,
+        health: Health,
+        price: Callable[[Target, Call], float | None] | None = None,
+    ) -> None:
+        super().__init__(windows, resting, lambda _: None, None, health, price)
         self._then: Features | None = None
         self._left: Mapping[str, Left] = _NONE
         self._ready: frozenset[str] = _NOBODY
-        self._accounts: frozenset[str] = _NOBODY
+        self._accounts: frozenset[str] | None = None
         self._exact = False
-        self._owner: str | None = None
+        self._kept: Place | None = None
 
-    def look(self, found: Features, ready: frozenset[str], call: Call, *, exact: bool) -> None:
-        """Look at the moment of one call. `ready`: the targets that could be tried. `exact`: the same rules over
+    def look(self, found: Features, planned: Sequence[str], *, exact: bool) -> None:
+        """Look at the moment of one call. `planned`: the targets that could be tried. `exact`: the same rules over
         the same calls, so that windows were as they were.
         """
         self._then, self._exact = found, exact
         self._left = skipped_of(found) if found.skipped else _NONE
-        self._ready = ready
-        self._accounts = frozenset(name.partition("/")[0] for name in ready) if ready else _NOBODY
-        self._owner = call.principal.id if call.principal.providers else None
+        self._ready, self._accounts = frozenset(planned), None
+        self._kept = _place(planned[0]) if found.kept and planned else None
 
     @override
     def fill(self, window: Window, key: str, now: float) -> float:
@@ -59,10 +67,11 @@ class ThenView(View):
         return self._then.balance.get("micro") if self._then and self._then.balance else None
 
     @override
-    def healthy(self, provider: str, now: float) -> bool:
-        if self._then is not None and self._then.healthy and provider in self._then.healthy:
-            return self._then.healthy[provider]
-        return super().healthy(provider, now)
+    def fares(self, subject: Subject, now: float) -> Fares:
+        found = self._then.health if self._then is not None else None
+        if found and (then := found.get(str(subject))) is not None:
+            return Fares(*then)
+        return super().fares(subject, now)
 
     @override
     def parked(self, provider: str, model: str = "") -> Parked | None:
@@ -72,13 +81,15 @@ class ThenView(View):
         return Parked(0, "", "") if found is not None and found.code == "parked" else None
 
     @override
-    def resting(self, provider: str, now: float) -> Rest | None:
-        name = self._provider(provider)
-        if name in self._accounts:
+    def resting(self, account: str, now: float) -> Rest | None:
+        rest = super().resting(account, now)
+        if rest is None and not self._left:
             return None
-        if self._left and (found := self._of(name, "resting")) is not None:
-            return Rest(now + (found.wait or 0.0), NOT_KNOWN, found.limited)
-        return super().resting(provider, now)
+        name = account.partition(" ")[0]  # no provider's name has a space
+        if self._was_ready(name):
+            return None
+        found = self._of(name, "resting")
+        return rest if found is None else Rest(now + (found.wait or 0.0), NOT_KNOWN, found.limited)
 
     @override
     def full(
@@ -87,7 +98,7 @@ class ThenView(View):
         if not provider.windows:
             return None
         if self._exact:
-            if provider.name in self._accounts:
+            if self._was_ready(provider.name):
                 return None
             found = self._of(provider.name, "window_full") if self._left else None
             if found is not None:
@@ -98,12 +109,27 @@ class ThenView(View):
 
     @override
     def admits(self, target: Target, now: float) -> bool:
+        admitted = super().admits(target, now)
+        if admitted and not self._left:
+            return True
         name = str(target)
         if name in self._ready:
             return True
-        if self._left and (found := self._left.get(name)) is not None and found.code == "breaker":
-            return False
-        return super().admits(target, now)
+        found = self._left.get(name)
+        return admitted and (found is None or found.code != "breaker")
+
+    @override
+    def kept_at(self, call: Call, now: float) -> Place | None:
+        return self._kept
+
+    @override
+    def gated(self, target: Target) -> Figures:
+        name = str(target)
+        if name in self._ready:
+            return UNTRIED
+        if self._left and (found := self._left.get(name)) is not None and found.code == "score":
+            return _POOR
+        return super().gated(target)
 
     def _of(self, provider: str, code: str) -> Left | None:
         """A target of the provider that was left out with this code."""
@@ -112,5 +138,13 @@ class ThenView(View):
                 return left
         return None
 
-    def _provider(self, account: str) -> str:
-        return account if self._owner is None else account.removesuffix(f" of {self._owner}")
+    def _was_ready(self, provider: str) -> bool:
+        """Some target of the provider could be tried."""
+        if self._accounts is None:
+            self._accounts = frozenset(name.partition("/")[0] for name in self._ready)
+        return provider in self._accounts
+
+
+def _place(target: str) -> Place:
+    provider, _, model = target.partition("/")
+    return provider, model

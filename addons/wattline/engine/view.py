@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import override
 
+from wattline.engine.affinity import Affinity, Place
 from wattline.engine.breaker import State
 from wattline.engine.health import Figures, Health
 from wattline.engine.parking import Parked, Parking
 from wattline.engine.rest import Rest, Resting
 from wattline.engine.windows import Claim, Refusal, Windows, longer
-from wattline.rules.book import Facts, Provider, Target, Window, account_name
+from wattline.rules.book import (
+    HEALTHY,
+    OUT,
+    RESTING,
+    Facts,
+    Fares,
+    Provider,
+    Subject,
+    Target,
+    Window,
+    account_name,
+)
 from wattline.wire.call import Call
 
 
@@ -27,6 +39,7 @@ class View(Facts):
         parking: Parking | None = None,
         health: Health | None = None,
         price: Callable[[Target, Call], float | None] | None = None,
+        affinity: Affinity | None = None,
     ) -> None:
         self._windows = windows
         self._resting = resting
@@ -34,6 +47,7 @@ class View(Facts):
         self._parking = Parking() if parking is None else parking
         self._health = Health() if health is None else health
         self._price = price
+        self._affinity = affinity
 
     @override
     def fill(self, window: Window, key: str, now: float) -> float:
@@ -46,35 +60,90 @@ class View(Facts):
         return self._balance(principal)
 
     @override
-    def healthy(self, provider: str, now: float) -> bool:
-        """The provider is not resting, not switched off, and not out for its failures."""
-        if self._resting.resting(provider, now) is not None:
-            return False
-        return self._parking.of(provider) is None and not self._health.account_out(provider, now)
+    def fares(self, subject: Subject, now: float) -> Fares:
+        """How a provider, or a model of it, does with the operator's keys."""
+        if subject.model:
+            figures = self._health.figures((subject.provider, subject.model))
+        else:
+            figures = self._health.figures_of(subject.provider)
+        state = self._state(subject, now)
+        return Fares(state, figures.calls, figures.score, figures.errors, figures.first_ms)
+
+    def _state(self, subject: Subject, now: float) -> str:
+        provider, model = subject.provider, subject.model
+        if self.parked(provider, model) is not None:
+            return OUT
+        if all(self.resting(account, now) is not None for account in subject.accounts):
+            return RESTING
+        if model:
+            return HEALTHY if self._health.state((provider, model), now) is State.CLOSED else OUT
+        return OUT if self.out(provider, now) else HEALTHY
+
+    def out(self, provider: str, now: float) -> bool:
+        """So many of the provider's models fail that it is left out as a whole."""
+        return self._health.account_out(provider, now)
 
     def admits(self, target: Target, now: float) -> bool:
         """The target's breaker lets a call try it."""
-        return self._health.admits((target.account, target.model), now)
+        return self._health.admits(target.place, now)
 
     def breaker(self, target: Target, now: float) -> State:
         """The state of the target's breaker."""
-        return self._health.state((target.account, target.model), now)
+        return self._health.state(target.place, now)
 
     def breaker_wait(self, target: Target, now: float) -> float | None:
         """Seconds until a target that its breaker keeps out may be tried, where that is known."""
-        return self._health.wait((target.account, target.model), now)
+        return self._health.wait(target.place, now)
 
     def figures(self, target: Target) -> Figures:
         """How the target fared lately."""
-        return self._health.figures((target.account, target.model))
+        return self._health.figures(target.place)
+
+    def worst(self, provider: str, now: float) -> State:
+        """The worst breaker among a provider's models."""
+        if self.out(provider, now):
+            return State.OPEN
+        states = {self._health.state((provider, model), now) for model in self.tried(provider)}
+        return next((s for s in (State.OPEN, State.HALF_OPEN) if s in states), State.CLOSED)
+
+    def tried(self, provider: str) -> list[str]:
+        """The models of a provider that were tried with the operator's keys, in the order of their names."""
+        return self._health.models_of(provider)
+
+    def gated(self, target: Target) -> Figures:
+        """The figures that a caller's tier looks at."""
+        return self.figures(target)
 
     def price(self, target: Target, call: Call) -> float | None:
         """What the call may cost there in US dollars; None where no price is known."""
         return None if self._price is None else self._price(target, call)
 
-    def resting(self, provider: str, now: float) -> Rest | None:
-        """The provider's rest, if it has one."""
-        return self._resting.resting(provider, now)
+    def kept_at(self, call: Call, now: float) -> Place | None:
+        """The provider and model that answered the call's conversation last."""
+        return None if self._affinity is None else self._affinity.of(call, now)
+
+    def resting(self, account: str, now: float) -> Rest | None:
+        """The rest of an account at a provider, if it has one."""
+        return self._resting.resting(account, now)
+
+    def _all_full(self, keys: Iterable[Provider], tokens: int, now: float) -> Refusal | None:
+        best: Refusal | None = None
+        for one in keys:
+            refusal = self.full(one, tokens, now)
+            if refusal is None:
+                return None
+            best = refusal if best is None or longer(best, refusal) is best else best
+        return best
+
+    def rests(self, provider: Provider, now: float) -> Rest | None:
+        """The provider's rest: while all of its keys rest, the one that ends first."""
+        first: Rest | None = None
+        for one in provider.each:
+            rest = self.resting(one.account, now)
+            if rest is None:
+                return None
+            first = rest if first is None or rest.until < first.until else first
+        return first
 
     def parked(self, provider: str, model: str = "") -> Parked | None:
         """Why an operator lets nobody call a provider, or a model of it; None when it may be tried."""
@@ -96,8 +165,10 @@ class View(Facts):
         self, provider: Provider, tokens: int, now: float, owner: str | None = None
     ) -> Refusal | None:
         """The window of a provider that keeps a call out for longest; None when all have room. With `owner`
-        those over the calls that take this caller's own key.
+        those over the calls that take this caller's own key. Of several keys the one that has room first counts.
         """
+        if provider.keys and owner is None:
+            return self._all_full(provider.keys, tokens, now)
         worst: Refusal | None = None
         for window in provider.windows:
             refusal = self.peek(window, account_name(window.name, owner), now, tokens)

@@ -18,7 +18,7 @@ from wattline.engine.counter import MAX_SLOTS, Counter, Slot
 from wattline.rules.book import Over, Scope, Window
 
 MAX_KEYS = 10_000
-"""Keys kept for one window. Past it the key that took nothing for the longest time is forgotten."""
+"""Keys kept for one window in one scope. Past it the key that took nothing for the longest time is forgotten."""
 ADDRESS_SLOTS = 128
 """Slots kept for one address before they are joined: anybody may have many addresses. Beyond so many in a
 period a slot may count 1/64 of it longer, never shorter."""
@@ -90,14 +90,18 @@ class Ticket:
         return f"<Ticket {len(self.parts)} slots {'closed' if self.closed else 'open'}>"
 
 
+type _Identity = tuple[str, float, Scope]
+"""Name, period and scope: what a rules file may change of a window, and not lose its counters, is the rest."""
+
+
 class Windows:
     """The state of all windows in this process."""
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._counters: dict[tuple[str, float], OrderedDict[str, Counter]] = {}
+        self._counters: dict[_Identity, OrderedDict[str, Counter]] = {}
         # The windows in turn, so that those of an older rules file are swept too.
-        self._rota: deque[tuple[str, float]] = deque()
+        self._rota: deque[_Identity] = deque()
 
     @property
     def size(self) -> int:
@@ -115,6 +119,15 @@ class Windows:
         parts = []
         for claim in claims:
             counter = self._kept(claim.window, claim.key)
+            parts.append((counter, counter.add(now, claim.calls, claim.tokens)))
+        return Ticket(parts)
+
+    def count(self, claims: Iterable[Claim], now: float) -> Ticket:
+        """Take what was given already, whether there is room or not: for calls of the past."""
+        parts = []
+        for claim in claims:
+            counter = self._kept(claim.window, claim.key)
+            counter.expire(now)
             parts.append((counter, counter.add(now, claim.calls, claim.tokens)))
         return Ticket(parts)
 
@@ -191,12 +204,12 @@ class Windows:
         return Room(limit, max(limit - used, 0), after)
 
     def _find(self, window: Window, key: str) -> Counter | None:
-        keys = self._counters.get((window.name, window.per))
+        keys = self._counters.get((window.name, window.per, window.scope))
         return None if keys is None else keys.get(key)
 
     def _kept(self, window: Window, key: str) -> Counter:
         """The counter, made if need be, marked as the one used last."""
-        identity = (window.name, window.per)
+        identity = (window.name, window.per, window.scope)
         keys = self._counters.get(identity)
         if keys is None:
             keys = self._counters[identity] = OrderedDict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from typing import IO
 
@@ -13,9 +14,12 @@ from wattline.proxy.closed import fail_closed
 from wattline.proxy.messages import whole_response
 from wattline.proxy.tunnel import Tunnels
 from wattline.service.entrance.reception import Decision, Reception, RequestHead, Verdict
-from wattline.wire.http import Headers
+from wattline.wire.http import Headers, Use
 
-UNAUTHORIZED = 401
+log = logging.getLogger(__name__)
+
+_REFUSED = (401, 403)
+"""Statuses of pages for credentials that are wrong, or not enough."""
 SPOOL_MEMORY = 1024 * 1024
 """Bytes of an upload that stay in memory before it moves to an unnamed file."""
 
@@ -38,6 +42,27 @@ def _refuse(gate: Gate, flow: http.HTTPFlow) -> None:
     flow.response = whole_response(gate.reception.internal_error())
 
 
+def _open(gate: Gate, flow: http.HTTPFlow) -> None:
+    """Nothing was sent yet: refused, but where the operator chose that its host gets it as it came."""
+    admission = admission_of(flow)
+    host = flow.request.host.lower().rstrip(".")
+    chosen = admission is not None and admission.use is Use.FORWARD and flow.response is None
+    try:
+        chosen = chosen and gate.reception.book().fails_open(host)
+        if chosen:
+            _keep_back(flow.request.headers)
+            gate.reception.counts.failed_open += 1
+            log.error("a request goes to %s as it came, unmetered (on_error: pass)", host)
+    except Exception:
+        log.exception("a request could not go on as it came")
+        chosen = False
+    if admission is None or not chosen:
+        _refuse(gate, flow)
+        return
+    admission.mark = Mark.PASS
+    flow.request.stream = True
+
+
 class Gate:
     """Decides on each head: answer it here, take it as a call, or pass it on untouched."""
 
@@ -45,7 +70,7 @@ class Gate:
         self.reception = reception
         self.tunnels = tunnels
 
-    @fail_closed(_refuse)
+    @fail_closed(_open)
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Set the mark, the limits or the answer of a flow."""
         admission = admission_of(flow)
@@ -74,8 +99,10 @@ class Gate:
         admission.dress(response)
         if admission.mark in _CARRIED:
             response.stream = True
-            if admission.mark is Mark.LOCAL and response.status_code == UNAUTHORIZED:
-                self.reception.page_refused(self._head(flow, admission), admission.principal)
+            status = response.status_code
+            if admission.mark is Mark.LOCAL and status in _REFUSED:
+                head = self._head(flow, admission)
+                self.reception.page_refused(head, admission.principal, status)
 
     def _head(self, flow: http.HTTPFlow, admission: Admission) -> RequestHead:
         request = flow.request

@@ -13,7 +13,9 @@ from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
 from wattline.base.tasks import spawn
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.delivery import Delivery, EdgePush
+from wattline.proxy.parting import Parting
 from wattline.proxy.stream import BodyLate, Edge, put_in
+from wattline.proxy.tunnelled import TunnelWatch
 from wattline.wire.http import Ending
 
 if TYPE_CHECKING:
@@ -55,11 +57,14 @@ class Layers:
         edge: Callable[[Layers], Edge],
         stock: Callable[[], StockNextLayer],
         handlers: Callable[[], dict[Any, ConnectionHandler]],
+        tunnels: TunnelWatch | None = None,
     ) -> None:
         self.edge = edge(self)
         self.stock = stock
         self.handlers = handlers
+        self.tunnels = tunnels
         self.deliveries: set[Delivery] = set()
+        self.parting = Parting(self.edge.pending, handlers)
         self._stopping = False
 
     @fail_closed(_refuse_layer)
@@ -67,6 +72,8 @@ class Layers:
         """Works before the stock addon (a script's place) and after it (our master's)."""
         self.stock().next_layer(nextlayer)
         put_in(_stack(nextlayer), self.edge)
+        if self.tunnels is not None:
+            self.tunnels.put_in(_stack(nextlayer))
 
     def begin(self, delivery: Delivery) -> None:
         """Start a call on the connection that it came by."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, override
 
 from mitmproxy import http, options
@@ -13,6 +12,7 @@ from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconf
 from mitmproxy.master import Master
 from mitmproxy.proxy import mode_specs
 
+from wattline.proxy.ca import CaFiles
 from wattline.proxy.hooks import FlatAddons
 from wattline.service.entrance.reception import MAGIC_HOST
 
@@ -89,19 +89,27 @@ class EdgeMaster(Master):
 
 
 def make_options(
-    *, host: str, port: int, modes: Sequence[str], ca: Path, intercept: Iterable[str]
+    *, host: str, port: int, modes: Sequence[str], ca: CaFiles, intercept: Iterable[str]
 ) -> options.Options:
     """mitmproxy's options as a sidecar must have them."""
-    return options.Options(
+    made = options.Options(
         listen_host=host,
         listen_port=port,
         mode=list(modes),
-        confdir=str(ca),
+        confdir=str(ca.certificate.parent),
         ssl_insecure=False,
         allow_hosts=host_patterns(intercept, modes),
         http2=True,
         show_ignored_hosts=False,
     )
+    trust(made, ca)
+    return made
+
+
+def trust(opts: options.Options, ca: CaFiles) -> None:
+    """Verify what is passed on with the CAs that clients trust without us, unless others are set."""
+    if not (opts.ssl_verify_upstream_trusted_ca or opts.ssl_verify_upstream_trusted_confdir):
+        opts.update(ssl_verify_upstream_trusted_ca=str(ca.base))
 
 
 def settle_options(opts: options.Options) -> None:

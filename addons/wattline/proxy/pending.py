@@ -33,7 +33,7 @@ class Pending:
         """Bytes of bodies in memory, those of calls under way too."""
         return sum(
             admission.received
-            for stream in self._streams()
+            for stream in self.streams()
             if (admission := admission_of(stream.flow)) is not None and admission.spool is None
         )
 
@@ -55,7 +55,7 @@ class Pending:
         latest = asyncio.get_running_loop().time() - self.limits().body_seconds
         return [
             stream
-            for stream in self._streams()
+            for stream in self.streams()
             if stream.body_since is not None
             and stream.body_since < latest
             and stream.takes_body()
@@ -71,6 +71,7 @@ class Pending:
             code="body_timeout",
         )
 
-    def _streams(self) -> Iterator[EdgeStream]:
+    def streams(self) -> Iterator[EdgeStream]:
+        """Those that are open, on all connections."""
         for layer in list(self.layers):
             yield from layer.edge_streams()

@@ -48,7 +48,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.tcp import TCPLayer
 from mitmproxy.proxy.mode_specs import RegularMode
 
-from wattline.base.errors import Fault
+from wattline.base.errors import ClientFault, Fault
 from wattline.dialects.base import Route
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
@@ -58,12 +58,15 @@ from wattline.proxy.head import EdgeHttp1Server, HeadLimits
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.proxy.pending import Pending
+from wattline.proxy.proved import proved
 from wattline.proxy.websockets import ClientInbox, ClientSocket
 from wattline.service.sockets.inbox import Inbox
+from wattline.service.watching.carried import Carried
 from wattline.wire.http import Ending, Head, Request, Use, Whole
 
 log = logging.getLogger(__name__)
 
+_TAKEN = (Mark.CALL, Mark.LOCAL)
 SKIPPED_BODY = 65_536
 """Bytes of a refused request's body that are read, and dropped, before it is answered: a client that
 has sent all of its request keeps its connection."""
@@ -89,7 +92,13 @@ class Edge:
     pending: Pending
     run_inline: Callable[[commands.StartHook], bool]
     """Runs a hook if all its handlers are synchronous, and says whether it did."""
+    refused: Callable[[str, str, str, Fault], None] = lambda *_: None
+    """Notes a request that was refused for its body: its id, method and path."""
     local: LocalFace | None = None
+    prove: Callable[[str, str, int], Carried | None] = lambda *_: None
+    """The record of a request that is passed on: its id, host and port."""
+    proved: Callable[[Carried], None] = lambda _: None
+    """Gets that record when it is over."""
 
 
 class EdgeStream(HttpStream):
@@ -99,6 +108,8 @@ class EdgeStream(HttpStream):
     delivery: Delivery | None = None
     body_since: float | None = None
     """When the body began, on the event loop's clock; None for a request without one."""
+    proof: Carried | None = None
+    """Digests of what is passed on, where they are wanted."""
     origin_form = False
     """The client named no host in its request line: it addressed the sidecar itself."""
 
@@ -113,6 +124,12 @@ class EdgeStream(HttpStream):
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, BodyLate):
             return self._inline(self._end_late_body())
+        if isinstance(event, PageOver):
+            return self._inline(self._end_page())
+        if self.proof is not None:
+            return self._inline(
+                proved(self.proof, event, super()._handle_event(event), self.edge.proved)
+            )
         return self._inline(super()._handle_event(event))
 
     def _inline(self, generator: CommandGenerator[None]) -> CommandGenerator[None]:
@@ -195,6 +212,8 @@ class EdgeStream(HttpStream):
         if admission is not None and admission.mark is Mark.LOCAL:
             return (yield from self._connect_locally())
         if admission is not None and admission.mark is Mark.PASS and not self._names_web_face():
+            request = self.flow.request
+            self.proof = self.edge.prove(admission.id, request.host.lower(), request.port)
             return (yield from super().make_server_connection())
         delivery = self._delivery(admission)
         if delivery is None:
@@ -309,12 +328,24 @@ class EdgeStream(HttpStream):
         return None
 
     def _told(self, fault: Fault, admission: Admission) -> http.Response:
-        """A fault in the shape that the request's path says."""
+        """A fault in the shape that the request's path says, for a body that is refused."""
+        self._note(fault, admission)
         style = admission.style or (admission.route.dialect if admission.route is not None else "")
         local = self.edge.local
         if not style or local is None:
             return whole_response(self.edge.render(fault, admission.id))
         return whole_response(local.render(style, fault, admission.id))
+
+    def _note(self, fault: Fault, admission: Admission) -> None:
+        request = self.flow.request
+        self.edge.refused(admission.id, request.method, request.path, fault)
+
+    def _note_cut(self) -> None:
+        """The client left before its body was complete, or it came too late, or broken."""
+        admission = admission_of(self.flow)
+        taken = admission is not None and admission.mark in _TAKEN
+        if admission is not None and taken and self.takes_body() and self.flow.response is None:
+            self._note(ClientFault("The body was not complete.", code="body_incomplete"), admission)
 
     def _crowded(self, admission: Admission, before: int) -> http.Response | None:
         """The answer when the bodies under way hold too much together."""
@@ -332,6 +363,29 @@ class EdgeStream(HttpStream):
         if admission is not None and self.takes_body():
             fault = self.edge.pending.late_answer()
             yield from self._answer_now(self._told(fault, admission))
+
+    def is_page(self) -> bool:
+        """It is for the web face, and its answer is not complete. A WebSocket is none any more."""
+        admission, response = admission_of(self.flow), self.flow.response
+        return (
+            admission is not None
+            and admission.mark is Mark.LOCAL
+            and (response is None or response.status_code != 101)
+            and self.server_state not in (self.state_done, self.state_errored)
+        )
+
+    def _end_page(self) -> CommandGenerator[None]:
+        """The sidecar stops: who has got nothing of an answer so far is told so."""
+        admission, local = admission_of(self.flow), self.edge.local
+        if admission is None or local is None or not self.is_page():
+            return
+        refusal = whole_response(local.refusal(admission.style, admission.id))
+        if self.takes_body():
+            yield from self._answer_now(refusal)
+        elif self.server_state != self.state_stream_response_body:
+            self._dress(refusal)
+            self.flow.response = refusal
+            yield from self.send_response()
 
     def _answer_now(self, response: http.Response) -> CommandGenerator[None]:
         """Answer before the request is complete; what still comes of it is thrown away."""
@@ -380,6 +434,7 @@ class EdgeStream(HttpStream):
     ) -> CommandGenerator[None]:
         """The client left a call of ours: the stock code would tell a server that does not exist."""
         if self.delivery is None or not isinstance(event, RequestProtocolError):
+            self._note_cut()
             self._drop_spool()
             yield from super().handle_protocol_error(event)
             return
@@ -394,6 +449,10 @@ class EdgeStream(HttpStream):
 
 class BodyLate(HttpEvent):
     """A request's body took too long."""
+
+
+class PageOver(HttpEvent):
+    """The sidecar stops, and waits no longer for a page."""
 
 
 class EdgeHttpLayer(HttpLayer):
@@ -487,6 +546,11 @@ class EdgeHttpLayer(HttpLayer):
         context.options, context.layers = self.context.options, self.context.layers.copy()
         return context
 
+    def has_backlog(self) -> bool:
+        """Something waits for the client's HTTP/2 window, of streams that are over too."""
+        h2 = getattr(self.connections.get(self.context.client), "h2_conn", None)
+        return h2 is not None and any(h2.stream_buffers.values())
+
     def backlog(self, stream: HttpStream) -> bool:
         """The client's HTTP/2 window for this stream is used up."""
         if self._plain is not None:
@@ -506,4 +570,4 @@ def put_in(layers: Iterator[Any], edge: Edge) -> None:
             edge.pending.layers.add(edged)
 
 
-__all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "put_in"]
+__all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "PageOver", "put_in"]

@@ -13,6 +13,7 @@ from wattline.proxy.admission import admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
+from wattline.proxy.tunnelled import TunnelWatch
 from wattline.service.entrance.addresses import counted_as
 from wattline.service.entrance.reception import Reception, RequestHead
 from wattline.upstream.guard import Forbidden, Guard
@@ -35,10 +36,17 @@ def _refuse_client(_: Tunnels, client: Client) -> None:
 class Tunnels:
     """Connections of clients, and the destinations of tunnels and of passed requests."""
 
-    def __init__(self, reception: Reception, guard: Guard, local: LocalFace | None = None) -> None:
+    def __init__(
+        self,
+        reception: Reception,
+        guard: Guard,
+        local: LocalFace | None = None,
+        watch: TunnelWatch | None = None,
+    ) -> None:
         self.reception = reception
         self.guard = guard
         self.local = local
+        self.watch = watch
         self._counts: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
         self._principals: dict[str, Principal] = {}
@@ -60,6 +68,8 @@ class Tunnels:
     def client_disconnected(self, client: Client) -> None:
         """Give the place back."""
         self._principals.pop(client.id, None)
+        if self.watch is not None:
+            self.watch.ended(client.id)
         address = self._addresses.pop(client.id, None)
         if address is not None:
             self._counts[address] -= 1
@@ -69,7 +79,8 @@ class Tunnels:
     @fail_closed(_refuse_connect)
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """A CONNECT: to a host of ours, or a tunnel that the policy allows."""
-        decision = self.reception.connect(_connect_head(flow))
+        head = _connect_head(flow)
+        decision = self.reception.connect(head)
         if decision.answer is not None:
             flow.response = whole_response(decision.answer)
             return
@@ -79,7 +90,7 @@ class Tunnels:
             try:
                 await self.guard.check_tunnel(flow.request.host, flow.request.port)
             except Forbidden as error:
-                flow.response = whole_response(self.reception.forbidden(str(error)))
+                flow.response = whole_response(self.reception.forbidden(head, str(error)))
 
     @fail_closed(_refuse_server)
     async def server_connect(self, data: ServerConnectionHookData) -> None:

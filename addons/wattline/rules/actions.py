@@ -17,6 +17,7 @@ from wattline.rules.book import (
     Provider,
     Rule,
     Scope,
+    Subject,
     Target,
     Tiered,
     Weighted,
@@ -28,6 +29,7 @@ from wattline.rules.conditions import (
     FLAGS,
     READERS,
     BalanceIs,
+    Bound,
     FilledOver,
     Fixed,
     FlagIs,
@@ -44,7 +46,7 @@ from wattline.rules.globs import Patterns
 from wattline.rules.problems import unknown
 from wattline.rules.provider_schema import CREDENTIALS
 from wattline.rules.report import Report
-from wattline.rules.rule_schema import RuleShape, TryShape, WhenShape
+from wattline.rules.rule_schema import FillShape, HealthIsShape, RuleShape, TryShape, WhenShape
 from wattline.rules.targets import Targets
 from wattline.rules.tree import Path
 from wattline.rules.trials import compile_drill, compile_shadow
@@ -118,6 +120,7 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
         drop=shape.unsupported == "drop",
         cache=shape.cache,
         order=shape.order,
+        affinity=shape.affinity,
         fault=compile_drill(shape.fault, (*path, "fault"), scene.report),
         shadow=compile_shadow(shape.shadow, (*path, "shadow"), scene.targets, scene.report),
         midstream=shape.midstream == "continue",
@@ -243,19 +246,68 @@ def _facts(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
     found: list[Condition] = []
     if when.balance is not None:
         found.append(BalanceIs(when.balance.below, when.balance.above))
-    for name, state in (when.health or {}).items():
-        if name not in scene.provider_names:
-            here: Path = (*path, "health", name)
-            scene.report.wrong(here, unknown("provider", name, scene.provider_names), key=True)
-        found.append(HealthIs(name, state == "healthy"))
+    for name, shape in (when.health or {}).items():
+        subject = _subject(name, (*path, "health", name), scene)
+        if subject is not None:
+            found.append(_health(subject, shape))
     if when.window is not None:
-        here = (*path, "window", "name")
-        window = scene.windows.get(when.window.name)
-        if window is not None and window.scope is Scope.ADDRESS:
-            text = f"window {window.name!r} counts by address: a rule can't ask how full it is"
-            scene.report.wrong(here, text)
-        elif window is not None:
-            found.append(FilledOver(window, when.window.over))
-        elif when.window.name not in scene.window_names:
-            scene.report.wrong(here, unknown("window", when.window.name, scene.window_names))
+        found += _filled(when.window, (*path, "window", "name"), scene)
     return found
+
+
+def _subject(name: str, path: Path, scene: Scene) -> Subject | None:
+    provider, _, model = name.partition("/")
+    if provider not in scene.provider_names:
+        scene.report.wrong(path, unknown("provider", provider, scene.provider_names), key=True)
+    known = scene.providers.get(provider)
+    if known is None:
+        return None
+    if model:
+        scene.targets.doubt(known, model, path)
+    return Subject(provider, tuple(one.account for one in known.each), model)
+
+
+def _health(subject: Subject, shape: HealthIsShape) -> HealthIs:
+    asked = (
+        ("score", shape.score_below, False),
+        ("score", shape.score_above, True),
+        ("errors", shape.errors_below, False),
+        ("errors", shape.errors_above, True),
+        ("first_ms", _milliseconds(shape.faster_than), False),
+        ("first_ms", _milliseconds(shape.slower_than), True),
+    )
+    bounds = (Bound(figure, than, above) for figure, than, above in asked if than is not None)
+    return HealthIs(subject, frozenset[str](shape.state or ()), tuple(bounds))
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _filled(shape: FillShape, path: Path, scene: Scene) -> list[Condition]:
+    name = shape.name
+    window = scene.windows.get(name)
+    if window is not None and window.scope is Scope.ADDRESS:
+        text = f"window {name!r} counts by address: a rule can't ask how full it is"
+        scene.report.wrong(path, text)
+    elif window is not None and window.scope is not Scope.PROVIDER:
+        return [FilledOver(window, shape.over)]
+    elif window is not None:
+        first, *others = _of_keys(window, name, scene)
+        return [FilledOver(first, shape.over, tuple(others))]
+    elif name in scene.providers:
+        scene.report.wrong(path, f"provider {name!r} has no `rpm`, and so no window of its own")
+    elif name not in scene.window_names:
+        scene.report.wrong(path, unknown("window", name, scene.window_names))
+    return []
+
+
+def _of_keys(window: Window, name: str, scene: Scene) -> list[Window]:
+    """A window of providers, as each of their keys has it: the one that a provider's `rpm` makes, or one that
+    providers share.
+    """
+    provider = scene.providers.get(name)
+    providers = scene.providers.values() if provider is None else (provider,)
+    declared = name if provider is None else None
+    every = (w for one in providers for key in one.each for w in key.windows)
+    return list({w.name: w for w in every if w.declared == declared}.values()) or [window]

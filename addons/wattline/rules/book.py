@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.drill import Drill
@@ -71,6 +71,8 @@ class Window:
     tokens: int | None = None
     scope: Scope = Scope.PROVIDER
     over: Over = Over.CALLS
+    declared: str | None = field(default=None, compare=False)
+    """Its name in the section `windows`; None for the one that a provider's `rpm` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,30 @@ class Provider:
     """Changes that each conversation with it needs: `whole`, `alternate`, `no_system`, `reasoner`."""
     needs_key: bool = False
     """A key is all that is missing: a caller that has its own can use it."""
+    key: int = 0
+    """Which of the keys that rules.yaml lists for it this one is, from 1 on; 0 where it lists one."""
+    keys: tuple[Provider, ...] = ()
+    """The same provider with each of its keys; empty unless several are set."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """All of its keys where it has several: it may repeat any of them."""
+    spread: bool = True
+    """Its keys take turns; else the first that can be used is used."""
+
+    @property
+    def each(self) -> tuple[Provider, ...]:
+        """Itself, or itself with each of its keys."""
+        return self.keys or (self,)
+
+    @property
+    def account(self) -> str:
+        """The operator's account at it, or that of this key of several."""
+        return self.account_of(None)
+
+    def account_of(self, owner: str | None) -> str:
+        """The account of this key, or that of a caller with a key of its own."""
+        if owner is None and self.key > 1:
+            return f"{self.name} key {self.key}"
+        return account_name(self.name, owner)
 
     def owned_by(self, principal: Principal) -> bool:
         """The caller has a key of its own for it, and for this origin of it: calls take that key."""
@@ -173,8 +199,19 @@ class Target:
 
     @property
     def account(self) -> str:
-        """Whose limits at the provider count: it rests, and its windows are, under this name."""
-        return account_name(self.provider.name, self.owner)
+        """Whose limits at the provider count: it rests under this name."""
+        return self.provider.account_of(self.owner)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What its health is known by: a provider that is down is so for all of its keys."""
+        return account_name(self.provider.name, self.owner), self.model
+
+    @property
+    def label(self) -> str:
+        """Its name, with the number of its key where there are several."""
+        key = self.provider.key
+        return f"{self} key {key}" if key and self.owner is None else str(self)
 
     def __str__(self) -> str:
         return f"{self.provider.name}/{self.model}"
@@ -185,6 +222,36 @@ def account_name(provider: str, owner: str | None) -> str:
     provider can have.
     """
     return provider if owner is None else f"{provider} of {owner}"
+
+
+HEALTHY, RESTING, OUT = "healthy", "resting", "out"
+"""States of a provider or target: it can be asked; it asked to wait, or refused its keys; it failed too often, or
+was switched off.
+"""
+
+
+class Fares(NamedTuple):
+    """How a provider or a target does. Times are milliseconds, None while unknown; `errors` is a share."""
+
+    state: str
+    calls: int = 0
+    score: float = 1.0
+    errors: float = 0.0
+    first_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a condition on health is about: a provider, or one model of it."""
+
+    provider: str
+    accounts: tuple[str, ...]
+    """One for each of its keys."""
+    model: str = ""
+    """Empty: the whole provider."""
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}" if self.model else self.provider
 
 
 class Facts(Protocol):
@@ -198,8 +265,8 @@ class Facts(Protocol):
         """Micro-units of energy left; None when the principal has no limit."""
         ...
 
-    def healthy(self, provider: str, now: float) -> bool:
-        """The provider is not resting."""
+    def fares(self, subject: Subject, now: float) -> Fares:
+        """How a provider or a target does."""
         ...
 
 
@@ -288,6 +355,8 @@ class Rule:
     shadow: Shadow | None = None
     midstream: bool = False
     """A stream that breaks off after output is continued by the next target."""
+    affinity: bool | None = None
+    """Whether a conversation stays at its target; None: as the section `affinity` says."""
     line: int = 0
     """1-based line in rules.yaml."""
 
@@ -443,6 +512,29 @@ class CacheRules:
 
 
 @dataclass(frozen=True, slots=True)
+class AffinityRules:
+    """How conversations are told apart, and for how long each is remembered (seconds). See `affinity` in
+    docs/rules.md.
+    """
+
+    enabled: bool = False
+    headers: tuple[str, ...] = ("x-session-id",)
+    """In lower case."""
+    prefix: bool = True
+    ttl: float = 600.0
+    max_entries: int = 10_000
+    diagnose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRules:
+    """Of what it is written down that it was left alone."""
+
+    tunnels: bool = False
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HealthRules:
     """When a target is left out for a while. Times are seconds."""
 
@@ -494,6 +586,10 @@ class Book:
     accounts: AccountRules = AccountRules()
     dialogs: DialogRules = DialogRules()
     health: HealthRules = field(default_factory=HealthRules)
+    affinity: AffinityRules = AffinityRules()
+    proof: ProofRules = ProofRules()
+    open_hosts: tuple[str, ...] = ()
+    """Of `intercept`: calls go on untouched to these where our own code fails."""
     doors: tuple[Window, ...] = ()
     """Windows over requests: scope principal, address or global."""
     trusted_proxies: tuple[Network, ...] = ()
@@ -504,11 +600,15 @@ class Book:
     """`listen` as the file has it; `listen` above is where we listen, whoever decided that."""
     warnings: tuple[str, ...] = ()
     """What is allowed and most likely a mistake, one line each, with file and position."""
+    affine: bool = field(init=False, repr=False, compare=False)
+    """Some rule asks which conversation a call is of."""
     _index: ModelIndex[Rule] = field(init=False, repr=False, compare=False)
     names: Names = field(init=False, repr=False, compare=False)
     """What the names that clients call stand for."""
 
     def __post_init__(self) -> None:
+        affine = self.affinity.enabled or any(rule.affinity for rule in self.rules)
+        object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "_index", ModelIndex(self.rules))
         object.__setattr__(self, "names", names_of(self.models, self.providers))
 
@@ -519,11 +619,11 @@ class Book:
 
     def intercepts(self, host: str) -> bool:
         """`host` is one of ours: exact, or `*.suffix`."""
-        host = host.lower().rstrip(".")
-        return any(
-            host == name or (name.startswith("*.") and host.endswith(name[1:]))
-            for name in self.intercept
-        )
+        return _among(self.intercept, host)
+
+    def fails_open(self, host: str) -> bool:
+        """`host` gets its calls as they came where our own code fails."""
+        return bool(self.open_hosts) and _among(self.open_hosts, host)
 
     def windows_over(self, tier: str | None) -> tuple[Window, ...]:
         """The windows over a caller, those of its tier included."""
@@ -533,6 +633,13 @@ class Book:
     def candidates(self, model: str) -> Sequence[tuple[int, Rule]]:
         """Rules whose model condition can hold for `model`, in order, with their positions."""
         return self._index.candidates(model)
+
+
+def _among(names: Sequence[str], host: str) -> bool:
+    host = host.lower().rstrip(".")
+    return any(
+        host == name or (name.startswith("*.") and host.endswith(name[1:])) for name in names
+    )
 
 
 def names_of(models: Mapping[str, tuple[Target, ...]], providers: Mapping[str, Provider]) -> Names:

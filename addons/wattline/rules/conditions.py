@@ -6,19 +6,22 @@ They are asked on every call, so each test is a few comparisons; only `why_not` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import override
 
 from wattline.base.origin import Origin
-from wattline.rules.book import Facts, Scope, Window
+from wattline.rules.book import HEALTHY, Facts, Fares, Scope, Subject, Window
 from wattline.rules.globs import Patterns
 from wattline.rules.names import Names
 from wattline.wire.call import Call
 
 MICRO = 1_000_000
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ENOUGH = 5
+"""Attempts after which a score says something."""
 GLOBAL_KEY = "all"
 """What a window of scope `global` counts under."""
 
@@ -41,6 +44,17 @@ FLAGS: dict[str, Callable[[Call], bool]] = {
     "images": lambda call: call.images,
     "forward": lambda call: call.forward,
 }
+
+
+_WELL = Fares(HEALTHY)
+_FIGURES: Mapping[str, tuple[str, Callable[[float], str]]] = MappingProxyType(
+    {
+        "score": ("score", lambda value: f"{value:.2f}"),
+        "errors": ("share of failures", lambda value: f"{value:.0%}"),
+        "first_ms": ("time to the first output", lambda value: f"{value / 1000:.2f} s"),
+    }
+)
+"""What a figure is called, and how it is shown."""
 
 
 class Line(ABC):
@@ -219,26 +233,39 @@ class WeekdayIs(Line):
 
 @dataclass(frozen=True, slots=True)
 class FilledOver(Line):
-    """A window is fuller than a share of it."""
+    """A window is fuller than a share of it. Of a provider with several keys, the windows of all of them are."""
 
     window: Window
     over: float
+    others: tuple[Window, ...] = ()
+    """Those of further keys."""
     field: str = "window"
 
     @override
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
-        return facts.fill(self.window, self.key(call), now) > self.over
+        return self.fill(call, facts, now) > self.over
 
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
-        fill = facts.fill(self.window, self.key(call), now)
+        fill = self.fill(call, facts, now)
         return f"window {self.window.name} is {fill:.0%} full, wanted over {self.over:.0%}"
+
+    def fill(self, call: Call, facts: Facts, now: float) -> float:
+        """How full it is, 0.0 to 1.0; of several the one with the most room."""
+        fill = facts.fill(self.window, self.key(call), now)
+        if not self.others:
+            return fill
+        return min(fill, *(facts.fill(window, window.name, now) for window in self.others))
 
     def key(self, call: Call) -> str:
         """What the window counts this call under."""
         if self.window.scope is Scope.PROVIDER:
             return self.window.name
         return call.principal.id if self.window.scope is Scope.PRINCIPAL else GLOBAL_KEY
+
+    def keys(self, call: Call) -> list[tuple[Window, str]]:
+        """All windows, and what each counts this call under."""
+        return [(self.window, self.key(call)), *((other, other.name) for other in self.others)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,20 +296,61 @@ class BalanceIs(Line):
 
 @dataclass(frozen=True, slots=True)
 class HealthIs(Line):
-    """A provider is resting, or is not."""
+    """A provider, or a model of it, does as well or as badly as is said. Of what was tried fewer than `ENOUGH`
+    times nothing bad is known: its score is 1, it has no failures, and is not slow.
+    """
 
-    provider: str
-    healthy: bool
+    subject: Subject
+    states: frozenset[str] = frozenset()
+    """Empty: any."""
+    bounds: tuple[Bound, ...] = ()
     field: str = "health"
 
     @override
     def test(self, call: Call, facts: Facts, now: float, wall: float) -> bool:
-        return facts.healthy(self.provider, now) is self.healthy
+        fares = facts.fares(self.subject, now)
+        if self.states and fares.state not in self.states:
+            return False
+        for bound in self.bounds:  # noqa: SIM110  (`all` costs a generator on the hot path)
+            if not bound.holds(fares):
+                return False
+        return True
 
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
-        found, wanted = ("resting", "healthy") if self.healthy else ("healthy", "resting")
-        return f"provider {self.provider} is {found}, wanted {wanted}"
+        fares = facts.fares(self.subject, now)
+        if self.states and fares.state not in self.states:
+            return f"{self.subject} is {fares.state}, wanted {' or '.join(sorted(self.states))}"
+        texts = [bound.why_not(fares) for bound in self.bounds if not bound.holds(fares)]
+        return f"{self.subject}: {'; '.join(texts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One figure of a provider or target must be above, or below, a number."""
+
+    figure: str
+    """`score`, `errors` or `first_ms`."""
+    than: float
+    above: bool
+
+    def holds(self, fares: Fares) -> bool:
+        """The figure is on the right side of the number, and not equal to it."""
+        found = self._found(fares)
+        return found > self.than if self.above else found < self.than
+
+    def why_not(self, fares: Fares) -> str:
+        """What was found and what was wanted."""
+        name, form = _FIGURES[self.figure]
+        word = "above" if self.above else "below"
+        few = "" if fares.calls >= ENOUGH else f" (only {fares.calls} attempts)"
+        return f"{name} is {form(self._found(fares))}{few}, wanted {word} {form(self.than)}"
+
+    def _found(self, fares: Fares) -> float:
+        known = fares if fares.calls >= ENOUGH else _WELL
+        if self.figure == "score":
+            return known.score
+        return known.errors if self.figure == "errors" else known.first_ms or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +385,7 @@ def _within(hour: int, start: int, end: int) -> bool:
 
 
 def _short(text: str) -> str:
-    return repr(text) if len(text) <= 80 else f"{text[:80]!r}…"
+    return repr(str(text)) if len(text) <= 80 else f"{text[:80]!r}…"
 
 
 def _word(flag: bool) -> str:  # noqa: FBT001  (the value is the subject)

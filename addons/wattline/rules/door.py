@@ -64,7 +64,7 @@ class Environment:
 
     def _wrong(self, name: str, text: str, wanted: str) -> None:
         text = text[:40]
-        self._report.wrong((), f"{name} in the environment is {text!r}; it must be {wanted}")
+        self._report.outside(f"{name} in the environment is {text!r}; it must be {wanted}")
 
 
 def environment_windows(env: Mapping[str, str], report: Report) -> tuple[Window, ...]:

@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from wattline.base.numeral import Numeral
 from wattline.rules.addresses import read_host
 from wattline.rules.references import Reference, Template, is_name, read_secret, read_template
 
@@ -125,8 +126,11 @@ Secret = Annotated[
 
 
 def exact(value: object) -> Fraction:
-    """A number without rounding. A bare number is taken as it is written, up to 15 digits."""
-    text = value if isinstance(value, str) else repr(value)
+    """A number without rounding. A `Numeral` is taken as it is written, another float up to its 15 digits."""
+    if isinstance(value, Numeral):
+        text = value.text
+    else:
+        text = value if isinstance(value, str) else repr(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("must be a number")  # noqa: TRY004  (pydantic reports ValueError)
     if not _DECIMAL.fullmatch(text):

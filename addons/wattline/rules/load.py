@@ -11,6 +11,7 @@ from types import MappingProxyType
 from wattline.base.ids import hash_secret
 from wattline.rules.actions import Scene, compile_rules
 from wattline.rules.addresses import is_loopback
+from wattline.rules.affinity import AffinityShape, compile_affinity
 from wattline.rules.book import (
     AccountRules,
     AudioRates,
@@ -34,6 +35,7 @@ from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.environment import DEMO_URL, provider_environment
 from wattline.rules.health import compile_health, environment_health
 from wattline.rules.problems import Problem, RulesError
+from wattline.rules.proof import ProofShape, compile_proof
 from wattline.rules.providers import NO_KEY, Source, compile_providers, compile_window
 from wattline.rules.report import Report
 from wattline.rules.schema import (
@@ -45,6 +47,7 @@ from wattline.rules.schema import (
     DialogsShape,
     EnergyShape,
     HealthShape,
+    InterceptShape,
     LedgerShape,
     LimitsShape,
     ListenShape,
@@ -175,6 +178,9 @@ def _compile(
         margin=energy.margin,
         audio=AudioRates(audio.per_second, audio.per_character),
         cache=CacheRules(**dict(sections.single.get("cache", CacheShape()))),
+        affinity=compile_affinity(sections.single.get("affinity", AffinityShape())),
+        proof=compile_proof(sections.single.get("proof", ProofShape())),
+        open_hosts=_open_hosts(sections.single.get("intercept", [])),
         tiers=_tiers(sections.single.get("tiers", {})),
         accounts=AccountRules(**dict(accounts)),
         dialogs=DialogRules(**dict(sections.single.get("dialogs", DialogsShape()))),
@@ -296,7 +302,13 @@ def _check_open(auth: Auth, listen: Listen, report: Report) -> None:
         )
 
 
-def _intercept(hosts: list[str], report: Report) -> tuple[str, ...]:
+def _open_hosts(items: list[str | InterceptShape]) -> tuple[str, ...]:
+    chosen = (item for item in items if isinstance(item, InterceptShape))
+    return tuple(dict.fromkeys(item.host for item in chosen if item.on_error == "pass"))
+
+
+def _intercept(items: list[str | InterceptShape], report: Report) -> tuple[str, ...]:
+    hosts = [item if isinstance(item, str) else item.host for item in items]
     for index, host in enumerate(hosts):
         if host in hosts[:index]:
             report.doubtful(("intercept", index), f"{host} is in this list already")

@@ -15,7 +15,9 @@ FEW = 16
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake. `line` and `column` count from 1; `path` is like `rules[1].try[0]`."""
+    """One mistake. `line` and `column` count from 1; `path` is like `rules[1].try[0]`. One that is not in the
+    file has no `file`.
+    """
 
     file: str
     line: int
@@ -24,6 +26,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
+        if not self.file:
+            return self.message
         place = f"{self.file}:{self.line}:{self.column}"
         return f"{place} {self.path}: {self.message}" if self.path else f"{place} {self.message}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattline.rules.fields import (
     BodyFields,
@@ -20,6 +20,7 @@ from wattline.rules.fields import (
     TemplateText,
     Text,
     Variable,
+    listed,
 )
 
 AuthName = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
@@ -33,6 +34,8 @@ ADAPT = (
     "one message, and the user speaks first. `no_system`: instructions move into the first message of the "
     "user. `reasoner`: as `alternate`, and earlier turns lose their reasoning."
 )
+MOST_KEYS = 32
+"""Of one provider: each costs a look per call."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 CREDENTIALS = frozenset(
     {
@@ -76,6 +79,11 @@ def _header_name(text: str) -> str:
     return name
 
 
+Keys = Annotated[
+    list[Secret],
+    Field(min_length=1, max_length=MOST_KEYS),
+    BeforeValidator(listed, json_schema_input_type=Secret | list[Secret]),
+]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 
 
@@ -110,8 +118,9 @@ class Access(Shape):
     """Where a provider is and how it knows us. Used when all its variables are set."""
 
     url: TemplateText = Field(description="Base URL, for example `${BRIDGE_URL}/v1`.")
-    key: Secret | None = Field(
-        default=None, description="The key: one `${NAME}`, never the key itself."
+    key: Keys | None = Field(
+        default=None,
+        description="The key: one `${NAME}`, never the key itself. Or a list of keys, as at a provider.",
     )
     auth: AuthName | None = Field(
         default=None,
@@ -131,10 +140,17 @@ class ProviderShape(Shape):
         default=None,
         description="Base URL: http or https, no user, query or fragment. May hold references.",
     )
-    key: Secret | None = Field(
+    key: Keys | None = Field(
         default=None,
         description="The key: `${NAME}`, or `${NAME|OTHER}` for the first that is set. Never the key "
-        "itself. While it is not set, the provider is skipped.",
+        "itself. While it is not set, the provider is skipped. A list of keys: those that are set are used as "
+        "`choose` says. Each is an account of its own, with its own `rpm` and window; one that is refused or "
+        "limited rests alone, and the call goes on with the next.",
+    )
+    choose: Literal["spread", "first"] = Field(
+        default="spread",
+        description="Of several keys. `spread`: they take turns, and calls of one conversation keep theirs. "
+        "`first`: the first in the list that can be used.",
     )
     auth: AuthName | None = Field(
         default=None,

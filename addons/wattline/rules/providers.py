@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from wattline.rules.book import FROM_CACHE, Over, Provider, ProviderModel, Scope
 from wattline.rules.environment import settable
 from wattline.rules.problems import unknown
 from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
-from wattline.rules.references import Filled, fill
+from wattline.rules.references import Filled, Reference, fill
 from wattline.rules.report import Report
 from wattline.rules.tree import Path
 
@@ -44,7 +44,8 @@ class _Reached:
     origin: Origin = NOWHERE
     base_path: str = ""
     auth: AuthStyle = AuthStyle.NONE
-    secret: str | None = field(default=None, repr=False)
+    secrets: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    """Each with its place in the list, from 1 on; 0 where there is no list."""
     missing: tuple[str, ...] = ()
     keyless: bool = False
     """A key is all that is missing."""
@@ -59,7 +60,7 @@ def compile_providers(shapes: Mapping[str, ProviderShape], source: Source) -> di
 def compile_window(name: str, shape: WindowShape) -> Window:
     """A window from its shape."""
     scope, over = Scope(shape.scope), Over(shape.over)
-    return Window(name, shape.per, shape.calls, shape.tokens, scope, over)
+    return Window(name, shape.per, shape.calls, shape.tokens, scope, over, declared=name)
 
 
 def compile_timeouts(shape: TimeoutsShape | None, base: Timeouts) -> Timeouts:
@@ -73,17 +74,14 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         source.report.wrong(("providers", name), text, key=True)
     reached = _reach(name, shape, source)
     headers, unset = _headers(name, shape, source)
-    credential = None
-    if reached.secret is not None:
-        credential = Credential(reached.origin, reached.auth, reached.secret)
     unavailable = _unavailable(name, shape, reached, unset, source.env)
-    return Provider(
+    provider = Provider(
         name=name,
         dialect=shape.dialect,
         origin=reached.origin,
         base_path=reached.base_path,
         auth=reached.auth,
-        credential=credential,
+        credential=None,
         windows=_windows(name, shape, source),
         timeouts=compile_timeouts(shape.timeouts, Timeouts()),
         models=_models(name, shape, source.report),
@@ -97,7 +95,25 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         adapt=frozenset(shape.adapt or ()),
         inline_images=shape.inline_images,
         needs_key=reached.keyless and unset is None and unavailable == "; ".join(reached.missing),
+        spread=shape.choose == "spread",
     )
+    keyed = tuple(_with_key(provider, key, secret) for key, secret in reached.secrets)
+    if not keyed:
+        return provider
+    if len(keyed) == 1:
+        return keyed[0]
+    secrets = tuple(secret for _, secret in reached.secrets)
+    keyed = tuple(replace(one, secrets=secrets) for one in keyed)
+    return replace(keyed[0], keys=keyed)
+
+
+def _with_key(provider: Provider, key: int, secret: str) -> Provider:
+    """The provider with one of its keys: an account of its own, that has its own windows."""
+    credential = Credential(provider.origin, provider.auth, secret)
+    windows = provider.windows
+    if key > 1:
+        windows = tuple(replace(window, name=f"{window.name} key {key}") for window in windows)
+    return replace(provider, credential=credential, key=key, windows=windows)
 
 
 def _unavailable(
@@ -137,27 +153,52 @@ def _reach(name: str, shape: ProviderShape, source: Source) -> _Reached:
 
 def _attempt(name: str, way: Access, source: Source, path: Path, dialect: str) -> _Reached:
     missing: list[str] = []
-    secret = None
+    secrets: tuple[tuple[int, str], ...] = ()
     if way.key is not None:
-        secret = way.key.read(source.env)
-        names = settable(way.key.names, source.env, source.own)
-        if secret is None:
-            missing.append(f"{NO_KEY} {name}: {names} is not set")
-        elif not _is_header_text(secret):
-            missing.append(f"{NO_KEY} {name}: {names} holds characters that no key has")
-            secret = None
+        secrets, lacking = _secrets(name, way.key, source, path)
+        missing += lacking if not secrets else []
     filled = fill(way.url, source.env, slashes=True)
     missing += [f"No base URL for {name}: {variables} is not set" for variables in filled.missing]
     origin, base_path = _base(name, filled, source, (*path, "url"))
     style = AuthStyle(way.auth) if way.auth else _STYLES.get(dialect, AuthStyle.BEARER)
     if way.key is None:
         style = AuthStyle.NONE
-    if secret is not None and origin.scheme == "http" and not is_loopback(origin.host):
+    if secrets and origin.scheme == "http" and not is_loopback(origin.host):
         source.report.doubtful(
             (*path, "url"), f"the key of {name} would travel unencrypted: use https"
         )
-    keyless = way.key is not None and secret is None and len(missing) == 1 and origin != NOWHERE
-    return _Reached(origin, base_path, style, secret, tuple(missing), keyless)
+    keyless = way.key is not None and not secrets and len(missing) == 1 and origin != NOWHERE
+    return _Reached(origin, base_path, style, secrets, tuple(missing), keyless)
+
+
+def _secrets(
+    name: str, keys: Sequence[Reference], source: Source, path: Path
+) -> tuple[tuple[tuple[int, str], ...], list[str]]:
+    """The keys that are set, each once, with their places; and what is wrong with the others, as one reason where
+    there is only one.
+    """
+    found: dict[str, int] = {}
+    unset: list[str] = []
+    bad: list[str] = []
+    for place, reference in enumerate(keys, 1):
+        secret = reference.read(source.env)
+        names = settable(reference.names, source.env, source.own)
+        if secret is None:
+            unset.append(names)
+        elif not _is_header_text(secret):
+            bad.append(f"{NO_KEY} {name}: {names} holds characters that no key has")
+        elif secret in found:
+            text = f"key {place} of {name} is the same as key {found[secret]}: it counts once"
+            source.report.doubtful((*path, "key"), text)
+        else:
+            found[secret] = place
+    if bad and found:
+        for text in bad:
+            source.report.doubtful((*path, "key"), text)
+    if unset:
+        bad.insert(0, f"{NO_KEY} {name}: {' or '.join(unset)} is not set")
+    several = len(keys) > 1
+    return tuple((place if several else 0, secret) for secret, place in found.items()), bad[:1]
 
 
 def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin, str]:
@@ -233,16 +274,24 @@ def _share_windows(
     """One upstream has one `rpm`, however many providers lead to it: the lowest, under the first's
     name, so that it is never asked more often than it allows.
     """
-    groups: dict[tuple[Origin, str, str | None], list[str]] = {}
+    groups: dict[tuple[Origin, str, str | None], list[Provider]] = {}
     for name, provider in providers.items():
         if shapes[name].rpm is not None and provider.origin != NOWHERE:
-            secret = provider.credential.secret if provider.credential is not None else None
-            groups.setdefault((provider.origin, provider.base_path, secret), []).append(name)
-    shared = dict(providers)
-    for names in groups.values():
-        calls = min(shapes[name].rpm or 0 for name in names)
-        window = Window(names[0], RPM_SECONDS, calls=calls)
-        for name in names:
-            others = providers[name].windows[1:]
-            shared[name] = replace(providers[name], windows=(window, *others))
-    return shared
+            for one in provider.each:
+                secret = one.credential.secret if one.credential is not None else None
+                groups.setdefault((one.origin, one.base_path, secret), []).append(one)
+    windows: dict[tuple[str, int], Window] = {}
+    for members in groups.values():
+        calls = min(shapes[one.name].rpm or 0 for one in members)
+        window = Window(members[0].account, RPM_SECONDS, calls=calls)
+        windows |= {(one.name, one.key): window for one in members}
+    return {name: _sharing(provider, windows) for name, provider in providers.items()}
+
+
+def _sharing(provider: Provider, windows: Mapping[tuple[str, int], Window]) -> Provider:
+    """The provider with the window of its `rpm` in place of its own, and so with each of its keys."""
+    keys = tuple(_sharing(one, windows) for one in provider.keys)
+    window = windows.get((provider.name, provider.key))
+    if window is None:
+        return provider
+    return replace(provider, windows=(window, *provider.windows[1:]), keys=keys)

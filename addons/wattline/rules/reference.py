@@ -31,6 +31,8 @@ EXAMPLES: dict[str, str] = {
     "energy": "energy: {margin: 0.5, default_rate: 2}",
     "audio": "audio: {per_second: 15, per_character: 0.5}",
     "cache": "cache: {enabled: true, ttl: 10m, hit_energy: 0.1}  # and `cache: false` on a rule",
+    "affinity": "affinity: {enabled: true, headers: [x-session-id], ttl: 10m, diagnose: true}",
+    "proof": "proof: {tunnels: true, passed: true}",
     "health": (
         "health: {failures: 5, window: 60s, cooldown: 10s, longest: 5m, disable_after: 2, ignore: [http_503]}"
     ),

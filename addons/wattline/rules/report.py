@@ -21,6 +21,10 @@ class Report:
         """The file can't be used."""
         self.problems.append(self.tree.problem(path, message, key=key))
 
+    def outside(self, message: str) -> None:
+        """What is beside the file can't be used: the environment."""
+        self.problems.append(Problem("", 0, 0, "", message))
+
     def doubtful(self, path: Sequence[Key], message: str, *, key: bool = False) -> None:
         """The file can be used, and somebody should look at this."""
         self.warnings.append(self.tree.problem(path, message, key=key))

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from wattline.rules.drill_schema import FaultShape, ShadowShape
 from wattline.rules.fields import (
     BodyFields,
+    Duration,
     Energy,
     PatternList,
     Shape,
@@ -41,7 +42,10 @@ class TokensShape(Shape):
 class FillShape(Shape):
     """How full a window is."""
 
-    name: ShortName = Field(description="A window of scope `provider`, `principal` or `global`.")
+    name: ShortName = Field(
+        description="A window of scope `provider`, `principal` or `global`; or a provider with `rpm`, whose "
+        "window that makes. Where a provider has several keys, all of theirs must be so full."
+    )
     over: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Holds while the window is fuller than this share, 0 to 1."
     )
@@ -58,6 +62,63 @@ class BalanceShape(Shape):
         if (self.below is None) == (self.above is None):
             raise ValueError("one of `below` and `above` is needed")
         return self
+
+
+StateName = Literal["healthy", "resting", "out"]
+StateList = Annotated[
+    list[StateName],
+    Field(min_length=1),
+    BeforeValidator(listed, json_schema_input_type=StateName | list[StateName]),
+]
+_Portion = Annotated[float, Field(ge=0, le=1)]
+
+
+class HealthIsShape(Shape):
+    """How a provider or a model of it does. With fewer than 5 attempts: score 1, no failures, not slow."""
+
+    state: StateList | None = Field(
+        default=None, description="`healthy`, `resting` or `out`; a list: any of them."
+    )
+    score_below: _Portion | None = Field(
+        default=None, description="Its score is below this number from 0 to 1."
+    )
+    score_above: _Portion | None = Field(default=None, description="Its score is above it.")
+    errors_above: _Portion | None = Field(
+        default=None, description="More than this share of its attempts failed lately, 0 to 1."
+    )
+    errors_below: _Portion | None = Field(default=None, description="Less than this share failed.")
+    slower_than: Duration | None = Field(
+        default=None,
+        description="The average time to its first output is longer: seconds, or `0.5s`.",
+    )
+    faster_than: Duration | None = Field(default=None, description="It is shorter.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("a state or a bound is missing")
+        for low, high in _PAIRS:
+            least, most = getattr(self, low), getattr(self, high)
+            if least is not None and most is not None and least >= most:
+                raise ValueError(f"`{low}` is not less than `{high}`: this can never hold")
+        return self
+
+
+_PAIRS = (
+    ("score_above", "score_below"),
+    ("errors_above", "errors_below"),
+    ("slower_than", "faster_than"),
+)
+
+
+def _state(value: object) -> object:
+    return {"state": value} if isinstance(value, str | list) else value
+
+
+Faring = Annotated[
+    HealthIsShape,
+    BeforeValidator(_state, json_schema_input_type=StateName | list[StateName] | HealthIsShape),
+]
 
 
 def hour_range(value: object) -> tuple[int, int]:
@@ -160,9 +221,12 @@ class WhenShape(Shape):
     balance: BalanceShape | None = Field(
         default=None, description="The energy that the caller has left."
     )
-    health: (
-        Annotated[dict[ShortName, Literal["healthy", "resting"]], Field(min_length=1)] | None
-    ) = Field(default=None, description="Providers and their state: `healthy` or `resting`.")
+    health: Annotated[dict[Text, Faring], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Providers, or `provider/model`, and how they do: a state, or a mapping. `healthy`: it can "
+        "be asked. `resting`: it asked to wait or refused its keys. `out`: it failed too often or is switched "
+        "off. All that are named must do so.",
+    )
     unconfigured: bool | None = Field(
         default=None, description="`true`: no provider but the demo can be used; `false`: one can."
     )
@@ -257,7 +321,7 @@ class SetShape(Shape):
         return self
 
 
-_TRIES = ("set", "on", "adapt", "cache", "order", "fault", "shadow", "midstream")
+_TRIES = ("set", "on", "adapt", "cache", "order", "affinity", "fault", "shadow", "midstream")
 """Fields that say how targets are tried."""
 
 
@@ -324,6 +388,12 @@ class RuleShape(Shape):
         default=None,
         description="`continue`: a stream of plain text that breaks off is continued by the next target "
         "(docs/continuation.md). Without it the client gets an error.",
+    )
+
+    affinity: bool | None = Field(
+        default=None,
+        description="Whether calls of one conversation stay at the target that answered last, before `order` and "
+        "weights; without it the section `affinity` decides.",
     )
 
     @model_validator(mode="after")

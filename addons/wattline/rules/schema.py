@@ -5,9 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from wattline.rules.addresses import read_host
+from wattline.rules.affinity import AffinityShape
 from wattline.rules.book import PER_CHARACTER, PER_SECOND
 from wattline.rules.fields import (
     MICRO,
@@ -26,6 +34,7 @@ from wattline.rules.fields import (
     no_reference,
 )
 from wattline.rules.origins import ANY_ORIGIN, ProxyNetwork, WebOrigin
+from wattline.rules.proof import ProofShape
 from wattline.rules.provider_schema import ModelShape, ProviderShape, WindowShape
 from wattline.rules.rule_schema import RuleShape
 
@@ -49,6 +58,34 @@ class ListenShape(Shape):
         description="Addresses or networks (`10.0.0.0/8`) of proxies in front. Of a request that comes from one "
         "of them, `X-Forwarded-For` says whose it is: the last address there that is none of them.",
     )
+
+
+class InterceptShape(Shape):
+    """A host whose traffic is ours, and what happens where our own code fails."""
+
+    host: HostPattern = Field(description="The host, or `*.suffix`.")
+    on_error: Literal["refuse", "pass"] = Field(
+        default="refuse",
+        description="Where the sidecar's own code fails before anything was sent. `refuse`: the client gets a "
+        "500. `pass`: its request goes to its host as it came, with the client's own key, by no rule, through no "
+        "window and into no ledger.",
+    )
+
+
+def _intercept_form(value: object) -> str | None:
+    if isinstance(value, str):
+        return "host"
+    return "mapping" if isinstance(value, dict | InterceptShape) else None
+
+
+Intercept = Annotated[
+    Annotated[HostPattern, Tag("host")] | Annotated[InterceptShape, Tag("mapping")],
+    Discriminator(
+        _intercept_form,
+        custom_error_type="intercept_form",
+        custom_error_message="must be a host, or a mapping with `host`",
+    ),
+]
 
 
 class TunnelShape(Shape):
@@ -183,7 +220,8 @@ class AccountsShape(Shape):
         alias="register",
         default="auto",
         description="Who may become a user at `/api/v1/auth/register`. `open`: everybody; `closed`: admins make "
-        "users; `auto`: everybody in `jwt` mode while the sidecar listens on a loopback address, else admins.",
+        "users; `auto`: everybody on this machine in `jwt` mode, while the sidecar listens on a loopback address and "
+        "has no `listen.trusted_proxies`, else admins.",
     )
     own_keys: Literal["free", "charged"] = Field(
         default="free",
@@ -408,10 +446,10 @@ class RulesShape(Shape):
     listen: ListenShape = Field(
         default_factory=ListenShape, description="Where the sidecar listens."
     )
-    intercept: list[HostPattern] = Field(
+    intercept: list[Intercept] = Field(
         default_factory=list,
         description="Hosts (or `*.suffix`) whose traffic is ours when the sidecar is a forward proxy. "
-        "All others are tunnelled undecrypted.",
+        "All others are tunnelled undecrypted. Or `{host, on_error}`.",
     )
     tunnel: TunnelShape = Field(
         default_factory=TunnelShape, description="What else the forward proxy may reach."
@@ -430,6 +468,13 @@ class RulesShape(Shape):
         default_factory=CacheShape,
         description="Answers that are kept and given again. Off unless `enabled`, or a rule's `cache`, says "
         "otherwise.",
+    )
+    affinity: AffinityShape = Field(
+        default_factory=AffinityShape,
+        description="Conversations that stay at one target, for the sake of its prompt cache.",
+    )
+    proof: ProofShape = Field(
+        default_factory=ProofShape, description="Digests of what is passed on. None by default."
     )
     health: HealthShape = Field(
         default_factory=HealthShape, description="When targets that fail are left out."

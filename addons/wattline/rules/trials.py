@@ -27,6 +27,7 @@ def compile_drill(shape: FaultShape | None, path: Path, report: Report) -> Drill
     left = shape.until - time.time()
     if left > LONGEST:
         report.wrong((*path, "until"), "a drill ends within 7 days: take an earlier time")
+        return None
     drill = Drill(
         kind=str(shape.kind),
         share=float(shape.share),

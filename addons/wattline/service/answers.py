@@ -11,18 +11,19 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wattline.base.clock import Clock
-from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
+from wattline.base.errors import Fault, Kind, OurFault
 from wattline.base.logs import note_request
-from wattline.dialects.base import LOOKED_UP, Answer, Route, StreamReader
+from wattline.dialects.base import LOOKED_UP, Answer, Dialect, Route, StreamReader
 from wattline.dialects.refused import refused
 from wattline.engine.failover import (
     judge_broken,
     judge_inband,
     judge_status,
 )
+from wattline.engine.keys import is_pointless
 from wattline.engine.meter import Meter
 from wattline.rules.book import Target
 from wattline.service.attempts import Attempts
@@ -32,32 +33,32 @@ from wattline.service.entrance.headers import answer_headers, exchange_headers
 from wattline.service.entrance.redaction import redacted, secrets_of
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
+from wattline.service.hearing import error_body, has_type, is_stream, no_stream, read_body
 from wattline.service.large import is_large_answer
 from wattline.service.making import note_begun, note_made
 from wattline.service.metering.counting import counted_here
-from wattline.service.metering.listening import hear_transcript, speech_headers, unheard
+from wattline.service.metering.left_open import settle_left_open
+from wattline.service.metering.listening import hear_transcript, speech_headers
 from wattline.service.metering.payloads import Payloads
 from wattline.service.metering.report import report
 from wattline.service.metering.settlement import Settlement, price
+from wattline.service.midstream import Midstream, Part, broke_off, code_of
 from wattline.service.opening import Opening
+from wattline.service.outgoing.bypass import Bypass
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.unfolding import Unfolding
 from wattline.service.passing import passing_target
 from wattline.service.relay import InBand, StreamRelay
+from wattline.service.shadowing import Shadows
+from wattline.service.watching.passing import Proving
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
 from wattline.upstream.scrub import Scrubber, scrub
 from wattline.wire.call import Call, Operation
 from wattline.wire.http import Ending, Head, Request, Truncated, Whole
-from wattline.wire.inflate import inflate
 from wattline.wire.usage import Usage
 
 log = logging.getLogger(__name__)
-
-ERROR_BODY = 65_536
-"""Bytes of an upstream's error body that are read."""
-
-_STREAMS = ("text/event-stream", "application/x-ndjson")
 
 type Items = AsyncGenerator[Head | Whole | bytes]
 
@@ -73,10 +74,17 @@ class Answers:
     caching: Caching
     payloads: Payloads | None = None
     """Only where somebody looks for a fault."""
+    shadows: Shadows | None = None
+    proving: Proving | None = None
+    bypass: Bypass | None = None
+    midstream: Midstream = field(init=False)
     under_way: int = 0
     """Calls that have begun and not ended."""
 
-    async def answer(self, request: Request, route: Route) -> Items:
+    def __post_init__(self) -> None:
+        self.midstream = Midstream(self.attempts, self.settlement, self.clock)
+
+    async def answer(self, request: Request, route: Route) -> Items:  # noqa: C901  (each way out is told)
         """A head and pieces, or one whole answer, errors included. Raises only `Truncated`."""
         dialect = self.opening.dialects[route.dialect]
         exchange: Exchange | None = None
@@ -85,13 +93,13 @@ class Answers:
         self.under_way += 1
         try:
             self._make_way()
-            exchange = await self.opening.open(request, route)
+            exchange = await self.opening.open(request, route, explainable=True)
             self._show(exchange)
-            counted = counted_here(exchange)
-            if counted is not None:
-                yield counted
+            ready = exchange.explained or counted_here(exchange)
+            if ready is not None:
+                yield ready
                 return
-            async with aclosing(self.caching.answer(exchange, self._exchange)) as items:
+            async with aclosing(self._shadowed(exchange)) as items:
                 async for item in items:
                     yield item
         except Fault as fault:
@@ -112,11 +120,38 @@ class Answers:
             if exchange is not None and exchange.delivered:
                 raise Truncated from None
             told = OurFault("wattline failed on this request. The log has the details.")
-            yield dialect.error(told, request.id)
+            async with aclosing(self._failed(request, exchange, dialect, told)) as items:
+                async for item in items:
+                    yield item
         finally:
             self.under_way -= 1
             now = self.clock.monotonic()
             report(request, exchange, told, now, self.settlement.counts)
+
+    def _shadowed(self, exchange: Exchange) -> Items:
+        """The items of the answer; afterwards a copy of the call may be asked elsewhere."""
+        items = self.caching.answer(exchange, self.exchanged)
+        if exchange.plan.shadow is None or self.shadows is None:
+            return items
+        return self.shadows.around(exchange, items)
+
+    async def _failed(
+        self, request: Request, exchange: Exchange | None, dialect: Dialect, told: Fault
+    ) -> Items:
+        """Our own code failed before anything was sent: an error, or the call goes on as it came where the
+        operator chose that. Raises Truncated.
+        """
+        fault, bypass = told, self.bypass
+        if bypass is not None and bypass.may(request, exchange, self.opening.books.current):
+            try:
+                async with aclosing(bypass.answer(request)) as items:
+                    async for item in items:
+                        yield item
+            except Fault as unreachable:
+                fault = unreachable
+            else:
+                return
+        yield dialect.error(fault, request.id)
 
     def _make_way(self) -> None:
         """Raises OurFault 503 when there are more calls than the rules let be under way."""
@@ -129,13 +164,23 @@ class Answers:
         if self.payloads is not None:
             self.payloads.asked(exchange)
 
-    async def _exchange(self, exchange: Exchange) -> Items:
+    async def exchanged(self, exchange: Exchange) -> Items:
+        """The items of the first attempt that has an answer. Raises Fault, Truncated."""
+        before: Target | None = None
         for target in _targets(exchange):
+            if target.provider.key and is_pointless(
+                target, before, exchange.failures, exchange.call
+            ):
+                continue
+            before = target
             for _ in range(1 + target.provider.retries):
                 attempt = await self.attempts.begin(exchange, target)
                 if attempt is None:
                     break
-                async with aclosing(self._attempt(exchange, attempt)) as items:
+                tried = self._attempt(exchange, attempt)
+                if exchange.plan.passed and exchange.book.proof.passed and self.proving is not None:
+                    tried = self.proving.proved(exchange, attempt, tried)
+                async with aclosing(tried) as items:
                     async for item in items:
                         yield item
                 if exchange.delivered:
@@ -171,20 +216,7 @@ class Answers:
             if incoming is not None:
                 incoming.close()
             if not attempt.settled:
-                self._left_open(exchange, attempt, meter)
-
-    def _left_open(self, exchange: Exchange, attempt: Attempt, meter: Meter) -> None:
-        """The attempt was ended from outside: by its client, by us stopping, or by a bug."""
-        reason = exchange.request.departure.reason
-        if reason is None and attempt.status is None:
-            self.settlement.failed(exchange, attempt, judge_broken("internal_error"))
-            return
-        if not exchange.delivered:
-            unheard(exchange)
-        state = State.ABORTED if reason is Ending.CLIENT_GONE else State.TRUNCATED
-        usage, flags = meter.usage(ended=False)
-        word = reason.value if reason is not None else "internal_error"
-        self.settlement.over(exchange, attempt, state, usage, flags, word)
+                settle_left_open(self.settlement, exchange, attempt, meter)
 
     async def _hear(
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming, meter: Meter
@@ -199,8 +231,10 @@ class Answers:
                     incoming, passage, exchange.call, exchange.book.limits.answer_bytes
                 )
                 return await self._opened(exchange, attempt, unfolding, meter, unfolding)
-            if _is_stream(incoming):
+            if is_stream(incoming):
                 reader = passage.reader(exchange.call) if passage and passage.foreign else None
+                if exchange.plan.midstream:
+                    reader = self.midstream.listening(exchange, attempt, reader)
                 return await self._opened(exchange, attempt, incoming, meter, reader)
         if exchange.call.operation is Operation.LOOKUP:
             meter.answer(LOOKED_UP)
@@ -213,10 +247,10 @@ class Answers:
     ) -> Items | None:
         """Sound, or a video, is passed on as it comes, once there is some of it."""
         try:
-            first, _ = await _read(incoming, 0)
+            first, _ = await read_body(incoming, 0)
             if not first:
                 raise Broken("bad_answer", "an empty answer", sent=True)
-            if exchange.call.operation is Operation.SPEECH and _is_text(incoming):
+            if exchange.call.operation is Operation.SPEECH and has_type(incoming, "text/"):
                 raise Broken("bad_answer", "text in place of sound", sent=True)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
@@ -227,7 +261,7 @@ class Answers:
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming
     ) -> Whole | None:
         """A status that is no success: on to the next target, or to the client as it is."""
-        body = await _error_body(incoming)
+        body = await error_body(incoming)
         verdict = judge_status(
             incoming.status,
             incoming.headers,
@@ -241,6 +275,12 @@ class Answers:
         if self.payloads is not None:
             self.payloads.refused(exchange, attempt, incoming.status, body)
         gone = exchange.call.operation is Operation.LOOKUP and incoming.status == 404
+        if gone and attempt.target.provider.key:
+            gone = (
+                attempt.target is exchange.plan.targets[-1]
+            )  # else another key's account may have it
+            if not gone:
+                return None
         if verdict.next and not exchange.plan.passed and not gone:
             return None
         exchange.delivered = True
@@ -256,7 +296,7 @@ class Answers:
     ) -> Whole | Items | None:
         """An answer that is not a stream: held whole, so that a broken one can fail over."""
         try:
-            body, rest = await _read(incoming, exchange.book.limits.answer_bytes)
+            body, rest = await read_body(incoming, exchange.book.limits.answer_bytes)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
@@ -275,7 +315,8 @@ class Answers:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
             return None
         if not answer.sound or _owes_stream(exchange.call):
-            self.settlement.failed(exchange, attempt, judge_broken("bad_answer"))
+            why = no_stream(incoming) if _owes_stream(exchange.call) else ""
+            self.settlement.failed(exchange, attempt, judge_broken("bad_answer"), why)
             return None
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
@@ -354,16 +395,22 @@ class Answers:
         relay: StreamRelay,
     ) -> Items:
         exchange.delivered = True
-        exchange.forget()  # no other target will need it
+        if attempt.transcript is None:
+            exchange.forget()  # no other target will need it
         yield Head(incoming.status, answer_headers(exchange, attempt, incoming))
         secrets = secrets_of(attempt.target)
         try:
             while data := await relay.next():
                 yield scrub(data, secrets)
         except (Broken, InBand) as error:
-            code = error.code if isinstance(error, Broken) else f"inband_{error.word}"
-            yield await self._truncate(exchange, attempt, meter, code)
-            raise Truncated from error
+            if attempt.transcript is None:
+                yield await self._truncate(exchange, attempt, meter, code_of(error))
+                raise Truncated from error
+            first = Part(attempt, meter, incoming, relay, code_of(error))
+            async with aclosing(self.midstream.go_on(exchange, first)) as items:
+                async for data in items:
+                    yield data
+            return
         usage, flags = meter.usage(ended=True)
         settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
         exchange.held = relay.held
@@ -379,12 +426,7 @@ class Answers:
         usage, flags = meter.usage(ended=False)
         settled = self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, code)
         await self.settlement.committed(exchange, settled)
-        fault = UpstreamFault(
-            f"The provider broke off in the middle of its answer ({code}).",
-            code="upstream_broke_off",
-            should_retry=False,
-        )
-        return _stream_error(exchange, fault)
+        return _stream_error(exchange, broke_off(code))
 
 
 def _shutting_down() -> OurFault:
@@ -418,57 +460,14 @@ def _as_it_comes(call: Call, incoming: Incoming) -> bool:
     """The answer is no text that we look at: sound, a video, a stream that a lookup takes up again."""
     if call.operation is Operation.LOOKUP and call.method != "GET":
         return False
-    return call.operation in (Operation.SPEECH, Operation.LOOKUP) and not _is_json(incoming)
+    return call.operation in (Operation.SPEECH, Operation.LOOKUP) and not has_type(
+        incoming, "application/json"
+    )
 
 
 def _owes_stream(call: Call) -> bool:
     """A whole answer is none for this call. There are transcribers that do not know `stream`."""
     return call.stream and call.operation is not Operation.TRANSCRIPTION
-
-
-def _is_text(incoming: Incoming) -> bool:
-    return any(
-        name == "content-type" and value.lower().startswith("text/")
-        for name, value in incoming.headers
-    )
-
-
-def _is_json(incoming: Incoming) -> bool:
-    return any(
-        name == "content-type" and value.lower().startswith("application/json")
-        for name, value in incoming.headers
-    )
-
-
-def _is_stream(incoming: Incoming) -> bool:
-    return any(
-        name == "content-type" and value.lower().startswith(_STREAMS)
-        for name, value in incoming.headers
-    )
-
-
-async def _read(incoming: Incoming, limit: int) -> tuple[bytes, bool]:
-    """The body up to about `limit` bytes, and whether there may be more."""
-    parts: list[bytes] = []
-    size = 0
-    async for data in incoming.pieces():
-        parts.append(data)
-        size += len(data)
-        if size > limit:
-            return b"".join(parts), True
-    return b"".join(parts), False
-
-
-async def _error_body(incoming: Incoming) -> bytes:
-    """The start of an error's body, unpacked; empty when it can't be read."""
-    try:
-        body, _ = await _read(incoming, ERROR_BODY)
-        packed = next((v for n, v in incoming.headers if n == "content-encoding"), "identity")
-        if packed.lower() == "identity":
-            return body
-        return inflate(body, packed.lower(), max_bytes=ERROR_BODY * 4, max_ratio=100)
-    except (Broken, ClientFault):
-        return b""
 
 
 def _with(answer: Whole, headers: tuple[tuple[str, str], ...]) -> Whole:

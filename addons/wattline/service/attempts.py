@@ -14,26 +14,33 @@ from typing import Any
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import new_id
+from wattline.dialects.lead import Lead
 from wattline.engine.decide import BREAKER
 from wattline.engine.failover import judge_broken
-from wattline.engine.features import features, missed
+from wattline.engine.features import features, missed_only
 from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
+from wattline.engine.trials import aims_at
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
 from wattline.rules.book import Target, Timeouts, account_name
 from wattline.service.accounts.entitlement import reserve
+from wattline.service.drilling import drilled
 from wattline.service.exchange import SENT, Attempt, Exchange
 from wattline.service.large import is_large, is_large_for
 from wattline.service.metering.settlement import Settlement, free_of_charge, price
 from wattline.service.outgoing.inlining import Inlining
 from wattline.service.outgoing.outgoing import outgoing
-from wattline.service.outgoing.passage import Passage, passage_to
+from wattline.service.outgoing.passage import Passage, continuing_passage, passage_to
 from wattline.service.outgoing.prompting import CannotExpress
+from wattline.service.watching.passing import Heard
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.wire.usage import Usage
 
 log = logging.getLogger("wattline.attempts")
+
+SHADOW_COPY = "shadow"
+"""The flag of an attempt of a shadow call."""
 
 
 @dataclass(slots=True)
@@ -67,6 +74,8 @@ class Attempts:
             return None
         attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
         attempt.passage = passage
+        if exchange.shadow_of is not None:
+            attempt.marks = (SHADOW_COPY,)
         try:
             attempt.request = await self._made(exchange, attempt)
         except CannotExpress as reason:
@@ -81,7 +90,7 @@ class Attempts:
 
     def _give_back(self, target: Target, ticket: Ticket, now: float) -> None:
         self.windows.release(ticket, now)
-        self.settlement.health.release((target.account, target.model))
+        self.settlement.health.release(target.place)
 
     async def write(self, exchange: Exchange, attempt: Attempt, row: Opened) -> None:
         """Wait until an attempt's row is durable; from then on it is one of the call's. Raises Fault: then it
@@ -118,7 +127,9 @@ class Attempts:
             return None
         wanted = (target, exchange.call, exchange.dialect, exchange.plan.adapt, exchange.value)
         try:
-            if is_large(exchange.body):
+            if exchange.lead is not None:
+                passage = _continuing(exchange, target, exchange.lead)
+            elif is_large(exchange.body):
                 passage = await asyncio.to_thread(passage_to, *wanted)
             else:
                 passage = passage_to(*wanted)
@@ -177,7 +188,7 @@ class Attempts:
         if isinstance(taken, Refusal):
             exchange.failures.append(Failure(str(target), "window_full", taken.retry_after))
             return None
-        place = (target.account, target.model)
+        place = target.place
         if not exchange.plan.panic and not self.settlement.health.claim(place, now):
             self.windows.release(taken, now)
             wait = self.settlement.health.wait(place, now)
@@ -230,13 +241,18 @@ class Attempts:
             if isinstance(attempt.request, Broken):
                 raise attempt.request
             timeouts = self.timeouts(exchange, attempt.target)
-            incoming = await self.upstream.send(attempt.request, timeouts)
+            drill = exchange.plan.fault
+            if drill is not None and aims_at(drill, target):
+                attempt.drill = drill.kind
+                incoming = await drilled(self.upstream, attempt.request, timeouts, drill)
+            else:
+                incoming = await self.upstream.send(attempt.request, timeouts)
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
         attempt.request = SENT
         attempt.status, attempt.first_byte = incoming.status, self.clock.monotonic()
-        return incoming
+        return incoming if exchange.proof is None else Heard(incoming, exchange.proof)
 
     def timeouts(self, exchange: Exchange, target: Target) -> Timeouts:
         """The target's, cut to what is left of the call's deadline."""
@@ -247,12 +263,38 @@ class Attempts:
         return Timeouts(own.connect, own.first_byte, own.idle, max(left, 0.001))
 
 
+def _continuing(exchange: Exchange, target: Target, lead: Lead) -> Passage:
+    """Raises CannotExpress."""
+    plan = exchange.plan
+    passage = continuing_passage(target, exchange.call, exchange.dialect, plan.adapt, lead)
+    if passage is None:
+        raise CannotExpress(f"{target.provider.name} can't go on with a stream")
+    return passage
+
+
 def _features(exchange: Exchange, attempt: Attempt) -> dict[str, Any]:
+    """What the decision looked at, and which key of several it takes."""
+    found = _looked_at(exchange, attempt)
+    key = attempt.target.provider.key
+    return {**found, "key": key} if key else found
+
+
+def _looked_at(exchange: Exchange, attempt: Attempt) -> dict[str, Any]:
     """What the decision looked at: rules are backtested on it. With a call's first attempt; a later one has
     only what was left out between them.
     """
-    if attempt.number == 1:
-        return features(exchange.call, exchange.plan, exchange.noted)
+    if exchange.shadow_of is not None:
+        return {"shadow_of": exchange.shadow_of}
+    left_out = _left_out(exchange) if exchange.failures else ()
+    if attempt.number > 1:
+        return missed_only(left_out)
+    plan = exchange.plan
+    whole = not plan.targets or attempt.target is not plan.targets[0]
+    return features(exchange.call, plan, exchange.noted, left_out, whole=whole)
+
+
+def _left_out(exchange: Exchange) -> list[tuple[str, str]]:
+    """Targets that could not be tried since the last attempt."""
     tried = Counter(str(before.target) for before in exchange.attempts)
     found = []
     for failure in exchange.failures:
@@ -260,4 +302,4 @@ def _features(exchange: Exchange, attempt: Attempt) -> dict[str, Any]:
             tried[failure.target] -= 1
         else:
             found.append((failure.target, failure.code))
-    return missed(found)
+    return found

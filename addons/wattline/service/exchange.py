@@ -8,15 +8,19 @@ from fractions import Fraction
 from typing import Any
 
 from wattline.dialects.base import Dialect, Energy, Route
+from wattline.dialects.lead import Lead
+from wattline.dialects.transcript import Transcript
 from wattline.engine.features import Noted
 from wattline.engine.plan import Plan
 from wattline.engine.spending import Reserved
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
 from wattline.rules.book import Book, Target
+from wattline.service.metering.prompt_caches import Prompted
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.upload import Upload
 from wattline.service.relay import Held
+from wattline.service.watching.carried import Carried
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.call import Call
@@ -61,6 +65,12 @@ class Attempt:
     passage: Passage | None = field(default=None, repr=False)
     made: str | None = None
     """The provider's id of what it made, where that can be asked about later."""
+    drill: str | None = None
+    """The kind of the fault that a drill made of it."""
+    marks: tuple[str, ...] = ()
+    """Further flags of its row."""
+    transcript: Transcript | None = field(default=None, repr=False)
+    """What the client has of its stream, where another target may go on with it."""
 
     def __repr__(self) -> str:
         state = "settled" if self.settled else "open"
@@ -104,8 +114,26 @@ class Exchange:
     """`hit` or `miss`; None where answers are not kept."""
     held: Held | None = field(default=None, repr=False)
     """What the tail of its stream was made of, once it ended."""
+    prompted: Prompted | None = field(default=None, repr=False)
+    """Digests of the prompt's parts, where somebody wants to know what broke a provider's cache."""
+    proof: Carried | None = field(default=None, repr=False)
+    """Digests of a call that is passed on, where they are wanted."""
     delivered: bool = False
     """The head of an answer is out: no other target can be tried."""
+
+    lead: Lead | None = field(default=None, repr=False)
+    """The beginning of the answer that the next target is to go on with."""
+    before: tuple[Usage, Energy] | None = None
+    """What its earlier attempts with output used and cost, where a later one went on."""
+    shadow_of: str | None = None
+    """The id of the call that this is a copy of."""
+
+    @property
+    def drill(self) -> str | None:
+        """The kind of the fault that one of its attempts met in a drill."""
+        if self.plan.fault is None:
+            return None
+        return next((one.drill for one in self.attempts if one.drill is not None), None)
 
     def forget(self) -> None:
         """Let go of what the client sent: a stream may stay open for long."""

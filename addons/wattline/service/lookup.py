@@ -10,6 +10,7 @@ from wattline.dialects.base import Route
 from wattline.dialects.follow_up import kind_of, query_of
 from wattline.dialects.headers import plain_headers, tags
 from wattline.engine.decide import obstacle_of
+from wattline.engine.keys import keyed
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.view import View
 from wattline.rules.book import Book, Target
@@ -29,8 +30,8 @@ def maker_of(remembered: Remembered, request: Request, route: Route) -> Maker:
     if maker is None:
         raise ClientFault(
             f"No {kind.removesuffix('s')} {route.subject[:100]!r} is known here. One is remembered for "
-            f"{remembered.ttl:g} s, for the caller that made it through this sidecar "
-            "(VIDEO_REQUEST_CACHE_TTL_MS).",
+            f"{remembered.ttl:g} s, for the caller that made it through this sidecar"
+            f"{' (VIDEO_REQUEST_CACHE_TTL_MS)' if kind == 'videos' else ''}.",
             status=404,
             code="not_found",
             kind=Kind.NOT_FOUND,
@@ -65,8 +66,11 @@ def lookup_plan(call: Call, maker: Maker, book: Book, view: View, now: float) ->
         targets: tuple[Target, ...] = ()
     else:
         target = Target(provider, maker.model, maker.entry, _FREE)
-        skip = obstacle_of(target, call, view, now)
-        targets = (target,) if skip is None else ()
+        own = provider.owned_by(call.principal)
+        every = (target,) if own else keyed(target)  # which key made it is not remembered
+        found = [(one, obstacle_of(one, call, view, now)) for one in every]
+        targets = tuple(one for one, obstacle in found if obstacle is None)
+        skip = None if targets else found[0][1]
     return Plan(
         rule=None,
         position=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -12,6 +12,7 @@ from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind
 from wattline.base.strict_json import read_object
 from wattline.dialects.base import Dialect, Route
+from wattline.dialects.gemini.paths import addressed
 from wattline.dialects.table import normalise
 from wattline.engine.decide import decide
 from wattline.engine.features import Asking
@@ -22,8 +23,12 @@ from wattline.rules.book import Book
 from wattline.service.accounts.directory import Current, unchanged
 from wattline.service.accounts.entitlement import caller_claims, check_model, still_let_in
 from wattline.service.accounts.own_keys import OwnKeys
+from wattline.service.conversation import Conversations
+from wattline.service.earlier import Earlier
 from wattline.service.entrance.counting import rate_limited, standing_in
 from wattline.service.exchange import Exchange
+from wattline.service.explaining import answer as explained
+from wattline.service.explaining import asks, check_allowed, check_lookup
 from wattline.service.large import is_large
 from wattline.service.lookup import (
     lookup_call,
@@ -40,6 +45,9 @@ from wattline.service.unsent import Unsent
 from wattline.wire.call import LOCAL, Call, Operation
 from wattline.wire.http import Request
 from wattline.wire.inflate import inflate
+
+type Read = tuple[Route, bytes | Upload, Mapping[str, Any]]
+"""A request's route, body, and the fields in it."""
 
 
 @dataclass(slots=True)
@@ -58,25 +66,47 @@ class Opening:
     own_keys: OwnKeys | None = None
     """Callers' own keys for providers."""
     asking: Asking = field(default_factory=Asking)
+    conversations: Conversations = field(default_factory=Conversations)
+    earlier: Earlier | None = None
+    """Who may go on from what."""
     unsent: Unsent | None = None
     """Where calls are noted that no attempt is made of."""
+    met: Callable[[Book], None] | None = None
+    """Called with the first call of each book."""
+    _known: Book | None = None
 
-    async def open(self, request: Request, route: Route) -> Exchange:
-        """An exchange whose plan may be tried. Raises Fault."""
+    async def open(self, request: Request, route: Route, *, explainable: bool = False) -> Exchange:
+        """An exchange whose plan may be tried. `explainable`: or one that is `explained`, where its client asks
+        for that. Raises Fault.
+        """
         book = await self.books.fresh()
         request = still_let_in(request, self.current, book.auth)
         dialect = self.dialects[route.dialect]
         if route.operation is Operation.LOOKUP:
+            check_lookup(request)
             return self._look_up(request, route, dialect, book)
-        route, body, value = await self._body(request, route, book)
-        path = normalise(request.path) or request.path
-        caller = request.principal or LOCAL
-        if is_large(body):
-            call = await asyncio.to_thread(dialect.read_call, request, route, value, caller, path)
-        else:
-            call = dialect.read_call(request, route, value, caller, path)
+        read = await self._body(request, route, book)
+        try:
+            return await self._opened(request, read, dialect, book, explainable=explainable)
+        except Fault as fault:
+            fault.requested = _named(request, read[2])
+            raise
+
+    async def _opened(
+        self, request: Request, read: Read, dialect: Dialect, book: Book, *, explainable: bool
+    ) -> Exchange:
+        """The body is read. Raises Fault."""
+        route, body, value = read
+        call = await self._call(request, route, body, value)
+        if book.affine:
+            call = await self.conversations.told(call, value, body, book)
         now, wall = self.clock.monotonic(), self.clock.wall()
+        explaining = explainable and asks(call)
+        if explaining:
+            check_allowed(request, book)
         plan = self.decided(call, book, now, wall)
+        if self.earlier is not None and not plan.passed:
+            await self.earlier.check(call, value)
         exchange = Exchange(
             request=request,
             route=route,
@@ -88,6 +118,16 @@ class Opening:
             value=value,
             began=now,
         )
+        if explaining:
+            draw = self.draw.random() if plan.draw is None else plan.draw
+            exchange.explained = await explained(exchange, self.view, now, wall, draw)
+            return exchange
+        if book.affinity.diagnose:
+            exchange.prompted = await self.conversations.prompted(call, value, body, book)
+        if book is not self._known:
+            self._known = book
+            if self.met is not None:
+                self.met(book)
         exchange.noted = self.asking.noted(call, book, self.view, now)
         exchange.sound = await sound_of(exchange)
         try:
@@ -96,6 +136,22 @@ class Opening:
             self.refused(exchange, fault)
             raise
         return exchange
+
+    async def permit(self, request: Request, route: Route) -> None:
+        """The model that is asked for is one of the key's. Raises Fault."""
+        if route.operation is not Operation.LOOKUP:
+            route, body, value = await self._body(request, route, self.books.current)
+            check_model(await self._call(request, route, body, value))
+
+    async def _call(
+        self, request: Request, route: Route, body: bytes | Upload, value: Mapping[str, Any]
+    ) -> Call:
+        dialect = self.dialects[route.dialect]
+        path = normalise(request.path) or request.path
+        asked = (request, route, value, request.principal or LOCAL, path)
+        if is_large(body):
+            return await asyncio.to_thread(dialect.read_call, *asked)
+        return dialect.read_call(*asked)
 
     def refused(self, exchange: Exchange, fault: Fault) -> None:
         """Note a call that ends without an attempt."""
@@ -133,9 +189,7 @@ class Opening:
             return plan
         return self.own_keys.planned(plan, call.principal)
 
-    async def _body(
-        self, request: Request, route: Route, book: Book
-    ) -> tuple[Route, bytes | Upload, Mapping[str, Any]]:
+    async def _body(self, request: Request, route: Route, book: Book) -> Read:
         """The body and its fields; the route says whether it is JSON."""
         raw = request.body
         if request.spool is not None:
@@ -172,6 +226,17 @@ class Opening:
         if isinstance(taken, Refusal):
             raise rate_limited(taken)
         return taken
+
+
+def _named(request: Request, value: Mapping[str, Any]) -> str | None:
+    """The model that a request names, be it in its path, whatever else is wrong with it. One that is no plain
+    text, such as a name in two lines, is none.
+    """
+    model = value.get("model")
+    if not isinstance(model, str):
+        found = addressed(request.path.partition("?")[0])
+        model = found[0] if found is not None else ""
+    return model if model.isprintable() and model else None
 
 
 def _is_json(content_type: str) -> bool:

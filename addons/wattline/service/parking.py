@@ -33,9 +33,15 @@ class ParkingDesk:
             self.parking.put((row.provider, row.model), Parked(row.at, row.by, row.reason))
             log.warning("%s is off since an operator said so", f"{row.provider}/{row.model}"[:200])
 
-    async def park(self, provider: str, model: str, reason: str, by: str) -> Parked:
-        """Let nobody call a provider, or with a `model` that model of it. Raises Fault."""
+    async def park(self, provider: str, model: str, reason: str | None, by: str) -> Parked:
+        """Let nobody call a provider, or with a `model` that model of it. Without a reason an earlier one
+        stays. Raises Fault.
+        """
         self._check(provider, model)
+        if reason is None:
+            models = self.parking.models(provider)
+            before = models.get(model) if model else self.parking.of(provider)
+            reason = before.reason if before is not None else ""
         row = ParkedRow(provider, model, int(self._clock.wall() * 1000), by, reason)
         parked = Parked(row.at, by, reason)
         with _told():

@@ -69,6 +69,7 @@ class StreamRelay:
     __slots__ = (
         "_data",
         "_end",
+        "_failed",
         "_finished",
         "_held",
         "_like",
@@ -98,6 +99,7 @@ class StreamRelay:
         self._reader: StreamReader = reader or dialect.reader(call)
         self._data = aiter(incoming.pieces())
         self._finished = False
+        self._failed: InBand | None = None
         self._held: list[bytes] = []
         self._unread = b""
         self._usage: Piece | None = None
@@ -181,13 +183,16 @@ class StreamRelay:
         """
         passing, self._held = self._held, []
         while not passing and not self.ended:
+            if self._failed is not None:
+                raise self._failed
             try:
                 pieces = await self._next()
             except StopAsyncIteration:
                 break
             for piece in pieces:
-                if piece.mark is Mark.ERROR:
-                    raise InBand(piece.error or "server_error")
+                if piece.mark is Mark.ERROR:  # told after what came before it
+                    self._failed = InBand(piece.error or "server_error")
+                    break
                 self._keep(piece, passing)
         if not passing and not self.ended:
             if not self._finished:

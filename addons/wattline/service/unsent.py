@@ -52,5 +52,9 @@ class Unsent:
             status=fault.status,
             code=str(fault.code or ""),
             left_out=self._left_out,
-            features=features(call, exchange.plan, exchange.noted),
+            features=features(call, exchange.plan, exchange.noted, _missed(exchange), whole=True),
         )
+
+
+def _missed(exchange: Exchange) -> list[tuple[str, str]]:
+    return [(failure.target, failure.code) for failure in exchange.failures]

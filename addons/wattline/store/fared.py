@@ -14,7 +14,7 @@ _FARED = f"""
 SELECT * FROM (
     SELECT settled_at, provider, model, state, error, first_byte_ms, total_ms FROM attempts
     WHERE at >= ? AND state IN ('complete', 'failed', 'truncated')
-        AND NOT EXISTS (SELECT 1 FROM json_each(flags) WHERE value = 'own_key')
+        AND NOT EXISTS (SELECT 1 FROM json_each(flags) WHERE value IN ('own_key', 'drill'))
     ORDER BY seq DESC LIMIT {MOST}
 ) ORDER BY settled_at
 """  # noqa: S608 - the only text put in is a constant of this file
@@ -34,7 +34,7 @@ class Fared(NamedTuple):
 
 def fared_since(path: Path, since: int) -> list[Fared]:
     """Attempts from `since` on, in the order of their ends. Those with callers' own keys say nothing of the
-    operator's. Raises LedgerDown.
+    operator's, and those that met a drill's fault nothing of anybody. Raises LedgerDown.
     """
     with reading(path) as connection:
         rows = connection.execute(_FARED, (since,)).fetchall()

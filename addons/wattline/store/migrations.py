@@ -11,7 +11,7 @@ failed statement and leaves the transaction alive), so a bad row can't harm its 
 * insert into `users`: credits the balance to start with
 * insert into `referrals`: credits the bonus to both users
 * insert into `messages`: forgets those before the oldest that is kept
-* insert into `decisions`: forgets the oldest, now and then
+* insert into `decisions` or `books`: forgets the oldest
 
 Needs SQLite 3.37 (STRICT tables).
 """
@@ -32,6 +32,8 @@ MAX_OF_USER = 50
 """Keys for providers that one user may keep."""
 KEPT_DECISIONS = 200_000
 """Calls without an attempt that are remembered, give or take a thousand."""
+KEPT_BOOKS = 100
+"""Rules files that are remembered."""
 START = "start balance"
 """The reason of the credit that a new user begins with."""
 REFERRAL = "referral bonus"
@@ -156,6 +158,7 @@ _BY_TIME = "CREATE INDEX attempts_by_time ON attempts (at)"
 
 # The provider's id of a video, a response, an interaction: who may ask about it, and whom.
 _MADE = "ALTER TABLE attempts ADD COLUMN made TEXT"
+_BY_MADE = "CREATE INDEX attempts_by_made ON attempts (made) WHERE made IS NOT NULL"
 
 _KEYED = (
     "ALTER TABLE attempts ADD COLUMN key TEXT",
@@ -419,6 +422,21 @@ CREATE TRIGGER users_with_keys_add INSTEAD OF INSERT ON users_with_keys BEGIN
 END""",  # noqa: S608 - the only text put in are constants
 )
 
+# Files name keys' variables, never keys.
+_BOOKS = """
+CREATE TABLE books (
+    version TEXT PRIMARY KEY CHECK (version <> ''),
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    available TEXT NOT NULL
+) STRICT, WITHOUT ROWID"""
+
+_FORGET_BOOKS = f"""
+CREATE TRIGGER books_forget_old AFTER INSERT ON books BEGIN
+    DELETE FROM books WHERE version NOT IN (
+        SELECT version FROM books ORDER BY at DESC, version LIMIT {KEPT_BOOKS});
+END"""  # noqa: S608 - as above
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -434,7 +452,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _OF_ASSISTANTS,
     _OF_LOGINS,
     (_DECISIONS, _FORGET_DECISIONS),
+    (_BOOKS, _FORGET_BOOKS),
     _WITH_KEYS,
+    (_BY_MADE,),
 )  # fmt: skip
 
 

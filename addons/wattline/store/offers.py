@@ -34,6 +34,8 @@ _REJECT = (
     "UPDATE offered_keys SET state = 'rejected', sealed = NULL, decided = ?, decided_by = ?"
     " WHERE id = ? AND state <> 'rejected' RETURNING id"
 )
+_RESEAL = "UPDATE offered_keys SET sealed = ? WHERE id = ? AND sealed = ? RETURNING id"
+_SEALED = f"SELECT {_COLUMNS} FROM offered_keys WHERE sealed IS NOT NULL ORDER BY at, id"  # noqa: S608 - constants
 _LIST = (
     f"SELECT {_COLUMNS} FROM offered_keys WHERE (?1 IS NULL OR state = ?1)"  # noqa: S608 - constants
     " ORDER BY at DESC, id LIMIT ?2 OFFSET ?3"
@@ -75,6 +77,16 @@ class SqliteOffers:
     async def reject(self, offer: str, at: int, by: str) -> bool:
         """Forget the key itself; False when there is none to forget."""
         return await asyncio.shield(self._submit(_REJECT, (at, by, offer)))
+
+    async def reseal(self, offer: Offer, sealed: str) -> bool:
+        """The same key, sealed anew; False when the row is another by now."""
+        return await asyncio.shield(self._submit(_RESEAL, (sealed, offer.id, offer.sealed)))
+
+
+def read_sealed(path: Path) -> list[Offer]:
+    """All whose keys are kept, the oldest first. Raises LedgerDown."""
+    with reading(path) as connection:
+        return [Offer(*row) for row in connection.execute(_SEALED)]
 
 
 def read_offers(

@@ -17,6 +17,7 @@ from wattline.store.base import LedgerDown, State
 from wattline.store.migrations import ForeignSchema, check_schema
 from wattline.store.outage import explain
 from wattline.store.rows import MAX_TIME
+from wattline.wire.call import SHADOW
 
 type By = Literal["model", "provider", "principal", "day", "rule"]
 
@@ -31,13 +32,17 @@ _USAGE = """
 SELECT {label}, count(DISTINCT call), count(*), count(*) FILTER (WHERE state = 'failed'),
     coalesce(sum(prompt), 0), coalesce(sum(completion), 0), coalesce(sum(energy), 0),
     coalesce(sum(prompt + completion) FILTER (WHERE source = 'estimated'), 0)
-FROM attempts WHERE at >= ? AND at < ? GROUP BY 1 ORDER BY 7 DESC, 1"""
+FROM attempts WHERE at >= ? AND at < ? AND principal {whose} GROUP BY 1 ORDER BY 7 DESC, 1"""
+_CALLERS = f"<> '{SHADOW.id}'"
+_SHADOWS = f"= '{SHADOW.id}'"
 _RECENT = """
 SELECT seq, attempt, call, number, at, principal, provider, model, requested, rule, state, status,
     prompt, completion, source, energy, error, first_byte_ms, total_ms
 FROM attempts ORDER BY seq DESC LIMIT ?"""
 _SEED = """
-SELECT provider, principal, at, coalesce(prompt + completion, estimate), state, key
+SELECT provider, principal, at, coalesce(prompt + completion, estimate), state, key,
+    CASE WHEN features LIKE '%"key":%' AND json_valid(features)
+    THEN coalesce(json_extract(features, '$.key'), 0) ELSE 0 END
 FROM attempts WHERE at >= ? ORDER BY at, seq"""
 _SPENT = """
 SELECT key, settled_at / 60000 * 60000 + 59999, sum(energy) FROM attempts
@@ -104,6 +109,8 @@ class Seed(NamedTuple):
     tokens: int
     state: State
     key: str | None = None
+    account: int = 0
+    """Which of the provider's keys; 0 where it had one."""
 
 
 class Spent(NamedTuple):
@@ -132,15 +139,25 @@ class UsageTable:
 
     rows: tuple[UsageRow, ...]
     whole: UsageRow
+    shadow: UsageRow = NOTHING
+    """Shadow calls, which are in none of the others."""
 
 
 def usage(path: Path, by: By, since: int = 0, until: int = MAX_TIME) -> UsageTable:
     """Totals by label, the costliest first, and over all labels. Raises LedgerDown."""
     label = _LABELS[by]
     with reading(path) as connection:
-        rows = connection.execute(_USAGE.format(label=label), (since, until)).fetchall()
-        whole = connection.execute(_USAGE.format(label="'all'"), (since, until)).fetchall()
-    return UsageTable(tuple(map(_usage_row, rows)), next(map(_usage_row, whole), NOTHING))
+        span = (since, until)
+        query = _USAGE.format(label=label, whose=_CALLERS)
+        rows = tuple(map(_usage_row, connection.execute(query, span)))
+        whole, shadow = (
+            next(map(_usage_row, connection.execute(query, span)), NOTHING)
+            for query in (
+                _USAGE.format(label="'all'", whose=_CALLERS),
+                _USAGE.format(label="'shadow'", whose=_SHADOWS),
+            )
+        )
+    return UsageTable(rows, whole, shadow)
 
 
 def _usage_row(row: tuple[Any, ...]) -> UsageRow:

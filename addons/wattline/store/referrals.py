@@ -16,7 +16,8 @@ type Submit = Callable[[str, Values], asyncio.Future[bool]]
 """Queue a statement: the future is True at its commit when it changed a row."""
 
 _ADD = (
-    "INSERT INTO referrals (referred, referrer, at, bonus) VALUES (?, ?, ?, ?)"
+    "INSERT INTO referrals (referred, referrer, at, bonus) SELECT ?1, ?2, ?3, ?4"
+    " WHERE NOT EXISTS (SELECT 1 FROM referrals WHERE referred = ?2 AND referrer = ?1)"
     " RETURNING referred, referrer"
 )
 _COUNT = "SELECT count(*) FROM referrals WHERE referrer = ?"
@@ -41,15 +42,16 @@ class SqliteReferrals:
     def __init__(self, submit: Submit, path: Path) -> None:
         self._submit, self._path = submit, path
 
-    async def add(self, referral: Referral) -> None:
-        """Keep a referral and credit its bonus. Raises Taken when somebody brought that user already, and
-        BadRow for a user that brings itself, or is unknown.
+    async def add(self, referral: Referral) -> bool:
+        """Keep a referral and credit its bonus; False where it is the other way round: the one brought the
+        other. Raises Taken when somebody brought that user already, and BadRow for a user that brings itself,
+        or is unknown.
         """
         if not 0 <= referral.bonus <= MAX_MICRO:
             raise BadRow(f"bonus: must be a whole number from 0 to {MAX_MICRO}")
         values = (referral.referred, referral.referrer, referral.at, referral.bonus)
         try:
-            await asyncio.shield(self._submit(_ADD, values))
+            return await asyncio.shield(self._submit(_ADD, values))
         except BadRow as error:
             if "UNIQUE" in str(error):
                 raise Taken("referrals.referred") from None

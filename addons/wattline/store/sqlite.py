@@ -14,6 +14,7 @@ from wattline.base.clock import Clock
 from wattline.base.tasks import spawn
 from wattline.store.accounts import SqliteAccounts
 from wattline.store.base import BadRow, LedgerDown, Opened, Settled, State
+from wattline.store.books import SqliteBooks
 from wattline.store.decisions import SqliteDecisions
 from wattline.store.dialogs import SqliteDialogs
 from wattline.store.folder import Lock, prepare
@@ -65,6 +66,8 @@ class SqliteLedger:
         """Provider keys that strangers offered."""
         self.dialogs = SqliteDialogs(self._submit, path)
         """What users said and were answered."""
+        self.books = SqliteBooks(self._submit)
+        """The rules that were in force."""
         self.decisions = SqliteDecisions(self._submit)
         """Calls that no attempt was made of."""
         self.referrals = SqliteReferrals(self._submit, path)

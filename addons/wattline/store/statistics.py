@@ -35,6 +35,7 @@ _WHOSE = {
 _RECENT = """
 WITH recent AS (SELECT provider, {model} AS model, call, state, error, prompt, completion, energy,
     first_byte_ms, total_ms FROM attempts WHERE at >= ?1 AND at < ?2 AND state <> 'sent'
+    AND flags NOT LIKE '%"drill"%'
     ORDER BY at DESC LIMIT ?3)"""
 _DONE = f"""{_RECENT}
 SELECT provider, model, count(*), count(DISTINCT call),

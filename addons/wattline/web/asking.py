@@ -25,7 +25,8 @@ def caller(request: Request) -> Principal:
     principal = visitor(request).principal
     if principal is None:
         raise ClientFault(
-            "This page needs a key of this sidecar in Authorization: Bearer, and the request has none that is valid.",
+            "This page needs a key of this sidecar in Authorization: Bearer, or a token of a login where it has "
+            "those, and the request has none that is valid. A token ends after a while: log in again.",
             status=401,
             code="invalid_api_key",
             kind=Kind.AUTHENTICATION,
@@ -33,12 +34,16 @@ def caller(request: Request) -> Principal:
     return principal
 
 
-def once(request: Request) -> None:
+async def once(request: Request) -> None:
     """Each parameter of the query at most once. Raises ClientFault."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if len(names) != len(set(names)):
-        twice = next(name for name in names if names.count(name) > 1)[:100]
-        raise ClientFault(f"{twice}: given more than once.", code="invalid_parameter", param=twice)
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            twice = name[:100]
+            raise ClientFault(
+                f"{twice}: given more than once.", code="invalid_parameter", param=twice
+            )
+        seen.add(name)
 
 
 def page(value: Any, status: int = 200) -> Response:

@@ -7,7 +7,7 @@ from fastapi import Request
 from wattline.base.errors import ClientFault, Kind
 from wattline.service.accounts.master import QUERY, MasterToken
 from wattline.web.asking import visitor
-from wattline.wire.call import Principal, Role
+from wattline.wire.call import LOCAL, Principal, Role
 
 MASTER = Principal("master", role=Role.ADMIN)
 
@@ -25,7 +25,7 @@ class Operators:
         found = visitor(request).principal
         if found is not None and found.role is Role.ADMIN:
             return found
-        if found is None or (found.key is None and found.session is None):
+        if found is None or found is LOCAL:
             raise _unknown("an admin's key in Authorization: Bearer, or the master token")
         raise ClientFault(
             "This page is for admins; the key is a user's.",

@@ -12,6 +12,8 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from wattline.base.clock import Clock, SystemClock
+from wattline.service.accounts.master import MasterToken
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visits
 from wattline.service.idempotency.once import Once
@@ -37,7 +39,7 @@ class WebFace:
 
     `make` gives the app; it is called for the first request, since most sidecars never serve a page. A
     WebSocket is pinged every `heartbeat` seconds and closed when it does not answer for as long. `once` sees
-    to requests with an Idempotency-Key.
+    to requests with an Idempotency-Key, also of whoever has the `master` token.
     """
 
     def __init__(
@@ -48,13 +50,17 @@ class WebFace:
         heartbeat: float = HEARTBEAT,
         *,
         once: Once | None = None,
+        master: MasterToken | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.secret = secrets.token_urlsafe(32)
         self.port = 0
         self._sockets = Sockets(LazyApp(make))
         self._socket: socket.socket | None = None
         self._grace: asyncio.Timeout | None = None
-        pages = self._sockets if once is None else Repeats(self._sockets, once, styles)
+        pages: ASGIApp = self._sockets
+        if once is not None:
+            pages = Repeats(pages, once, styles, master, clock or SystemClock())
         config = uvicorn.Config(
             Door(pages, self.secret, styles, visits),
             http="h11",
@@ -77,6 +83,9 @@ class WebFace:
     async def start(self) -> None:
         """Listen. Raises OSError."""
         listener = socket.create_server((HOST, 0))
+        # Connections inherit it. asyncio sets it on none of them, since this socket does not name its protocol,
+        # and then an answer's body waits 40 ms for the client's system to acknowledge the head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket, self.port = listener, listener.getsockname()[1]
         config = self._server.config
         config.load()
@@ -89,6 +98,11 @@ class WebFace:
     def _tasks(self) -> set[asyncio.Task[None]]:
         """Requests being answered, and open WebSockets."""
         return self._server.server_state.tasks
+
+    @property
+    def busy(self) -> bool:
+        """Something is still being answered."""
+        return bool(self._tasks)
 
     async def drain(self, grace: float) -> None:
         """Let what is under way end for `grace` seconds; then tell the WebSockets that we go."""

@@ -95,6 +95,8 @@ class Principal:
 
 LOCAL = Principal("local")
 """The caller in open mode."""
+SHADOW = Principal("@shadow")
+"""Who pays for shadow calls. No key or user can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +130,7 @@ class Call:
     """The client addressed a provider's host, not the sidecar."""
     provider: str | None = None
     """The provider that the client asked for by its name; `model` is `provider/model` then."""
+    conversation: str | None = None
+    """What tells its conversation from others (a hash), where a rule asks for that."""
+    counted: bool = False
+    """A tokenizer counted `tokens`; else they are guessed from the length of the texts."""

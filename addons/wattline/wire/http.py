@@ -37,6 +37,8 @@ class Departure:
     """
 
     reason: Ending | None = None
+    paid: bool = False
+    """A provider's answer came to its end and is owed, whether the client still waits or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,10 @@ def test_keys_of_the_second_gateway(cli: Cli, tmp_path: Path) -> None:
     done = cli("import", str(path), "--json", "--rules", rules, "--credit", "12.5")
     (file,) = json.loads(done.stdout)["files"]
     assert (file["made"], file["there"]) == (3, 0)
-    assert "none-such" in str(file["notes"])
+    assert done.returncode == 1
+    assert "user made, key not taken: There is no tier 'none-such'" in str(file["reasons"])
+    again = cli("import", str(path), "--json", "--rules", rules, "--credit", "12.5")
+    assert (again.returncode, *taken(again).values()) == (1, (0, 2, 1))
     found = asked(cli, "SELECT user, role, tier FROM keys ORDER BY user")
     assert found == [("carl", "user", "free"), ("root", "admin", "free")]
     starts = asked(cli, "SELECT id, start FROM users ORDER BY id")

@@ -136,7 +136,7 @@ def test_any_answer_can_be_told(reply: Reply) -> None:
 def test_a_long_stream_takes_linear_time() -> None:
     encoder = CODEC.encoder(replace(CALL, stream=True))
     event = TextDelta("a")
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(100_000):
         encoder.encode(event)
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5

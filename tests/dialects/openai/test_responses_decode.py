@@ -354,10 +354,10 @@ def test_items_are_bounded():
 def test_many_events_take_linear_time():
     decoder = CODEC.decoder()
     raw = delta("output_text", 0, "ab") * 1000
-    start = time.perf_counter()
+    start = time.thread_time()
     count = sum(len(decoder.feed(raw)) for _ in range(200))
     assert count == 200_001
-    assert time.perf_counter() - start < 8
+    assert time.thread_time() - start < 8
 
 
 JSON = st.recursive(

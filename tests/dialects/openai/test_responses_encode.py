@@ -347,17 +347,17 @@ def test_past_its_bound_an_answer_is_cut():
 
 def test_many_events_take_linear_time():
     encoder = CODEC.encoder(CALL)
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(200_000):
         encoder.encode(TextDelta("ab"))
     last = encoder.encode(Ended())[-1]
-    assert time.perf_counter() - start < 8
+    assert time.thread_time() - start < 8
     assert b"ab" * 200_000 in last.raw
 
 
 def test_many_items_take_linear_time():
     encoder = CODEC.encoder(CALL)
-    start = time.perf_counter()
+    start = time.thread_time()
     for number in range(5_000):
         encoder.encode(CallStarted(number, f"c{number}", "f"))
         encoder.encode(TextDelta("ab"))
@@ -365,7 +365,7 @@ def test_many_items_take_linear_time():
         len(json.loads(data(encoder.encode(Ended())[-1].raw) or b"")["response"]["output"])
         == 10_000
     )
-    assert time.perf_counter() - start < 8
+    assert time.thread_time() - start < 8
 
 
 def test_the_energy_goes_into_the_last_event():

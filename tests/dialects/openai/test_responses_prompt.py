@@ -475,9 +475,9 @@ def test_many_items_take_linear_time():
         called = {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"}
         unknown = {"type": "x"}
         body = {"input": [unknown, called] * count}
-        start = time.perf_counter()
+        start = time.thread_time()
         CODEC.write_prompt(CODEC.read_prompt(body, CALL), "m")
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     seconds(100)
     assert seconds(20_000) < 5

@@ -1,4 +1,6 @@
-"""Users, keys, balances and budgets against a plain model: any order of verbs, calls at once, crashes."""
+"""Users, keys, tokens, balances, budgets and referrals against a plain model: any order of verbs, calls at once,
+crashes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import itertools
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,7 +24,10 @@ from wattline.base.ids import hash_secret
 from wattline.engine.spending import HOUR, Exceeded, Spending
 from wattline.service.accounts.accounts import Accounts
 from wattline.service.accounts.directory import Directory
+from wattline.service.accounts.referrals import Referrals
+from wattline.service.accounts.user_tokens import UserTokens
 from wattline.service.metering.past import recount
+from wattline.service.metering.settlement import Settlement
 from wattline.store.audit import audit
 from wattline.store.base import InsufficientBalance, State
 from wattline.store.people import read_people
@@ -31,7 +37,11 @@ from wattline.wire.call import Budgets, Role
 USERS = st.sampled_from(["ann", "bob", "eve"])
 MICRO = st.integers(1, 1_000)
 BUDGET = st.none() | st.integers(1, 2_000)
-RULES = book()
+START, BONUS, ABOVE = 1_500, 300, 1_000
+"""Micro-units: what a user begins with, gets for a referral, and above which the bonus account is free."""
+RULES = book(
+    "accounts: {start_balance: 0.0015, referral_bonus: 0.0003, bonus_user: eve, bonus_above: 0.001}\n"
+)
 
 
 class AccountMachine(RuleBasedStateMachine):
@@ -49,6 +59,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.keys: dict[str, dict] = {}
         self.secrets: list[str] = []
         self.attempts: dict[str, dict] = {}
+        self.brought: dict[str, str] = {}
         self.numbers = itertools.count()
         self.path = self.folder / "0" / "ledger.sqlite"
         self.start()
@@ -60,6 +71,9 @@ class AccountMachine(RuleBasedStateMachine):
         store = self.ledger.accounts
         self.directory = Directory(store, self.clock)
         self.accounts = Accounts(store, self.ledger, self.clock, lambda: RULES, self.spending)
+        self.referrals = Referrals(
+            self.ledger.referrals, self.accounts, UserTokens(self.accounts), lambda: RULES
+        )
 
     def run(self, work):
         return self.runner.run(work)
@@ -97,11 +111,50 @@ class AccountMachine(RuleBasedStateMachine):
                 self.run(self.accounts.create_user(user, start=start))
             return
         self.run(self.accounts.create_user(user, start=start))
+        self.moved_in(user, start)
+
+    def moved_in(self, user, start):
         self.users[user] = {
             "disabled": False,
             "credits": [] if start is None else [start],
             "prepaid": start is not None,
+            "session": 0,
         }
+
+    @rule(
+        user=USERS, start=st.none() | st.integers(0, 3_000), label=st.sampled_from(["", "x" * 301])
+    )
+    def create_both(self, user, start, label):
+        """A user and its first key, or neither."""
+        work = self.accounts.create_user_with_key(user, start=start, label=label)
+        if user in self.users or label:
+            with pytest.raises(ClientFault, match="kept" if label else "already"):
+                self.run(work)
+            return
+        issued = self.run(work)
+        self.moved_in(user, start)
+        self.note_key(user, issued, Budgets(), None)
+
+    @rule(referrer=USERS, referred=USERS)
+    def refer(self, referrer, referred):
+        """A-036, A-136: once for each user, and both get the bonus, if they have a limit."""
+        work = self.referrals.add(referrer, referred)
+        if referrer == referred:
+            with pytest.raises(ClientFault, match="itself"):
+                self.run(work)
+            return
+        for user in (referrer, referred):
+            if user not in self.users:
+                self.moved_in(user, START)
+        if referred in self.brought:
+            with pytest.raises(ClientFault, match="already"):
+                self.run(work)
+            return
+        assert self.run(work).bonus == BONUS
+        self.brought[referred] = referrer
+        for user in (referrer, referred):
+            if self.users[user]["credits"]:
+                self.users[user]["credits"].append(BONUS)
 
     @rule(user=USERS, expires=st.none() | st.integers(1, 7_200), hour=BUDGET, day=BUDGET)
     def create_key(self, user, expires, hour, day):
@@ -111,18 +164,19 @@ class AccountMachine(RuleBasedStateMachine):
             with pytest.raises(ClientFault, match="no user"):
                 self.run(work)
             return
-        issued = self.run(work)
+        self.note_key(user, self.run(work), Budgets(hour, day), at)
+
+    def note_key(self, user, issued, budgets, at):
         assert issued.secret not in self.secrets
         self.secrets.append(issued.secret)
         self.keys[issued.key.id] = {
-            "user": user, "secret": issued.secret, "disabled": False, "expires": at,
-            "budgets": Budgets(hour, day),
+            "user": user, "secret": issued.secret, "disabled": False, "expires": at, "budgets": budgets,
         }  # fmt: skip
 
     @precondition(lambda self: self.keys)
     @rule(data=st.data(), verb=st.sampled_from(["rotate", "disable", "enable", "delete", "expire"]))
     def change_key(self, data, verb):
-        name = data.draw(st.sampled_from(sorted(self.keys)))
+        name = data.draw(st.sampled_from(list(self.keys)))
         key = self.keys[name]
         if verb == "rotate":
             key["secret"] = self.run(self.accounts.rotate_key(name)).secret
@@ -140,7 +194,7 @@ class AccountMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.keys)
     @rule(data=st.data(), hour=BUDGET)
     def other_budgets(self, data, hour):
-        name = data.draw(st.sampled_from(sorted(self.keys)))
+        name = data.draw(st.sampled_from(list(self.keys)))
         self.keys[name]["budgets"] = Budgets(hour=hour)
         self.run(self.accounts.change_key(name, budgets=Budgets(hour=hour)))
 
@@ -150,6 +204,14 @@ class AccountMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.users)))
         self.run(getattr(self.accounts, verb)(name))
         self.users[name]["disabled"] = verb == "disable_user"
+        self.users[name]["session"] += 1
+
+    @precondition(lambda self: self.users)
+    @rule(data=st.data())
+    def other_password(self, data):
+        name = data.draw(st.sampled_from(sorted(self.users)))
+        self.run(self.accounts.change_user(name, password=f"hash {next(self.numbers)}"))
+        self.users[name]["session"] += 1
 
     @precondition(lambda self: self.users)
     @rule(data=st.data(), micro=MICRO, verb=st.sampled_from(["credit", "subtract"]))
@@ -223,6 +285,8 @@ class AccountMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(going))
         attempt = self.attempts[name]
         energy = None if state is State.FAILED else data.draw(st.integers(0, attempt["hold"]))
+        if self.is_free(attempt) and energy is not None:
+            energy = 0
         at = int(self.now())
 
         async def work():
@@ -231,6 +295,29 @@ class AccountMachine(RuleBasedStateMachine):
         assert self.run(work()) is True
         attempt["held"].settle(energy or 0, self.clock.monotonic())
         attempt |= {"state": state, "energy": energy, "at": at}
+
+    def is_free(self, attempt):
+        """A-119: as the sidecar decides it, and by the model."""
+        exchange = SimpleNamespace(
+            book=RULES, call=SimpleNamespace(principal=SimpleNamespace(id=attempt["user"]))
+        )
+        sidecar = SimpleNamespace(ledger=self.ledger)
+        found = Settlement._is_bonus(sidecar, exchange, SimpleNamespace(hold=attempt["hold"]))
+        free = self.free(attempt["user"])
+        rich = free is not None and free + attempt["hold"] > ABOVE
+        assert found == (attempt["user"] == "eve" and rich)
+        return found
+
+    @precondition(lambda self: any(a["at"] is not None for a in self.attempts.values()))
+    @rule(data=st.data(), energy=st.integers(0, 1_000))
+    def settle_again(self, data, energy):
+        """I4: an attempt ends once, after a crash too."""
+        name = data.draw(st.sampled_from(sorted(n for n, a in self.attempts.items() if a["at"])))
+
+        async def work():
+            return await self.ledger.settle(settled(name, energy=energy, at=int(self.now())))
+
+        assert self.run(work()) is False
 
     @rule(seconds=st.floats(1, 4_000))
     def time_goes_on(self, seconds):
@@ -267,6 +354,40 @@ class AccountMachine(RuleBasedStateMachine):
             assert not self.users[user]["prepaid"] or self.free(user) >= 0
         if not any(a["state"] is State.SENT for a in self.attempts.values()):
             assert query(self.path, "SELECT coalesce(sum(held), 0) FROM accounts") == [(0,)]
+
+    @invariant()
+    def all_that_is_booked_adds_up(self):
+        """I1, I2: credits, debits and attempts are the model's, row for row."""
+        if not hasattr(self, "ledger"):
+            return
+        given = query(
+            self.path, "SELECT principal, sum(micro) FROM entries WHERE kind = 'credit' GROUP BY 1"
+        )
+        assert dict(given) == {
+            name: sum(user["credits"]) for name, user in self.users.items() if user["credits"]
+        }
+        rows = query(self.path, "SELECT attempt, principal, key, state, energy, hold FROM attempts")
+        assert {row[0]: row[1:] for row in rows} == {
+            name: (a["user"], a["key"], a["state"].value, a["energy"], a["hold"])
+            for name, a in self.attempts.items()
+        }
+        debits = query(self.path, "SELECT attempt, micro FROM entries WHERE kind = 'debit'")
+        assert sorted(debits) == sorted(
+            (name, a["energy"]) for name, a in self.attempts.items() if a["energy"] is not None
+        )
+        referrals = query(self.path, "SELECT referred, referrer FROM referrals")
+        assert dict(referrals) == self.brought
+
+    @invariant()
+    def tokens_of_the_latest_session_open(self):
+        """E-006: another password and being disabled end all of them."""
+        if not hasattr(self, "ledger"):
+            return
+        for name, user in self.users.items():
+            for session in range(user["session"] + 2):
+                found = self.directory.session(name, session, expires=None, hashed=None)
+                opens = session == user["session"] and not user["disabled"]
+                assert (found is not None) == opens
 
     @invariant()
     def only_valid_secrets_open(self):

@@ -31,6 +31,15 @@ def basic(text):
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
+def test_who_shows_a_token_that_ended_is_told_to_log_in_again():
+    ended = "eyJhbGciOiJIUzI1NiJ9.e30.x"
+    for mode, word in (("jwt", "Log in again"), ("keys", "The key in this request")):
+        with pytest.raises(ClientFault) as caught:
+            authenticate(Auth(mode, {}, {}), Head(authorization=f"Bearer {ended}"), proxy=False)
+        assert word in caught.value.message
+        assert ended not in caught.value.message
+
+
 def test_open_mode_asks_for_nothing():
     assert authenticate(Auth(), Head(), proxy=False) is LOCAL
 

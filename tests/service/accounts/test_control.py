@@ -60,6 +60,78 @@ async def test_the_life_of_a_key(tmp_path):
         assert (shown["user"]["id"], len(shown["keys"])) == ("john", 1)
 
 
+async def test_a_key_that_can_not_be_made_credits_nothing(tmp_path):
+    """Who asks again after a mistake is not credited twice, and a new user is not left without a key."""
+    async with control(tmp_path) as (ask, accounts, _):
+        await ask("create", user="john", credit=5)
+        for user in ("john", "jane"):
+            for wrong in (
+                {"tier": "bulk"},
+                {"label": "x" * 301},
+                {"models": ["m"] * 201},
+                {"expires": 5},
+            ):
+                assert not (await ask("create", user=user, credit=7, **wrong))["ok"]
+        assert accounts.balance("john") == 5_000_000
+        assert accounts.store.user("jane") is None
+
+
+async def test_the_life_of_a_user(tmp_path):
+    async with control(tmp_path) as (ask, _accounts, _):
+        made = (await ask("create_user", user="ann", email="Ann@x.test", credit=5))["result"][
+            "user"
+        ]
+        assert (made["email"], made["balance"], made["keys"]) == ("ann@x.test", 5, 0)
+        assert (await ask("create_user", user="ann"))["error"]["code"] == "user_exists"
+        key = (await ask("create", user="ann"))["result"]["key"]["id"]
+        changed = (await ask("set_user", user=key, tier="gold", role="admin", name=None))["result"]
+        user = changed["user"]
+        assert (user["id"], user["tier"], user["role"], user["name"]) == (
+            "ann",
+            "gold",
+            "admin",
+            "",
+        )
+        assert (user["email"], user["keys"]) == ("ann@x.test", 1)
+        gone = (await ask("set_user", user="ann", tier=None, email=None))["result"]["user"]
+        assert (gone["tier"], gone["email"], gone["role"]) == (None, None, "admin")
+        assert (await ask("disable_user", user="ann"))["result"]["user"]["disabled"]
+        assert not (await ask("list"))["result"]["keys"][0]["active"]
+        assert (await ask("enable_user", user="ann"))["result"]["user"]["disabled"] is None
+        await ask("create_user", user="Bob", role="user")
+        told = (await ask("users"))["result"]["users"]
+        assert [one["id"] for one in told] == ["Bob", "ann"]
+        told = (await ask("users", role="admin"))["result"]["users"]
+        assert [one["id"] for one in told] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "code"),
+    [
+        ("set_user", {"user": "ann"}, "invalid_value"),
+        ("set_user", {"tier": "gold"}, "invalid_value"),
+        ("set_user", {"user": "ann", "tier": "none"}, "unknown_tier"),
+        ("set_user", {"user": "ann", "tier": ["gold"]}, "invalid_value"),
+        ("set_user", {"user": "ann", "role": None}, "invalid_value"),
+        ("set_user", {"user": "ann", "role": "root"}, "invalid_value"),
+        ("set_user", {"user": "ann", "role": "admin", "password": "x"}, "invalid_value"),
+        ("set_user", {"user": "no", "role": "admin"}, "user_not_found"),
+        ("create_user", {"user": "bob", "tier": "none"}, "unknown_tier"),
+        ("create_user", {"user": "b/b"}, "invalid_value"),
+        ("disable_user", {"user": "no"}, "user_not_found"),
+        ("enable_user", {}, "invalid_value"),
+        ("users", {"role": "root"}, "invalid_value"),
+        ("users", {"user": "ann"}, "invalid_value"),
+    ],
+)
+async def test_mistakes_about_users_change_nothing(tmp_path, verb, given, code):
+    async with control(tmp_path) as (ask, _accounts, _):
+        await ask("create_user", user="ann")
+        before = await ask("users")
+        assert (await ask(verb, **given))["error"]["code"] == code
+        assert await ask("users") == before
+
+
 async def test_an_admin_without_a_name(tmp_path):
     async with control(tmp_path) as (ask, _accounts, _):
         made = (await ask("create", role="admin", credit=15000))["result"]["key"]

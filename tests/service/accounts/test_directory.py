@@ -173,15 +173,16 @@ async def test_lookup_and_windows_cost_little(tmp_path):
         def least():
             assert plain[hash_secret(issued.secret)]
 
-        assert best(ours) < 60 * best(least)
+        # Once is enough: whatever else the machine does can only make it slower.
+        assert any(best(ours) < 60 * best(least) for _ in range(5))
 
 
 def best(work, rounds=7, times=300):
     """Seconds of the fastest round."""
     found = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(times):
             work()
-        found.append(time.perf_counter() - began)
+        found.append(time.thread_time() - began)
     return min(found)

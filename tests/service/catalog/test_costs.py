@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit.decisions import a_book, a_call, a_provider, a_target
 from wattline.base.origin import Origin
-from wattline.rules.book import Asked, Rule
+from wattline.rules.book import AffinityRules, Asked, Rule
 from wattline.service.catalog.costs import ANSWER, Costs
 from wattline.service.catalog.prices import Prices
 
@@ -44,3 +44,16 @@ async def test_the_answer_counts_too():
     bounded = costs.of(OPENAI, a_call(tokens=0, max_output=2 * ANSWER))
     assert unbounded is not None
     assert bounded == 2 * unbounded
+
+
+async def test_what_a_token_costs_more_than_out_of_the_cache():
+    costs = Costs(Prices())
+    rule = Rule("r", (), Asked())
+    book = a_book(rule, models={"m": (OPENAI, LARGE, OWN)}, affinity=AffinityRules(diagnose=True))
+    await costs.learn(book)
+    million, lost = a_call(tokens=1_000_000, max_output=0), costs.lost(LARGE, 1_000_000)
+    price = costs.of(LARGE, million)
+    assert lost is not None
+    assert price is not None
+    assert 0 < lost < price
+    assert costs.lost(OWN, 1_000) is None

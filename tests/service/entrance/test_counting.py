@@ -157,3 +157,19 @@ def test_so_many_addresses_are_remembered():
         assert counting.count((window,), OVER_PAGE, address, None)[0] is None
     assert windows.size == 100
     assert counting.count((window,), OVER_PAGE, "10.0.3.231", None)[0] is not None
+
+
+def test_strangers_push_out_no_caller():
+    """E-083: however many addresses send a request without a key, the callers' counts stay."""
+    clock = ManualClock()
+    counting = Counting(Windows(max_keys=100), clock)
+    window = Window("w", 60.0, 1, scope=Scope.PRINCIPAL, over=Over.REQUESTS)
+    ann = Principal("ann")
+    assert counting.count((window,), OVER_PAGE, "192.0.2.1", ann)[0] is None
+    for number in range(1_000):
+        address = f"10.0.{number // 256}.{number % 256}"
+        assert counting.count((window,), OVER_PAGE, address, None)[0] is None
+    fault, _ = counting.count((window,), OVER_PAGE, "192.0.2.1", ann)
+    assert fault is not None
+    assert "window w:" in fault.message
+    assert counting.count((window,), OVER_PAGE, "10.0.3.231", None)[0] is not None

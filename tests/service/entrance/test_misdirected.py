@@ -18,6 +18,9 @@ MODEL = "/v1beta/models/gemini-2.5-flash"
         ("POST", f"{MODEL}:STREAMGENERATECONTENT?alt=sse", 404, "Did you mean :streamGenerateContent?"),
         ("GET", f"{MODEL}%3AembedContent", 405, "takes POST"),
         ("POST", "/v1beta/models/openai%2Fgpt-4o:generateContent", 400, "/models/openai/gpt-4o:generateContent"),
+        ("POST", f"{MODEL}:fooContent", 404, "generateContent, streamGenerateContent"),
+        ("POST", f"{MODEL}:nothing", 404, "There is no method 'nothing'"),
+        ("GET", f"{MODEL}:fooContent", 404, "There is no method 'fooContent'"),
         ("POST", "/v2/v1beta/tunedModels/a%2fb:embedcontent", 404, ":embedContent"),
     ],
 )  # fmt: skip

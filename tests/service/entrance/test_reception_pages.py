@@ -71,9 +71,8 @@ def test_a_key_that_was_taken_back_counts_no_more_on_its_connection(valid):
     assert decision.principal == (bob if valid else None)
 
 
-def test_a_caller_of_rules_yaml_stays_who_it_is():
-    ann = Principal("ann")
-    assert reception().receive(head(principal=ann)).principal is ann
+def test_a_connection_without_a_key_is_nobodys_where_keys_are_needed():
+    assert reception().receive(head(principal=Principal("ann"))).principal is None
 
 
 @pytest.mark.parametrize(

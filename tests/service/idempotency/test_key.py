@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wattline.base.errors import ClientFault
 from wattline.service.idempotency import key as module
-from wattline.service.idempotency.key import key_of, request_digest, scope_of
+from wattline.service.idempotency.key import key_of, request_digest, scope_of, shown_secrets
 from wattline.wire.call import LOCAL, Principal, Role
 
 
@@ -72,7 +72,15 @@ def test_whose_keys():
     user = Principal("u", user="u", key="k1")
     assert scope_of(user, ["secret"], "1") == scope_of(user, ["rotated"], "2")
     admin = Principal("u", user="u", role=Role.ADMIN)
+    ann = Principal("ann")
+    assert scope_of(ann, ["secret"], "1") == scope_of(ann, ["replaced"], "2")
+    assert scope_of(None, [], "1", master=True) == scope_of(LOCAL, ["other"], "2", master=True)
     scopes = [
+        scope_of(ann, ["secret"], "1"),
+        scope_of(ann, ["secret"], "1", master=True),
+        scope_of(user, ["secret"], "1", master=True),
+        scope_of(None, ["master"], "1"),
+        scope_of(None, ["secret"], "1", master=True),
         scope_of(user, ["secret"], "1"),
         scope_of(admin, ["secret"], "1"),
         scope_of(Principal("v", user="v"), ["secret"], "1"),
@@ -85,3 +93,17 @@ def test_whose_keys():
     ]
     assert len(set(scopes)) == len(scopes)
     assert all(len(scope) == 64 for scope in scopes)
+
+
+def test_a_secret_is_one_wherever_it_is_shown():
+    ways = [
+        ([("authorization", "Bearer s3cret")], "/x"),
+        ([("authorization", "bearer  s3cret ")], "/x"),
+        ([("x-api-key", "s3cret")], "/x"),
+        ([("api-key", "s3cret"), ("x-goog-api-key", "s3cret")], "/x"),
+        ([("accept", "a")], "/x?key=s3cret&a=b"),
+        ([], "/x?masterToken=s3cret"),
+    ]
+    assert [shown_secrets(headers, target) for headers, target in ways] == [["s3cret"]] * 6
+    assert shown_secrets([("authorization", "Basic YTpi")], "/x") == ["Basic YTpi"]
+    assert shown_secrets([("accept", "a"), ("x-api-key", "")], "/x?a=key=b") == []

@@ -60,9 +60,15 @@ async def test_keys_that_are_somebodys(desk):
     await ask(control, "people", person("ann", KEY))
     (told,) = await ask(control, "people", person("bob", KEY, OTHER))
     assert told["done"] == "made"
-    assert told["told"] == ["its key is somebody else's here"]
+    assert told["left"] == ["user made, key not taken: its key is somebody else's here"]
     (told,) = await ask(control, "people", person("eve", "key-of-alice-0123456789"))
-    assert "somebody else's" in told["told"][0]
+    assert "somebody else's" in told["left"][0]
+    (told,) = await ask(control, "people", person("bob", OTHER, KEY))
+    assert told == {
+        "done": "there",
+        "told": [],
+        "left": ["key not taken: its key is somebody else's here"],
+    }
     (told,) = await ask(control, "people", person("bob", KEY))
     assert told["done"] == "refused"
     assert sorted(key.user for key in accounts.store.all_keys()) == ["ann", "bob"]
@@ -75,6 +81,7 @@ async def test_a_balance_is_no_other_the_second_time(desk):
     assert told == {
         "done": "there",
         "told": ["the user is here already: its balance stays as it is"],
+        "left": [],
     }
     assert accounts.balance("ann") == 5
 
@@ -83,7 +90,8 @@ async def test_tiers_and_admins(desk):
     control, accounts = desk
     tiered = {"user": "t", "keys": [{"secret": KEY, "tier": "none"}], "start": None}
     (told,) = await ask(control, "people", tiered)
-    assert "There is no tier 'none'" in told["told"][0]
+    assert told["done"] == "made"
+    assert told["left"][0].startswith("user made, key not taken: There is no tier 'none'")
     assert accounts.balance("t") is None
     (told,) = await ask(control, "people", person("t", OTHER, admin=True))
     assert told["done"] == "refused"

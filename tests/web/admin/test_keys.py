@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kit.admins import desk
 from kit.clients import REVERSE, client
 
@@ -86,6 +88,26 @@ async def test_bad_input_makes_nothing(tmp_path):
             assert asked.accounts.store.user("eve") is None
 
 
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"userId": "a b"}, "userId"),
+        ({"user": "a b"}, "user"),
+        ({"userId": "eve", "role": "king"}, "role"),
+        ({"userId": "eve", "models": "m"}, "models"),
+        ({"userId": "eve", "budgets": 5}, "budgets"),
+        ({"userId": "eve", "budgets": {"day": -1}}, "budgets.day"),
+        ({"userId": "eve", "energy": "x"}, "energy"),
+        ({"userId": "eve", "nothing": 1}, "nothing"),
+        ({}, "userId"),
+    ],
+)
+async def test_an_error_names_the_member_that_was_sent(tmp_path, wrong, param):
+    async with desk(tmp_path, 1) as asked:
+        reply = await asked.ask("POST", "/v1/generate_key", wrong)
+        assert (reply.status, reply.json()["error"]["param"]) == (400, param)
+
+
 async def test_only_json_is_taken(tmp_path):
     """CVE-2021-32677: no form of a web page can send that."""
     async with desk(tmp_path, 1) as asked:
@@ -157,6 +179,16 @@ async def test_the_life_of_a_key(tmp_path):
             reply = await asked.ask(method, path)
             assert (reply.status, reply.json()["error"]["code"]) == (404, "key_not_found")
         assert (await asked.ask("PATCH", place, {"label": ""})).status == 404
+
+
+async def test_none_is_made_that_has_ended_already(tmp_path):
+    async with desk(tmp_path, 1) as asked:
+        body = {"userId": "eve", "expires": "2020-01-01T00:00:00Z"}
+        for path in ("/api/admin/api-keys", "/v1/generate_key"):
+            reply = await asked.ask("POST", path, body)
+            error = reply.json()["error"]
+            assert (reply.status, error["param"]) == (400, "expires")
+        assert (await asked.get("/api/admin/api-keys?userId=eve"))["total"] == 0
 
 
 async def test_pages_and_filters(tmp_path):

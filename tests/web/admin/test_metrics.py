@@ -31,6 +31,7 @@ async def test_a_line_for_each_call_that_failed(tmp_path):
             "all_providers_failed", "http_400", "model_not_found",
         ]  # fmt: skip
         assert lines[3]["code"] == "invalid_json"
+        assert [line["requested"] for line in lines] == ["m", "m", "none", None]
         first = lines[0]
         assert (first["call"], first["principal"]) == (reply.headers["x-wattline-call"], "ann")
         assert first["key"] == asked.ids["user"]
@@ -183,3 +184,15 @@ async def test_what_a_caller_names_is_data(tmp_path):
         assert {line["code"] for line in lines} <= {"model_not_found", "invalid_value"}
         told = zip(lines, names, strict=True)
         assert all(line["requested"] in (None, name) for line, name in told)
+
+
+async def test_what_was_asked_for_is_there_whatever_was_wrong(tmp_path):
+    async with desk(tmp_path, 1) as asked:
+        for body in ({"model": "m"}, {"model": 5, "messages": []}, {"model": "\ud800"}):
+            await asked.call(body=body)
+        path = "/v1beta/models/%ff:generateContent"
+        await asked.ask("POST", path, {"contents": 5}, who="user")
+        await asked.get("/api/admin/errors")
+        lines = asked.lines(LOG)
+        assert [line["requested"] for line in lines][:2] == ["m", None]
+        assert len(lines) == 4

@@ -72,6 +72,33 @@ async def test_from_an_offer_to_a_decision(tmp_path):
         assert (reply.status, reply.json()["error"]["code"]) == (500, "unsealable")
 
 
+async def test_offered_keys_sealed_with_an_older_key_are_sealed_anew(tmp_path, caplog):
+    """The older key can go after one start with both; accepted keys are sealed anew like waiting ones."""
+    first, second = (
+        "pU3KGCUwux1tEyze1iN7LtkeP3IfyxlxF0SU1kk8nVw=",
+        "NGC+MSAeaf7aoO7ouZl/XHwpmf2v5ZMlPNZUr0361xQ=",
+    )
+    found: list[str] = []
+    for keys in (first, f"{second},{first}", second):
+        env = {**OPEN, "WATTLINE_SECRET_KEY": keys}
+        async with desk(tmp_path, 1, env=env) as asked:
+            if keys == first:
+                found += [(await offer(asked)).json()["id"] for _ in range(3)]
+                await asked.post(f"/api/admin/keys/offered/{found[0]}/accept")
+                await asked.post(f"/api/admin/keys/offered/{found[2]}/reject")
+                continue
+            for one in found[:2]:
+                taken = await asked.post(f"/api/admin/keys/offered/{one}/accept")
+                assert taken["key"] == KEY
+            reply = await asked.ask("POST", f"/api/admin/keys/offered/{found[2]}/accept")
+            assert reply.status == 409
+    assert "can't be opened" not in caplog.text
+    async with desk(tmp_path, 1, env={**OPEN, "WATTLINE_SECRET_KEY": first}) as asked:
+        reply = await asked.ask("POST", f"/api/admin/keys/offered/{found[0]}/accept")
+        assert reply.json()["error"]["code"] == "unsealable"  # it starts all the same
+    assert "2 offered keys can't be opened" in caplog.text
+
+
 BAD = (
     (b"", 400), (b"{", 400), (b"[]", 400), (b"null", 400), (b'{"key": "a", "key": "b"}', 400),
     (b'{"provider": ' + b"[" * 100 + b"]" * 100 + b"}", 400), ({}, 400), ({"provider": "openai"}, 400),

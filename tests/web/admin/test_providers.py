@@ -49,12 +49,36 @@ async def test_one_that_rests(tmp_path):
         assert 0 < one["resting"]["seconds"] <= 300
 
 
+async def test_the_health_of_all_and_each_key(tmp_path):
+    """B-080, B-145: what decisions know, without asking one by one."""
+    async with desk(tmp_path) as asked:
+        text = asked.sidecar.rules.read_text()
+        text = text.replace("key: ${KEY_0}", 'key: ["${KEY_0}", "${KEY_1}"]')
+        text = text.replace("health: {breaker: false}", "health: {failures: 1, cooldown: 5m}")
+        asked.sidecar.rules.write_text(text)
+        asked.sidecar.upstreams[0].script(["401", "500"])
+        assert (await asked.call()).headers["x-wattline-provider"] == "p1"
+        told = await asked.get("/api/admin/providers")
+        found = {entry["id"]: entry for entry in told["entries"]}
+        keys = found["p0"]["keys"]
+        assert [(key["number"], key["full"]) for key in keys] == [(1, None), (2, None)]
+        assert sum(key["resting"] is not None for key in keys) == 1
+        assert found["p0"]["status"] == "active"
+        health = found["p0"]["health"]
+        assert (health["breaker"], health["calls"], health["score"]) == ("open", 1, 0)
+        assert health["models"]["up0"]["triedAgainIn"] > 290
+        assert (found["p1"]["keys"], found["p1"]["health"]["breaker"]) == ([], "closed")
+        assert "sk-secret-of-upstream" not in str(told)
+
+
 async def test_switched_off_until_it_is_switched_on(tmp_path):
     """B-082: by an operator; over a restart too, and explain and health know it."""
     async with desk(tmp_path) as asked:
         told = await asked.post("/api/admin/providers/p0/disable", {"reason": "too dear"})
         assert told["provider"]["status"] == "parked"
         assert told["provider"]["disabled"]["by"] == "admin"
+        told = await asked.post("/api/admin/providers/p0/disable")
+        assert told["provider"]["disabled"]["reason"] == "too dear"
         assert (await asked.call()).headers["x-wattline-provider"] == "p1"
         assert (await asked.call(body={**CHAT, "model": "m0"})).status == 503
         listed = (await asked.get("/api/v1/providers", "user"))["providers"]

@@ -74,6 +74,21 @@ async def test_who_has_no_limit_gets_none(tmp_path):
         assert (await assistant.token("ann"))["tokens_gpt"] == 10_000.5
 
 
+async def test_nobody_refers_its_own_referrer(assistant):
+    """Two that refer each other would get the bonus twice."""
+    assert (await refer(assistant, "ann", "bob")).status == 200
+    balance = (await assistant.token("ann"))["tokens_gpt"]
+    assert told(await refer(assistant, "bob", "ann")) == (409, "mutual_referral")
+    assert (await assistant.token("ann"))["tokens_gpt"] == balance
+    assert (await assistant.get("/referral", "bob")).json() == {"count": 0}
+    assert (await refer(assistant, "bob", "eve")).status == 200
+
+
+async def test_at_the_same_time_only_one_refers_the_other(assistant):
+    both = (refer(assistant, "ann", "bob"), refer(assistant, "bob", "ann"))
+    assert sorted(reply.status for reply in await asyncio.gather(*both)) == [200, 409]
+
+
 async def test_no_bonus(tmp_path):
     async with assisting(tmp_path, extra="accounts: {referral_bonus: 0}\n") as assistant:
         assert (await refer(assistant, "ann", "bob")).json()["bonus"] == 0

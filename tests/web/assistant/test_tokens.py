@@ -107,6 +107,8 @@ async def test_add_and_subtract(assistant):
         assert reply.status == status, (body, reply.body)
         if status == 200:
             assert reply.json()["tokens_gpt"] == left
+        else:
+            assert reply.json()["param"] == "amount"
         assert (await assistant.token("ann"))["tokens_gpt"] == left
 
 

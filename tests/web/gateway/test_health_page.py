@@ -42,6 +42,22 @@ async def test_what_rests_is_degraded(tmp_path):
         assert (await get(sidecar, PATH)).json()["status"] == "unhealthy"
 
 
+async def test_when_all_are_off_every_answer_says_so(tmp_path):
+    """`/health` too, which `wattline health` asks; readiness is about the sidecar itself."""
+    async with running(tmp_path) as sidecar:
+        assert (await get(sidecar, "/health")).json()["status"] == "healthy"
+        for name in ("p0", "p1"):
+            assert (await get(sidecar, "/health")).json()["status"] == "healthy"
+            await sidecar.sidecar.parking.park(name, "", "a secret reason", "admin")
+        told = (await get(sidecar, "/health")).json()
+        assert (told["status"], "no provider can be used" in told["reason"]) == ("degraded", True)
+        assert "secret" not in told["reason"]
+        assert (await get(sidecar, PATH)).json()["status"] == "unhealthy"
+        assert (await get(sidecar, "/health/ready")).status == 200
+        await sidecar.sidecar.parking.unpark("p1", "", "admin")
+        assert (await get(sidecar, "/health")).json()["status"] == "healthy"
+
+
 async def test_a_ledger_that_is_down(tmp_path):
     """E-048: calls are refused then, and the status says so."""
     async with running(tmp_path) as sidecar:

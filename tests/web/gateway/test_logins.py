@@ -404,3 +404,40 @@ async def test_nothing_secret_is_written_anywhere(sidecar, caplog):
             content = path.read_bytes()
             assert PASSWORD.encode() not in content
             assert token.encode() not in content
+
+
+PROXIED = [
+    ("x-forwarded-for", "198.51.100.7"),
+    ("forwarded", "for=198.51.100.7"),
+    ("x-forwarded-for", "127.0.0.1"),
+    ("x-real-ip", "198.51.100.7"),
+    ("via", "1.1 edge"),
+]
+
+
+@pytest.mark.parametrize("header", PROXIED, ids=lambda header: header[0])
+async def test_registration_is_not_open_behind_a_proxy(sidecar, header):
+    """Who listens on loopback may have a proxy in front that does not: `auto` is for this machine alone."""
+    reply = await post(sidecar, REGISTER, ANN, headers=(header,))
+    assert (reply.status, code(reply)) == (403, "registration_closed")
+    reply = await post(sidecar, REGISTER, ANN, headers=(header,), token=ADMIN_KEY)
+    assert reply.status == 201
+
+
+async def test_registration_is_not_open_where_proxies_are_trusted(tmp_path):
+    rules = "\nauth: {mode: jwt}\nlisten: {trusted_proxies: [127.0.0.1]}\n"
+    async with gateway(tmp_path, extra=rules) as sidecar:
+        assert (await post(sidecar, REGISTER, ANN)).status == 403
+    (tmp_path / "open").mkdir()
+    rules += "accounts: {register: open}\n"
+    async with gateway(tmp_path / "open", extra=rules) as sidecar:
+        reply = await post(sidecar, REGISTER, ANN, headers=(PROXIED[0],))
+        assert reply.status == 201
+
+
+@pytest.mark.parametrize("email", ["a\x07b@example.com", "a@exa\x1bmple.com", "a\u202eb@x.com"])
+async def test_an_address_has_no_control_characters(sidecar, email):
+    """A terminal or a page shows it some day."""
+    reply = await post(sidecar, REGISTER, {**ANN, "email": email})
+    assert (reply.status, reply.json()["error"]["details"]["field"]) == (400, "email")
+    assert email not in reply.body.decode()

@@ -25,7 +25,7 @@ async def test_a_client_that_vanishes(sidecar: Running, stream):
         chat.vanish()
         await upstream.journal.wait_for(lambda entry: entry.ended is not None, count=2)
     assert {entry.ended for entry in upstream.journal.requests} == {"client_gone"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while any(row["state"] == "sent" for row in rows(sidecar.state)):
             await asyncio.sleep(0.01)
     assert [row["state"] for row in rows(sidecar.state)] == ["aborted", "aborted"]
@@ -37,7 +37,7 @@ async def test_a_stop_closes_idle_connections_at_once(sidecar: Running):
         await chat.hear()
         stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=20))
         assert (await chat.closed())[0] == 1001
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await stopping
 
 
@@ -48,7 +48,7 @@ async def test_a_stop_lets_requests_end(sidecar: Running):
         await chat.ask("slow")
         await sidecar.upstreams[0].journal.wait_for(lambda entry: entry.stalled)
         stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=20))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not sidecar.sidecar.local.stopping:
                 await asyncio.sleep(0.005)
         await chat.ask("late")
@@ -57,7 +57,7 @@ async def test_a_stop_lets_requests_end(sidecar: Running):
         sidecar.upstreams[0].release()
         assert (await chat.until("chat.complete"))[-1]["requestId"] == "slow"
         assert (await chat.closed())[0] == 1001
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await stopping
     assert [row["state"] for row in rows(sidecar.state)] == ["complete"]
 
@@ -75,7 +75,7 @@ async def test_a_stop_ends_requests_after_its_grace(sidecar: Running, stream):
         error = (await chat.until("error"))[-1]
         assert (error["code"], error["requestId"]) == ("shutting_down", "r1")
         assert (await chat.closed())[0] == 1001
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await stopping
     (row,) = rows(sidecar.state)
     assert row["state"] == "truncated"

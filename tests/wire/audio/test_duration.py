@@ -317,9 +317,9 @@ HOSTILE = {
 def test_hostile_files_end_the_reading_soon(name: str) -> None:
     """300 MB each: little of it is read, in small blocks."""
     file = Endless(*HOSTILE[name])
-    began = time.monotonic()
+    began = time.thread_time()
     found = seconds(file)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
     assert found is None or found > 0
     assert file.most <= 1024 * 1024
 
@@ -336,9 +336,9 @@ def test_ogg_of_a_thousand_rates_is_not_added_up() -> None:
         + page(b"", 1000, serial=number)
         for number in range(20_000)
     )
-    began = time.monotonic()
+    began = time.thread_time()
     assert seconds(io.BytesIO(chain)) is None
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_file_that_can_not_be_read_is_told() -> None:

@@ -65,6 +65,9 @@ def import_files(
 
 
 def _read(paths: Iterable[Path], report: Report) -> Iterator[tuple[FileReport, Found]]:
+    for path in paths:
+        if path.is_dir() and not any(path.glob("*.json")):
+            report.files.append(FileReport(str(path), error="there is nothing: no *.json in it"))
     for path in _files(paths):
         file = FileReport(str(path))
         report.files.append(file)
@@ -156,7 +159,7 @@ def _take(work: Work, ask: Ask, step: Step, *, dry: bool) -> None:
         rows = [msgspec.to_builtins(row) for _, row in batch]
         outcomes = ask("import", what=work.what.value, rows=rows, dry=dry)["outcomes"]
         for (places, _), outcome in zip(batch, outcomes, strict=True):
-            _note(places, Done(outcome["done"]), outcome["told"])
+            _note(places, Done(outcome["done"]), outcome["told"], outcome["left"])
         step(len(batch))
 
 
@@ -174,7 +177,7 @@ def _batches(rows: list[tuple[list[Place], Row]]) -> Iterator[list[tuple[list[Pl
         yield batch
 
 
-def _note(places: list[Place], done: Done, told: list[str]) -> None:
+def _note(places: list[Place], done: Done, told: list[str], left: list[str]) -> None:
     for file, place in places:
         if done is Done.REFUSED:
             file.refuse(place, "; ".join(told))
@@ -182,6 +185,8 @@ def _note(places: list[Place], done: Done, told: list[str]) -> None:
         file.made += done is Done.MADE
         file.there += done is Done.THERE
         file.notes.update(told)
+        for reason in left:
+            file.refuse(place, reason)
 
 
 @contextmanager

@@ -86,10 +86,11 @@ def _lines(file: FileReport, *, dry: bool) -> list[str]:
     if file.error is not None:
         return [f"{file.path}: {file.error}"]
     would = "would be " if dry else ""
+    rows = "1 row" if file.rows == 1 else f"{file.rows} rows"
     done = (
         f"{file.made} {would}taken over, {file.there} here already, {len(file.refused)} not taken"
     )
-    lines = [f"{file.path}: {file.kind}, {file.rows} rows: {done}"]
+    lines = [f"{file.path}: {file.kind}, {rows}: {done}"]
     places: dict[str, list[str]] = {}
     for place, reason in file.refused:
         places.setdefault(reason, []).append(place)

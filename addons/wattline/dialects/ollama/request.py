@@ -16,6 +16,7 @@ from wattline.dialects.openai.request import (
     PER_REPLY,
     _size,
 )
+from wattline.dialects.text_tokens import installed, text_tokens
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
 
@@ -31,8 +32,8 @@ class _Facts:
     tools: bool = False
 
     def text(self, text: str) -> None:
-        """Count a text: about 4 characters a token in English, 2 in other scripts."""
-        self.tokens += len(text) // (4 if text.isascii() else 2) + 1
+        """Count a text."""
+        self.tokens += text_tokens(text, self.tokens)
 
 
 def read_call(
@@ -59,6 +60,7 @@ def read_call(
         principal=principal,
         headers=plain_headers(request.headers),
         tokens=facts.tokens,
+        counted=installed() is not None,
         max_output=_limit(body),
         tools=facts.tools,
         images=facts.images,

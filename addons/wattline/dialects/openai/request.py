@@ -21,6 +21,7 @@ from wattline.dialects.fields import (
     wrong,
 )
 from wattline.dialects.headers import plain_headers, tags
+from wattline.dialects.text_tokens import installed, text_tokens
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
 from wattline.wire.usage import MAX_TOKENS
@@ -57,8 +58,8 @@ class _Facts:
     wants_usage: bool = False
 
     def text(self, text: str) -> None:
-        """Count a text: about 4 characters a token in English, 2 in other scripts."""
-        self.tokens += len(text) // (4 if text.isascii() else 2) + 1
+        """Count a text."""
+        self.tokens += text_tokens(text, self.tokens)
 
 
 def read_call(
@@ -90,6 +91,7 @@ def read_call(
         principal=principal,
         headers=plain_headers(request.headers),
         tokens=facts.tokens,
+        counted=installed() is not None,
         max_output=facts.max_output,
         tools=facts.tools,
         images=facts.images,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypedDict, Unpack
@@ -18,6 +18,7 @@ from typing import Final, TypedDict, Unpack
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import hash_secret, mask
+from wattline.dialects.base import Energy
 from wattline.engine.spending import Spending, Spent
 from wattline.rules.book import Book
 from wattline.store.accounts import SqliteAccounts, Taken
@@ -96,8 +97,10 @@ class Accounts:
         """Milliseconds since 1970 UTC."""
         return int(self._clock.wall() * 1000)
 
-    def notes(self, key: Key) -> list[str]:
-        """What of a key's bounds has no effect by the rules of the moment, most likely by mistake."""
+    def notes(self, key: Key | User) -> list[str]:
+        """What of a key's bounds, or of a user's tier, has no effect by the rules of the moment, most likely by
+        mistake.
+        """
         book, notes = self._book(), []
         if book.auth.mode == "open":
             notes.append("rules.yaml says `auth: {mode: open}`: calls without a key are let in too")
@@ -117,6 +120,11 @@ class Accounts:
                 code="unknown_tier",
                 param="tier",
             )
+
+    def check_expiry(self, expires: int | None) -> None:
+        """A new key ends later than now. Raises ClientFault 400."""
+        if expires is not None and expires <= self.now_ms():
+            raise _bad("expires: is in the past: the key could never be used.", "expires")
 
     async def create_user(
         self,
@@ -193,7 +201,7 @@ class Accounts:
         async with self._told():
             if not await self.store.change_key(key, **changes):
                 raise _missing("key", key)
-        log.info("key %s: %s changed", key, ", ".join(changes))
+        log.info("key %s %s", key, _changed(changes))
         return self.key(key)
 
     async def disable_key(self, key: str) -> Key:
@@ -221,7 +229,7 @@ class Accounts:
         async with self._told():
             if not await self.store.change_user(user, **changes):
                 raise _missing("user", user)
-        log.info("user %s: %s changed", user, ", ".join(changes))
+        log.info("user %s %s", user, _changed(changes))
         return self.user(user)
 
     async def disable_user(self, user: str) -> User:
@@ -239,7 +247,7 @@ class Accounts:
             raise _bad("What is added must be more than 0.", "energy")
         async with self._told():
             await self._ledger.credit(user, micro, reason)
-        log.info("user %s: %d micro-units added", user, micro)
+        log.info("user %s: %s energy added", user, Energy(micro).json)
         return self.balance(user)
 
     async def subtract(self, user: str, micro: int, reason: str = "debit") -> int | None:
@@ -258,7 +266,7 @@ class Accounts:
                     code="balance_too_low",
                     param="energy",
                 )
-        log.info("user %s: %d micro-units taken", user, micro)
+        log.info("user %s: %s energy taken", user, Energy(micro).json)
         return self.balance(user)
 
     def _new_user(
@@ -348,6 +356,15 @@ async def ledger_told() -> AsyncIterator[None]:
         ) from error
 
 
+def _changed(changes: Mapping[str, object]) -> str:
+    """What was done, in words for the log: never a value."""
+    if set(changes) == {"disabled"}:
+        return "was enabled" if changes["disabled"] is None else "was disabled"
+    if "hash" in changes:
+        return "got another secret"
+    return f"was changed: {', '.join(changes)}"
+
+
 def tiers_text(book: Book) -> str:
     """Which tiers there are, in words."""
     return f"rules.yaml has {', '.join(book.tiers)}" if book.tiers else "rules.yaml has none"
@@ -366,7 +383,7 @@ def new_secret() -> str:
 
 def _email(text: str) -> str:
     text = text.strip().lower()
-    if not _EMAIL.fullmatch(text):
+    if not _EMAIL.fullmatch(text) or not text.isprintable():
         raise _bad("This is no e-mail address.", "email")
     return text
 

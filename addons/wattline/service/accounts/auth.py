@@ -47,7 +47,7 @@ def authenticate(
     if auth.mode == "open":
         return LOCAL
     raise ClientFault(
-        _needed(auth, proxy=proxy) if not secret else _UNKNOWN,
+        _refused(auth, secret, proxy=proxy),
         status=407 if proxy else 401,
         code="invalid_api_key",
         kind=Kind.AUTHENTICATION,
@@ -58,6 +58,18 @@ _UNKNOWN: Final = (
     "The key in this request is none of this sidecar's: unknown, expired, disabled or replaced. Check it, or "
     "ask whoever runs the sidecar for another (`wattline keys`). A provider's own key does not count here."
 )
+
+
+_ENDED: Final = (
+    "The token in this request counts no more: it has ended, was taken back, or is none of this sidecar's. Log "
+    "in again (/api/v1/auth/login)."
+)
+
+
+def _refused(auth: Auth, secret: str | None, *, proxy: bool) -> str:
+    if not secret:
+        return _needed(auth, proxy=proxy)
+    return _ENDED if takes_tokens(auth) and looks_like_token(secret) else _UNKNOWN
 
 
 def _needed(auth: Auth, *, proxy: bool) -> str:
@@ -79,16 +91,29 @@ def _known(auth: Auth, secret: str, find: Find, read: Read) -> Principal | None:
     if takes_tokens(auth) and looks_like_token(secret) and (caller := read(secret)) is not None:
         return caller
     hashed = hash_secret(secret)
+    return _named(auth, hashed) or find(hashed)
+
+
+def _named(auth: Auth, hashed: str) -> Principal | None:
     name = auth.keys.get(hashed)
     if name is None:
-        return find(hashed)
+        return None
     role = Role.ADMIN if name in auth.admins else Role.USER
-    return Principal(name, auth.tiers.get(name), role=role)
+    return Principal(name, auth.tiers.get(name), role=role, hashed=hashed)
 
 
-def shows_credential(head: Headed, *, proxy: bool) -> bool:
-    """The request has something that is meant to say who calls."""
-    return bool(_proxy_secret(head) if proxy else shown_secret(head))
+def still_named(auth: Auth, caller: Principal) -> Principal | None:
+    """A caller of rules.yaml, or one without a key, as the rules of this moment have it; None when they no
+    longer let it in.
+    """
+    if caller.hashed is not None and (found := _named(auth, caller.hashed)) is not None:
+        return found
+    return LOCAL if auth.mode == "open" else None
+
+
+def credential(head: Headed, *, proxy: bool) -> str | None:
+    """What a request has that is meant to say who calls."""
+    return _proxy_secret(head) if proxy else shown_secret(head)
 
 
 def takes_tokens(auth: Auth) -> bool:

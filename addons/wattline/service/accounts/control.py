@@ -37,11 +37,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Control:
-    """Answers questions about accounts. `imports` takes over what other gateways had."""
+    """Answers questions about accounts. `imports` takes over what other gateways had; `caches` tells what broke
+    providers' prompt caches.
+    """
 
-    def __init__(self, accounts: Accounts, imports: Imports | None = None) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        imports: Imports | None = None,
+        caches: Callable[[], Answer] | None = None,
+    ) -> None:
         self._accounts = accounts
         self._imports = imports
+        self._caches = caches
 
     async def handle(self, line: bytes) -> bytes:
         """The answer to a question, with a line feed. Total: a mistake is an answer too."""
@@ -63,6 +71,8 @@ class Control:
         verb = question.pop("verb", None)
         if verb == "import" and self._imports is not None:
             return await _import(self._imports, Asked(question))
+        if verb == "cache" and self._caches is not None:
+            return self._caches()
         work = _VERBS.get(verb) if isinstance(verb, str) else None
         if work is None:
             raise _wrong(f"The verb is one of {', '.join(_VERBS)}.")
@@ -81,18 +91,22 @@ class Asked:
         """The parameter was given, be it as null."""
         return name in self._named
 
+    def given(self, name: str) -> bool:
+        """The parameter was given, and not as null."""
+        return name in self._given
+
     def text(self, name: str) -> str | None:
         """Text. Raises ClientFault."""
         value = self._given.pop(name, None)
         if value is not None and not isinstance(value, str):
-            raise _wrong(f"{name}: must be text.")
+            raise _wrong(f"{name}: must be text.", name)
         return value
 
     def need(self, name: str) -> str:
         """Text that must be there. Raises ClientFault."""
         value = self.text(name)
         if not value:
-            raise _wrong(f"{name}: is missing.")
+            raise _wrong(f"{name}: is missing.", name)
         return value
 
     def energy(self, name: str) -> int | None:
@@ -103,22 +117,36 @@ class Asked:
         """Milliseconds since 1970 UTC. Raises ClientFault."""
         value = self._given.pop(name, None)
         if value is not None and (type(value) is not int or not 0 <= value <= MAX_TIME):
-            raise _wrong(f"{name}: must be milliseconds since 1970.")
+            raise _wrong(f"{name}: must be milliseconds since 1970.", name)
         return value
 
     def flag(self, name: str) -> bool:
         """True or false. Raises ClientFault."""
         value = self._given.pop(name, False)
         if not isinstance(value, bool):
-            raise _wrong(f"{name}: must be true or false.")
+            raise _wrong(f"{name}: must be true or false.", name)
         return value
 
     def role(self) -> Role:
         """Raises ClientFault."""
         value = self.text("role") or Role.USER.value
         if value not in {role.value for role in Role}:
-            raise _wrong("role: must be admin or user.")
+            raise _wrong("role: must be admin or user.", "role")
         return Role(value)
+
+    def of_user(self) -> dict[str, Any]:
+        """Those of name, email, role and tier that were given. Raises ClientFault."""
+        changes: dict[str, Any] = {}
+        for name in ("email", "tier"):
+            if self.has(name):
+                changes[name] = self.text(name)
+        if self.has("name"):
+            changes["name"] = self.text("name") or ""
+        if self.has("role"):
+            if not self.given("role"):
+                raise _wrong("role: must be admin or user.", "role")
+            changes["role"] = self.role()
+        return changes
 
     def models(self) -> tuple[str, ...] | None:
         """Names or patterns. Raises ClientFault."""
@@ -126,14 +154,14 @@ class Asked:
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-            raise _wrong("models: must be a list of names or patterns.")
+            raise _wrong("models: must be a list of names or patterns.", "models")
         return tuple(value)
 
     def budgets(self) -> Budgets:
         """Raises ClientFault."""
         value = self._given.pop("budgets", {})
         if not isinstance(value, dict) or not value.keys() <= {"hour", "day", "month"}:
-            raise _wrong("budgets: must be an object with hour, day, month.")
+            raise _wrong("budgets: must be an object with hour, day, month.", "budgets")
         bounds = (_micro(f"budgets.{n}", value.get(n)) for n in ("hour", "day", "month"))
         return Budgets(*bounds)
 
@@ -144,7 +172,8 @@ class Asked:
     def end(self) -> None:
         """Nothing is left. Raises ClientFault."""
         if self._given:
-            raise _wrong(f"{min(self._given)[:100]!r}: there is no such parameter.")
+            name = min(self._given)[:100]
+            raise _wrong(f"{name!r}: there is no such parameter.", name)
 
 
 async def _create(accounts: Accounts, asked: Asked) -> Answer:
@@ -166,6 +195,7 @@ async def _create(accounts: Accounts, asked: Asked) -> Answer:
         "label": asked.text("label") or "",
     }
     asked.end()
+    accounts.check_expiry(bounds["expires"])
     found = accounts.store.user(user) if user is not None else None
     if found is None:
         start = AS_CONFIGURED if credit is None else credit
@@ -173,9 +203,11 @@ async def _create(accounts: Accounts, asked: Asked) -> Answer:
             user, name=name or "", email=email, role=role, start=start, **bounds
         )
         return _issued(accounts, issued)
+    # The key first: who asks again after a mistake must not be credited twice.
+    issued = await accounts.create_key(found.id, role=role, **bounds)
     if credit:
         await accounts.credit(found.id, credit)
-    return _issued(accounts, await accounts.create_key(found.id, role=role, **bounds))
+    return _issued(accounts, issued)
 
 
 async def _list(accounts: Accounts, asked: Asked) -> Answer:
@@ -196,6 +228,47 @@ async def _show(accounts: Accounts, asked: Asked) -> Answer:
     owner = accounts.user(name if key is None else key.user)
     keys = accounts.store.keys_of(owner.id) if key is None else [key]
     return {"user": user_facts(accounts, owner), "keys": [key_facts(accounts, k) for k in keys]}
+
+
+async def _users(accounts: Accounts, asked: Asked) -> Answer:
+    role = asked.role() if asked.given("role") else None
+    asked.end()
+    found = [user for user in accounts.store.users() if role in (None, user.role)]
+    return {"users": [_counted(accounts, user) for user in sorted(found, key=lambda u: u.id)]}
+
+
+async def _create_user(accounts: Accounts, asked: Asked) -> Answer:
+    """A user without a key."""
+    user, name, email = asked.text("user"), asked.text("name"), asked.text("email")
+    role, tier, credit = asked.role(), asked.text("tier"), asked.energy("credit")
+    asked.end()
+    start = AS_CONFIGURED if credit is None else credit
+    made = await accounts.create_user(
+        user, name=name or "", email=email, role=role, tier=tier, start=start
+    )
+    return _person(accounts, made)
+
+
+async def _set_user(accounts: Accounts, asked: Asked) -> Answer:
+    """What is not given stays; null takes a tier, a name or an e-mail address away."""
+    changes = asked.of_user()
+    owner = _owner(accounts, asked.need("user"))
+    asked.end()
+    if not changes:
+        raise _wrong("There is nothing to change.")
+    return _person(accounts, await accounts.change_user(owner.id, **changes))
+
+
+async def _disable_user(accounts: Accounts, asked: Asked) -> Answer:
+    owner = _owner(accounts, asked.need("user"))
+    asked.end()
+    return _person(accounts, await accounts.disable_user(owner.id))
+
+
+async def _enable_user(accounts: Accounts, asked: Asked) -> Answer:
+    owner = _owner(accounts, asked.need("user"))
+    asked.end()
+    return _person(accounts, await accounts.enable_user(owner.id))
 
 
 async def _rotate(accounts: Accounts, asked: Asked) -> Answer:
@@ -233,7 +306,7 @@ async def _credit(accounts: Accounts, asked: Asked) -> Answer:
     amount, reason = asked.energy("energy"), asked.text("reason")
     asked.end()
     if amount is None:
-        raise _wrong("energy: is missing.")
+        raise _wrong("energy: is missing.", "energy")
     owner = _owner(accounts, name)
     change = accounts.subtract if subtract else accounts.credit
     await change(owner.id, amount, reason or ("debit" if subtract else "credit"))
@@ -245,7 +318,7 @@ async def _import(imports: Imports, asked: Asked) -> Answer:
     what, found, dry = asked.any("what"), asked.any("rows"), asked.flag("dry")
     asked.end()
     outcomes = await imports.take(read_rows(what, found), dry=dry)
-    return {"outcomes": [{"done": one.done.value, "told": one.told} for one in outcomes]}
+    return {"outcomes": msgspec.to_builtins(outcomes)}
 
 
 def _key(accounts: Accounts, asked: Asked) -> Key:
@@ -280,6 +353,14 @@ def _one(accounts: Accounts, key: Key) -> Answer:
     return {"key": key_facts(accounts, key), "notes": accounts.notes(key)}
 
 
+def _person(accounts: Accounts, user: User) -> Answer:
+    return {"user": _counted(accounts, user), "notes": accounts.notes(user)}
+
+
+def _counted(accounts: Accounts, user: User) -> Answer:
+    return {**user_facts(accounts, user), "keys": len(accounts.store.keys_of(user.id))}
+
+
 def _refusal(fault: Fault) -> bytes:
     error = {"status": fault.status, "code": fault.code, "message": fault.message}
     return _encode({"ok": False, "error": error}) + b"\n"
@@ -291,14 +372,14 @@ def _micro(name: str, value: object) -> int | None:
     try:
         micro = exact(value) * MICRO
     except ValueError as error:
-        raise _wrong(f"{name}: {error}.") from None
+        raise _wrong(f"{name}: {error}.", name) from None
     if micro.denominator != 1 or micro > MAX_MICRO:
-        raise _wrong(f"{name}: energy has at most 12 digits before the point and 6 after it.")
+        raise _wrong(f"{name}: energy has at most 12 digits before the point and 6 after it.", name)
     return int(micro)
 
 
-def _wrong(message: str) -> ClientFault:
-    return ClientFault(message, code="invalid_value", kind=Kind.INVALID_REQUEST)
+def _wrong(message: str, param: str | None = None) -> ClientFault:
+    return ClientFault(message, code="invalid_value", kind=Kind.INVALID_REQUEST, param=param)
 
 
 _VERBS: Mapping[str, Callable[[Accounts, Asked], Awaitable[Answer]]] = MappingProxyType(
@@ -312,5 +393,10 @@ _VERBS: Mapping[str, Callable[[Accounts, Asked], Awaitable[Answer]]] = MappingPr
         "delete": _delete,
         "set": _set,
         "credit": _credit,
+        "users": _users,
+        "create_user": _create_user,
+        "set_user": _set_user,
+        "disable_user": _disable_user,
+        "enable_user": _enable_user,
     }
 )

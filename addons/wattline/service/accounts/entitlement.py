@@ -10,9 +10,10 @@ from wattline.engine.spending import Reserved, Spending
 from wattline.engine.windows import Claim
 from wattline.rules.book import Auth, Book, Scope
 from wattline.rules.conditions import GLOBAL_KEY
+from wattline.service.accounts.auth import still_named
 from wattline.service.accounts.directory import Current
 from wattline.service.entrance.addresses import counted_as
-from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.call import LOCAL, Call, Operation, Principal
 from wattline.wire.http import Request
 
 
@@ -22,11 +23,13 @@ def still_let_in(request: Request, current: Current, auth: Auth) -> Request:
     """
     caller = request.principal
     if caller is None or (caller.key is None and caller.session is None):
-        if auth.mode == "open" or (caller is not None and caller.id in auth.keys.values()):
-            return request
-        raise _refused(
-            "This sidecar needs a wattline key now, and this connection has shown none. Connect again with one."
-        )
+        named = still_named(auth, LOCAL if caller is None else caller)
+        if named is None:
+            raise _refused(
+                "This sidecar needs a wattline key now, and this connection has shown none that it knows. "
+                "Connect again with one."
+            )
+        return request if caller in (None, named) else replace(request, principal=named)
     ended = caller.session is not None and auth.mode == "keys"
     found = None if ended else current(caller)
     if found is None:

@@ -48,6 +48,7 @@ def user_facts(accounts: Accounts, user: User) -> dict[str, Any]:
         "name": user.name,
         "email": user.email,
         "role": user.role.value,
+        "tier": user.tier,
         "created": moment(user.created),
         "disabled": moment(user.disabled),
         "balance": energy(accounts.balance(user.id)),

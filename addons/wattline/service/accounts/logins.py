@@ -34,22 +34,29 @@ class Logins:
     book: Callable[[], Book]
     on_loopback: Callable[[], bool]
 
-    @property
-    def open_to_all(self) -> bool:
-        """Whoever comes may become a user."""
+    def open_to(self, *, near: bool) -> bool:
+        """Whoever comes may become a user; `near`: a program of this machine, as far as one can tell."""
         book = self.book()
         if book.accounts.registration == "auto":
-            return book.auth.mode == "jwt" and self.on_loopback()
+            alone = self.on_loopback() and not book.trusted_proxies
+            return book.auth.mode == "jwt" and alone and near
         return book.accounts.registration == "open"
 
     async def register(
-        self, email: str, password: str, name: str, *, admin: bool, tier: str | None = None
+        self,
+        email: str,
+        password: str,
+        name: str,
+        *,
+        admin: bool,
+        near: bool = False,
+        tier: str | None = None,
     ) -> User:
-        """A new user. Raises ClientFault 400, 403 (only an `admin` may), 409 (the address is taken);
-        OurFault 503.
+        """A new user. `near`: the request came from this machine, and through no proxy. Raises ClientFault 400,
+        403 (only an `admin` may), 409 (the address is taken); OurFault 503.
         """
         self.need_tokens()
-        if not (admin or self.open_to_all):
+        if not (admin or self.open_to(near=near)):
             raise ClientFault(
                 "Registration is closed here: an admin makes users.",
                 status=403,

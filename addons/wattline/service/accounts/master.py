@@ -9,7 +9,7 @@ from typing import Self
 from wattline.base.ids import hash_secret
 from wattline.base.settings import SettingsError
 from wattline.base.strength import why_weak
-from wattline.service.accounts.sealing import SECRET_KEY
+from wattline.service.accounts.sealing import SECRET_KEY, key_texts
 from wattline.service.accounts.token_secret import JWT_SECRET
 
 ADMIN_FIRST = "ADMIN_FIRST"
@@ -45,9 +45,10 @@ class MasterToken:
 
 
 def operator_secrets(env: Mapping[str, str]) -> list[str]:
-    """What the environment lets an operator in with, and no log line may show."""
+    """What the environment lets an operator in with, signs and seals with, and no log line may show."""
     names = (ADMIN_FIRST, DEFAULT_ADMIN_KEY, JWT_SECRET, SECRET_KEY)
-    return [env[name] for name in names if env.get(name)]
+    # A variable may hold several keys, each of them a secret by itself.
+    return [*(env[name] for name in names if env.get(name)), *key_texts(env.get(SECRET_KEY, ""))]
 
 
 def refuse_weak(variable: str, secret: str) -> None:

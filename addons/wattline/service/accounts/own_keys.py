@@ -152,7 +152,7 @@ class OwnKeys:
         if key is None:
             raise Unsealable("it was removed a moment ago")
         credential = self._credential(key, provider)
-        owned = replace(provider, credential=credential, unavailable=None)
+        owned = replace(provider, credential=credential, unavailable=None, key=0, keys=())
         return replace(target, provider=owned, owner=caller.id)
 
     def _credential(self, key: ProviderKey, provider: Provider) -> Credential:

@@ -30,7 +30,8 @@ class Referrals:
 
     async def add(self, referrer: str, referred: str) -> Referral:
         """Keep it and credit the bonus to both, all or nothing. Users that are not there are made. Raises
-        ClientFault 400 for a user that brings itself, 409 for one that was brought already.
+        ClientFault 400 for a user that brings itself, 409 for one that was brought already, or that
+        brought its referrer.
         """
         if referrer == referred:
             raise ClientFault("Nobody can refer itself.", code="self_referral", param="referredId")
@@ -40,7 +41,7 @@ class Referrals:
         referral = Referral(referrer, referred, self._accounts.now_ms(), bonus)
         try:
             async with ledger_told():
-                await self._store.add(referral)
+                kept = await self._store.add(referral)
         except Taken:
             raise ClientFault(
                 f"{referred} was referred already.",
@@ -48,6 +49,13 @@ class Referrals:
                 code="already_referred",
                 param="referredId",
             ) from None
+        if not kept:
+            raise ClientFault(
+                f"{referred} referred {referrer}: not the other way round too.",
+                status=409,
+                code="mutual_referral",
+                param="referredId",
+            )
         log.info("user %s was referred by %s", referred, referrer)
         return referral
 

@@ -48,6 +48,7 @@ class Sealing:
         self._fresh = fresh
         self._current: bytes | None = None
         self._by_id: dict[bytes, AESGCM] = {}
+        self._texts: list[str] = []
         for key in keys:
             self._add(key)
 
@@ -66,6 +67,10 @@ class Sealing:
         if (kept := read_secret_file(path)) is not None:
             keys += read_keys(kept, str(path))
         return cls(tuple(keys), fresh=path)
+
+    def shown(self) -> tuple[str, ...]:
+        """What no log line may show: the keys as the file has them."""
+        return tuple(self._texts)
 
     def seal(self, plain: str, context: str) -> bytes:
         """Raises SettingsError when a key must be made and can't be."""
@@ -93,6 +98,7 @@ class Sealing:
     def _add(self, key: bytes) -> bytes:
         key_id = hashlib.sha256(b"wattline sealing key" + key).digest()[:_ID]
         self._by_id.setdefault(key_id, AESGCM(key))
+        self._texts.append(base64.b64encode(key).decode())
         if self._current is None:
             self._current = key_id
         return key_id
@@ -112,10 +118,15 @@ class Sealing:
 
 def read_keys(text: str, name: str) -> list[bytes]:
     """The keys in a variable or file called `name`. Raises SettingsError, which never holds one."""
-    keys = [_read_key(part, name) for part in _SEPARATOR.split(text.strip()) if part]
+    keys = [_read_key(part, name) for part in key_texts(text)]
     if not keys:
         raise _unusable(name, "it is empty")
     return keys
+
+
+def key_texts(text: str) -> list[str]:
+    """The keys in a variable or file, as they are written there."""
+    return [part for part in _SEPARATOR.split(text.strip()) if part]
 
 
 def _read_key(text: str, name: str) -> bytes:

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 
 from wattline.base.ids import hash_secret
 from wattline.service.accounts.directory import Directory
-from wattline.service.accounts.tokens import Claims, Tokens
+from wattline.service.accounts.tokens import Claims, Tokens, looks_like_token
 from wattline.wire.call import Principal
 
 KEPT: Final = 4_096
@@ -44,6 +44,10 @@ class Sessions:
         return self._directory.session(
             claims.user, claims.session, expires=claims.expires * 1000, hashed=hashed
         )
+
+    def issued(self, token: str) -> bool:
+        """We made this token, be it that it has ended."""
+        return looks_like_token(token) and self._tokens.said(token) is not None
 
     def claims(self, token: str) -> Claims | None:
         """What a valid token says; None when it is none, or its user may not use it any more."""

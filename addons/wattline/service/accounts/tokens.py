@@ -101,6 +101,11 @@ class Tokens:
 
     def read(self, token: str) -> Claims | None:
         """What a token of ours says; None for any other text, and for one that has ended."""
+        claims = self.said(token)
+        return claims if claims is not None and self.counts(claims) else None
+
+    def said(self, token: str) -> Claims | None:
+        """As `read`, also for one that has ended."""
         secret = self._secret.known
         if secret is None or len(token) > MAX_TOKEN or not token.isascii():
             return None
@@ -122,8 +127,7 @@ class Tokens:
             )
         except _UNREADABLE:
             return None
-        claims = _claims(said)
-        return claims if claims is not None and self.counts(claims) else None
+        return _claims(said)
 
     def counts(self, claims: Claims) -> bool:
         """It has begun and not ended."""

@@ -69,6 +69,20 @@ class Catalog:
         found = providers(self._sources(self._book()), principal)
         return {entry.id: entry.status for entry in found}
 
+    def closed(self) -> str | None:
+        """Why no provider can be used until somebody does something; None while one can. One that rests or is
+        at its limit comes back by itself, and one that lacks a key can be a user's with an own one.
+        """
+        book = self._book()
+        found = [one for one in book.providers.values() if not one.demo or not book.configured]
+        if not found or not all(self._is_closed(one) for one in found):
+            return None
+        return "no provider can be used: each is off, or lacks what it needs"
+
+    def _is_closed(self, provider: Provider) -> bool:
+        parked = self._view.parked(provider.name) is not None
+        return parked or provider.unavailable is not None
+
     async def refresh(self) -> None:
         """Ask all providers for their models anew."""
         await self._reports.refresh()

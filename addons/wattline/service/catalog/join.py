@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from wattline.engine.decide import decide
 from wattline.engine.plan import Plan
+from wattline.engine.rest import Rest
 from wattline.engine.view import View
-from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target, account_name
+from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target
 from wattline.service.catalog.entry import Entry, ProviderEntry
 from wattline.service.catalog.prices import Price
 from wattline.service.catalog.reported import Reported
@@ -193,12 +194,11 @@ def providers(sources: Sources, principal: Principal = LOCAL) -> list[ProviderEn
 def _provider(provider: Provider, sources: Sources, principal: Principal) -> ProviderEntry:
     status, reason = "active", None
     owner = principal.id if provider.owned_by(principal) else None
-    account = account_name(provider.name, owner)
     if not provider.open_to(principal):
         status, reason = "unavailable", provider.unavailable
     elif (parked := sources.view.parked(provider.name)) is not None:
         status, reason = "parked", str(parked)
-    elif (rest := sources.view.resting(account, sources.now)) is not None:
+    elif (rest := _rest(provider, owner, sources)) is not None:
         status, reason = "resting", rest.reason
     elif (full := sources.view.full(provider, 0, sources.now, owner)) is not None:
         status, reason = "limited", str(full)
@@ -214,6 +214,12 @@ def _provider(provider: Provider, sources: Sources, principal: Principal) -> Pro
         models=tuple(models),
         capabilities=("chat", *capable),
     )
+
+
+def _rest(provider: Provider, owner: str | None, sources: Sources) -> Rest | None:
+    if owner is None:
+        return sources.view.rests(provider, sources.now)
+    return sources.view.resting(provider.account_of(owner), sources.now)
 
 
 def _title(name: str) -> str:

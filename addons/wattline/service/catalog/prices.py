@@ -26,6 +26,8 @@ class Price:
     context: int | None = None
     name: str | None = None
     description: str | None = None
+    cached: str | None = None
+    """For a token that the provider reads from its cache."""
 
 
 class Prices:
@@ -79,6 +81,7 @@ def _price(snapshot: Any, model: str, url: str) -> Price | None:
         context=info.context_window if isinstance(info.context_window, int) else None,
         name=info.name if isinstance(info.name, str) else None,
         description=info.description if isinstance(info.description, str) else None,
+        cached=_for_token(getattr(prices, "cache_read_mtok", None)),
     )
 
 

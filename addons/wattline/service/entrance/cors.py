@@ -28,8 +28,8 @@ EXPOSED: Final = ", ".join(
         *(
             f"x-wattline-{name}"
             for name in (
-                *("attempts", "cache", "call", "demo", "dropped", "fault", "model", "provider"),
-                *("rule", "upstream-request-id"),
+                *("attempts", "cache", "call", "demo", "dialog", "drill", "dropped", "estimated"),
+                *("fault", "idempotent", "model", "provider", "rule", "upstream-request-id"),
             )
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
@@ -34,9 +34,7 @@ class Counting:
         self, doors: Iterable[Window], over: frozenset[Over], peer: str, caller: Principal | None
     ) -> tuple[ClientFault | None, Standing | None]:
         """Why there is no place, and how the caller stands now. None and None where nothing counts it."""
-        claims = [
-            Claim(window, _key(window, peer, caller)) for window in doors if window.over in over
-        ]
+        claims = [_claim(window, peer, caller) for window in doors if window.over in over]
         if not claims:
             return None, None
         now = self.clock.monotonic()
@@ -69,7 +67,7 @@ def rate_limited(refusal: Refusal) -> ClientFault:
 def crowded(most: int) -> OurFault:
     """What a caller is told while as many calls as may be are under way."""
     return OurFault(
-        f"{most} calls are under way, which is all that rules.yaml (limits.concurrent) or "
+        f"{most} {'call is' if most == 1 else 'calls are'} under way, which is all that rules.yaml (limits.concurrent) or "
         "MAX_CONCURRENT_REQUESTS allows. Try again in a moment.",
         status=503,
         code="too_many_calls",
@@ -78,11 +76,12 @@ def crowded(most: int) -> OurFault:
     )
 
 
-def _key(window: Window, peer: str, caller: Principal | None) -> str:
+def _claim(window: Window, peer: str, caller: Principal | None) -> Claim:
     if window.scope is Scope.GLOBAL:
-        return GLOBAL_KEY
-    if window.scope is Scope.PRINCIPAL and caller is not None:
-        return caller.id
-    # Nobody known: counted by address, under a key that no caller's name can be.
-    address = counted_as(peer)
-    return address if window.scope is Scope.ADDRESS else f"address {address}"
+        return Claim(window, GLOBAL_KEY)
+    if window.scope is Scope.PRINCIPAL:
+        if caller is not None:
+            return Claim(window, caller.id)
+        # Nobody known: counted by address, where no number of addresses pushes out a caller.
+        window = replace(window, scope=Scope.ADDRESS)
+    return Claim(window, counted_as(peer))

@@ -7,6 +7,7 @@ that come for the first time within that minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from wattline.base.clock import Clock
@@ -23,20 +24,23 @@ NAME: Final = "wrong credentials"
 
 
 class Guesses:
-    """Of all addresses."""
+    """Of all addresses. `ours` tells secrets that nobody has by guessing, though they let nobody in: tokens that
+    have ended, the master token where it counts for nothing.
+    """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ours: Callable[[str], bool] = lambda _: False) -> None:
         self._clock = clock
+        self._ours = ours
         self._windows = Windows()
         self._any = False
         # Two halves: the older one is dropped whole when the younger one is full.
         self._proved: dict[tuple[str, str], None] = {}
         self._older: dict[tuple[str, str], None] = {}
 
-    def wrong(self, auth: Auth, peer: str) -> None:
-        """A credential was wrong. Raises ClientFault 429 for an address over its bound."""
+    def wrong(self, auth: Auth, peer: str, shown: Sequence[str] = ()) -> None:
+        """As `failed`. Raises ClientFault 429 for an address over its bound."""
         self.refuse(auth, peer)
-        self.failed(auth, peer)
+        self.failed(auth, peer, shown)
 
     def admit(self, auth: Auth, peer: str, who: str) -> None:
         """A credential was right. Raises ClientFault 429 if it is new to an address over its bound."""
@@ -60,9 +64,9 @@ class Guesses:
         if refusal is not None:
             raise _too_many(refusal)
 
-    def failed(self, auth: Auth, peer: str) -> None:
-        """A credential was wrong."""
-        if not auth.wrong_per_minute:
+    def failed(self, auth: Auth, peer: str, shown: Sequence[str] = ()) -> None:
+        """A credential was wrong: one of those that were `shown`, or else a password."""
+        if not auth.wrong_per_minute or (shown and all(map(self._ours, shown))):
             return
         self._any = True
         now = self._clock.monotonic()

@@ -54,6 +54,7 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
     """The upstream's headers that may pass, then ours."""
     credential = attempt.target.provider.credential
     secret = credential.secret if credential is not None else None
+    others = attempt.target.provider.secrets
     dropped = _DROPPED
     passage = attempt.passage
     made = passage is not None and (
@@ -72,6 +73,7 @@ def answer_headers(exchange: Exchange, attempt: Attempt, incoming: Incoming) -> 
         and not name.startswith("x-wattline-")
         and (exchange.plan.passed or not name.startswith("access-control-"))
         and (secret is None or secret not in value)
+        and not (others and any(other in value for other in others))
     ]
     upstream_id = next((v for n, v in incoming.headers if n == "x-request-id"), None)
     if upstream_id is not None and _ID.fullmatch(upstream_id):
@@ -120,6 +122,8 @@ def exchange_headers(exchange: Exchange | None, request: Request) -> Pairs:
         pairs.append(("x-wattline-attempts", str(len(exchange.attempts))))
         if exchange.plan.rule is not None:
             pairs.append(("x-wattline-rule", _printable(exchange.plan.rule)))
+        if exchange.plan.fault is not None and (drill := exchange.drill) is not None:
+            pairs.append(("x-wattline-drill", drill))
         if exchange.cache is not None:
             pairs.append(("x-wattline-cache", exchange.cache))
     return tuple(pairs)

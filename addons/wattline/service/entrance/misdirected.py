@@ -12,8 +12,13 @@ from wattline.dialects.gemini.paths import OPERATIONS
 
 _MODEL: Final = re.compile(r"/(?:models|tunedModels|dynamic)/(.+)(?::|%3[Aa])([A-Za-z]+)/?\Z")
 _METHODS: Mapping[str, str] = MappingProxyType({name.lower(): name for name in OPERATIONS})
+_GEMINI: Final = re.compile(r"/(?:v2|v1|v1beta|v1alpha)/")
+_OF_METHODS: Final = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
+"""As Gemini's methods are written; what follows a colon in a model's name is a tag (`llama3:latest`)."""
 _SLASH: Final = re.compile(r"%2[Ff]")
 SHOWN: Final = 200
+LONGEST: Final = 1_024
+"""Characters of a path that may be one of these; no model has so long a name."""
 
 
 def misdirected(method: str, target: str) -> ClientFault | None:
@@ -21,9 +26,13 @@ def misdirected(method: str, target: str) -> ClientFault | None:
     slash in the model's name; None for all others. `target` is the path with its query, as it came.
     """
     path = target.partition("?")[0]
-    found = _MODEL.search(path)
-    if found is None or (meant := _METHODS.get(found[2].lower())) is None:
+    if len(path) > LONGEST:  # the search takes the square of its length
         return None
+    found = _MODEL.search(path)
+    if found is None:
+        return None
+    if (meant := _METHODS.get(found[2].lower())) is None:
+        return _unknown(method, path, found[2])
     if found[2] != meant:
         return ClientFault(
             f"There is no method {found[2]!r}. Did you mean :{meant}?",
@@ -43,3 +52,15 @@ def misdirected(method: str, target: str) -> ClientFault | None:
             f"{path[:SHOWN]} takes POST, not {method}.", status=405, code="method_not_allowed"
         )
     return None
+
+
+def _unknown(method: str, path: str, verb: str) -> ClientFault | None:
+    """There is no such method: to post to a model is nothing else, to get one might be."""
+    if not _GEMINI.match(path) or not (method == "POST" or _OF_METHODS.fullmatch(verb)):
+        return None
+    return ClientFault(
+        f"There is no method {verb[:SHOWN]!r}. There are {', '.join(OPERATIONS)}.",
+        status=404,
+        code="unknown_path",
+        kind=Kind.NOT_FOUND,
+    )

@@ -14,7 +14,7 @@ from wattline.wire.http import Whole
 
 class Pages:
     """`not_ready` says why calls can't be served now, None when they can (rules loaded, ledger
-    writable; the providers' state is no part of it).
+    writable; the providers' state is no part of it). `closed` says why no provider can be used.
     """
 
     def __init__(
@@ -24,12 +24,14 @@ class Pages:
         *,
         environment: str,
         not_ready: Callable[[], str | None],
+        closed: Callable[[], str | None] = lambda: None,
         summary: Callable[[], dict[str, Any]],
     ) -> None:
         self.clock = clock
         self.version = version
         self.environment = environment
         self.not_ready = not_ready
+        self.closed = closed
         self.summary = summary
         self.started = clock.monotonic()
 
@@ -52,7 +54,7 @@ class Pages:
                 return None
 
     def _health(self) -> Whole:
-        reason = self.not_ready()
+        reason = self.not_ready() or self.closed()
         body = {
             "status": "healthy" if reason is None else "degraded",
             "timestamp": datetime.fromtimestamp(self.clock.wall(), UTC).isoformat(

@@ -20,9 +20,10 @@ from wattline.engine.windows import Windows
 from wattline.rules.book import Book, Cors, Limits, Over
 from wattline.service.accounts.auth import (
     authenticate,
+    credential,
     query_key,
     shown_secret,
-    shows_credential,
+    still_named,
     takes_tokens,
 )
 from wattline.service.accounts.directory import Current, Find, Read, nobody, unchanged
@@ -54,6 +55,7 @@ log = logging.getLogger("wattline.requests")
 MAGIC_HOST = "wattline.local"
 """A name that every proxy user can ask: it is the sidecar itself."""
 
+FORBIDDEN = 403
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
@@ -169,9 +171,9 @@ class Reception:
         try:
             decision = self._receive(head)
         except Fault as fault:
-            self.counts.refused(fault)
-            _log_refusal(head, fault)
-            decision = Decision(Verdict.ANSWER, self._refusal(head, fault), over=OVER_REFUSED)
+            self._note(head, fault)
+            over = frozenset() if _asks_first(head) else OVER_REFUSED
+            decision = Decision(Verdict.ANSWER, self._refusal(head, fault), over=over)
         book = self.book()
         if book.doors and decision.over:
             decision = self._counted(head, decision, book)
@@ -187,11 +189,16 @@ class Reception:
         said = [value for name, value in headers if name == FORWARDED] if trusted else ()
         return client_address(peer, said, trusted)
 
-    def page_refused(self, head: RequestHead, principal: Principal | None) -> None:
-        """A page answered 401. If a credential was shown in the head it was wrong; pages count passwords."""
-        known = principal is not None and principal is not LOCAL
-        if self._masters(head) or (not known and shown_secret(head)):
-            self.guesses.failed(self.book().auth, head.peer)
+    def page_refused(self, head: RequestHead, principal: Principal | None, status: int) -> None:
+        """A page answered 401 or 403. If a credential was shown in the head, beside the key that says who calls,
+        it was wrong; pages count passwords.
+        """
+        if status == FORBIDDEN and principal is LOCAL:
+            said = self._masters(head)  # what clients of open mode send as a key is nobody's guess
+        else:
+            said = self._unproved(head, principal)
+        if said:
+            self.guesses.failed(self.book().auth, head.peer, said)
 
     def _counted(self, head: RequestHead, decision: Decision, book: Book) -> Decision:
         """Refused when a window over requests has no place for it."""
@@ -203,9 +210,17 @@ class Reception:
         notice.stand(standing)
         if fault is None:
             return replace(decision, notice=notice)
-        self.counts.refused(fault)
-        _log_refusal(head, fault)
+        self._note(head, fault)
         return Decision(Verdict.ANSWER, self._refusal(head, fault), notice=notice)
+
+    def _note(self, head: RequestHead, fault: Fault) -> None:
+        target = f"{head.host}:{head.port}" if head.method == "CONNECT" else head.path
+        self.refused(head.id, head.method, target, fault)
+
+    def refused(self, request_id: str, method: str, path: str, fault: Fault) -> None:
+        """Count and log a request that was not taken, be it for its head or its body."""
+        self.counts.refused(fault)
+        _log_refusal(request_id, method, path, fault)
 
     def _shared(self, head: RequestHead, decision: Decision, cors: Cors) -> Decision:
         """Its answer may be read by the page that asked."""
@@ -222,6 +237,7 @@ class Reception:
             check_head(head, self.pseudonym)
             principal = self._let_in(head, proxy=True)
         except Fault as fault:
+            self._note(head, fault)
             return Decision(Verdict.ANSWER, self.render(fault, head.id))
         ours = head.host == MAGIC_HOST or self.book().intercepts(head.host)
         return Decision(Verdict.PASS, principal=principal, ours=ours)
@@ -235,10 +251,11 @@ class Reception:
         fault = OurFault("wattline failed on this request; nothing was sent to a provider.")
         return safe(self.render(fault, ""))
 
-    def forbidden(self, reason: str) -> Whole:
+    def forbidden(self, head: RequestHead, reason: str) -> Whole:
         """The answer for a destination that the policy refuses."""
         fault = ClientFault(reason, status=403, code="forbidden_destination", kind=Kind.PERMISSION)
-        return self.render(fault, "")
+        self._note(head, fault)
+        return self.render(fault, head.id)
 
     def _refusal(self, head: RequestHead, fault: Fault) -> Whole:
         local = self._local(head) if self._is_to_us(head) else None
@@ -356,17 +373,31 @@ class Reception:
         showed too many wrong ones.
         """
         auth, known = self.book().auth, principal is not None and principal is not LOCAL
-        masters = self._masters(head)
-        secret = None if known or masters else shown_secret(head)
-        said = masters or ([secret] if secret else [])
+        said = self._unproved(head, principal)
         if self.master is not None and any(map(self.master.matches, said)):
             self.guesses.admit(auth, head.peer, "the master token")
-        elif principal is not None and known and not masters:
+            return
+        if principal is not None and known:
             self.guesses.admit(auth, head.peer, identity(principal))
-        elif said and principal is None and self._upgrades(head):
-            self.guesses.wrong(auth, head.peer)  # no answer will say so
-        elif said or route.auth:
+        if said and principal is None and self._upgrades(head):
+            self.guesses.wrong(auth, head.peer, said)  # no answer will say so
+        elif said or (route.auth and not known):
             self.guesses.refuse(auth, head.peer)
+
+    def _unproved(self, head: RequestHead, principal: Principal | None) -> list[str]:
+        """What it shows that is not the key which says who calls: a master token, or nothing that we know."""
+        said, secret = self._masters(head), shown_secret(head)
+        known = principal is not None and principal is not LOCAL
+        if secret and not (known and (head.principal is None or self._names(head))):
+            said.append(secret)
+        return said
+
+    def _names(self, head: RequestHead) -> bool:
+        """The request itself shows a valid key, whatever its connection has."""
+        try:
+            return self._authenticate(head, proxy=False) is not LOCAL
+        except ClientFault:
+            return False
 
     @staticmethod
     def _masters(head: RequestHead) -> list[str]:
@@ -380,8 +411,8 @@ class Reception:
         try:
             found = self._authenticate(head, proxy=proxy)
         except ClientFault:
-            if shows_credential(head, proxy=proxy):
-                self.guesses.wrong(auth, head.peer)
+            if secret := credential(head, proxy=proxy):
+                self.guesses.wrong(auth, head.peer, (secret,))
             raise
         if found is not LOCAL:
             self.guesses.admit(auth, head.peer, identity(found))
@@ -403,7 +434,9 @@ class Reception:
         """Whom the connection belongs to, unless the key was taken back since, or the token has ended."""
         if principal.session is not None:
             return self.current(principal) if takes_tokens(self.book().auth) else None
-        if principal.key is None or principal.hashed is None:
+        if principal.key is None:
+            return still_named(self.book().auth, principal)
+        if principal.hashed is None:
             return principal
         return self.keys(principal.hashed)
 
@@ -474,13 +507,13 @@ class Reception:
         return any("websocket" in value.lower() for value in head.all("upgrade"))
 
 
-def _log_refusal(head: RequestHead, fault: Fault) -> None:
+def _log_refusal(request_id: str, method: str, path: str, fault: Fault) -> None:
     log.info(
         "%(request_id)s refused: %(method)s %(path)s %(status)s %(code)s",
         {
-            "request_id": head.id,
-            "method": head.method,
-            "path": head.path.partition("?")[0][:100],
+            "request_id": request_id,
+            "method": method,
+            "path": path.partition("?")[0][:100],
             "status": fault.status,
             "code": fault.code,
         },
@@ -536,10 +569,14 @@ def _allowed_origin(head: RequestHead, cors: Cors) -> str | None:
     return said[0] if len(said) == 1 and cors.allows(said[0]) else None
 
 
+def _asks_first(head: RequestHead) -> bool:
+    """A browser asks whether a page may send what it wants to send."""
+    return head.method == "OPTIONS" and bool(head.all(sharing.ASKED_METHOD))
+
+
 def _preflight(head: RequestHead, cors: Cors) -> Whole | None:
-    """The answer to a browser that asks whether a page may send what it wants to send."""
-    asked = head.all(sharing.ASKED_METHOD)
-    if head.method != "OPTIONS" or not asked or _allowed_origin(head, cors) is None:
+    """The answer to a browser that asks first."""
+    if not _asks_first(head) or _allowed_origin(head, cors) is None:
         return None
     wanted = ", ".join(head.all(sharing.ASKED_HEADERS))
     return sharing.preflight(cors, wanted, network=bool(head.all(sharing.ASKED_NETWORK)))

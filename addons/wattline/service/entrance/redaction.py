@@ -8,8 +8,14 @@ from wattline.upstream.scrub import scrub
 
 def secrets_of(target: Target) -> tuple[bytes, ...]:
     """What of a target no client may see, as it stands in an answer."""
-    credential = target.provider.credential
-    return () if credential is None else (credential.secret.encode("latin-1", "replace"),)
+    provider = target.provider
+    credential = provider.credential
+    if credential is None:
+        return ()
+    own = (credential.secret.encode("latin-1", "replace"),)
+    if not provider.secrets:
+        return own
+    return (*own, *(secret.encode("latin-1", "replace") for secret in provider.secrets))
 
 
 def redacted(data: bytes, target: Target) -> bytes:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from wattline.base.errors import Fault
 from wattline.dialects.base import Dialect, Route
-from wattline.service.accounts.auth import query_key
 from wattline.service.accounts.directory import Current, unchanged
 from wattline.service.accounts.entitlement import still_let_in
 from wattline.service.entrance.headers import shown_id
+from wattline.service.explaining import HEADER as EXPLAIN
 from wattline.service.idempotency.kept import Answer
 from wattline.service.idempotency.key import (
-    CREDENTIALS,
     HEADER,
     key_digest,
     key_of,
     request_digest,
     scope_of,
+    shown_secrets,
 )
 from wattline.service.idempotency.once import Claim, Once
 from wattline.service.idempotency.taking import MARK, Taking
+from wattline.service.metering.counts import Counts
+from wattline.service.metering.report import report_repeat, report_replay
 from wattline.service.reload import Books
 from wattline.wire.http import Head, Request, Use, Whole
-
-log = logging.getLogger(__name__)
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 IN_THREAD: Final = 65_536
@@ -48,6 +47,14 @@ class Service(Protocol):
         ...
 
 
+type Permit = Callable[[Request, Route], Awaitable[None]]
+"""Raises Fault for a call of a model that is not the caller's to call."""
+
+
+async def _anything(_request: Request, _route: Route) -> None:
+    """Where no key is for some models only."""
+
+
 @dataclass(slots=True)
 class CallsOnce:
     """A `Service`. Calls without an Idempotency-Key cost one look at their headers."""
@@ -58,23 +65,28 @@ class CallsOnce:
     dialects: Mapping[str, Dialect]
     current: Current = unchanged
     """A connection's caller as it is now."""
+    counts: Counts = field(default_factory=Counts)
+    permit: Permit = _anything
+    """Whether a caller whose key is for some models may ask this."""
 
     def answer(self, request: Request, route: Route) -> Items:
         """As the service's, once for each key."""
         for name, _ in request.headers:
             if name == HEADER and request.method not in SAFE:
+                if request.header(EXPLAIN) is not None:
+                    break  # nothing is made, so nothing can be made twice
                 return self._answer(request, route)
         return self.service.answer(request, route)
 
     async def _answer(self, request: Request, route: Route) -> Items:
         try:
-            found = await self._begin(request)
+            found = await self._begin(request, route)
         except Fault as fault:
-            log.info("%s refused: %s %s", request.id, fault.status, fault.code)
+            report_repeat(request, fault, self.counts)
             yield self._told(request, route, fault)
             return
         if isinstance(found, Answer):
-            log.info("%s replays the answer to an earlier request, %d", request.id, found.status)
+            report_replay(request, found.status, self.counts)
             for item in _again(request, found):
                 yield item
             return
@@ -86,14 +98,13 @@ class CallsOnce:
                     yield item
             taking.end()
         finally:
-            taking.close()
+            taking.close(unknown=request.departure.paid)
 
-    async def _begin(self, request: Request) -> Claim | Answer:
+    async def _begin(self, request: Request, route: Route) -> Claim | Answer:
         """Raises Fault."""
         request = still_let_in(request, self.current, self.books.current.auth)
         key = key_of([value for name, value in request.headers if name == HEADER]) or ""
-        secrets = [value for name, value in request.headers if name in CREDENTIALS]
-        secrets += [secret for secret in [query_key(request.path)] if secret]
+        secrets = shown_secrets(request.headers, request.path)
         scope = scope_of(request.principal, secrets, request.peer)
         body = request.body if request.spool is None else request.spool
         asked = (request.method, _target(request), request.header("content-type") or "", body)
@@ -101,7 +112,11 @@ class CallsOnce:
             digest = await asyncio.to_thread(request_digest, *asked)
         else:
             digest = request_digest(*asked)
-        return await self.once.begin(scope, key_digest(key), digest)
+        found = await self.once.begin(scope, key_digest(key), digest)
+        caller = request.principal
+        if isinstance(found, Answer) and caller is not None and caller.models is not None:
+            await self.permit(request, route)  # another key of the account may have asked first
+        return found
 
     def _told(self, request: Request, route: Route, fault: Fault) -> Whole:
         answer = self.dialects[route.dialect].error(fault, request.id)

@@ -6,18 +6,21 @@ The draft has a string in quotes; most clients send the bare text. Both are the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Final
+from urllib.parse import parse_qsl
 
 from wattline.base.errors import ClientFault
-from wattline.wire.call import Principal
+from wattline.service.accounts.master import QUERY
+from wattline.wire.call import LOCAL, Principal
 
 HEADER: Final = "idempotency-key"
 LONGEST: Final = 255
 """Characters of a key."""
 BLOCK: Final = 1024 * 1024
 CREDENTIALS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
-_IN_QUERY: Final = ("key=", "masterToken=")
+_KEY: Final = "key"
+_IN_QUERY: Final = (f"{_KEY}=", f"{QUERY}=")
 """Parameters that say who asks, not what for."""
 
 
@@ -48,14 +51,38 @@ def _invalid(reason: str) -> ClientFault:
     )
 
 
-def scope_of(principal: Principal | None, secrets: Iterable[str], peer: str) -> str:
-    """Whose keys these are, as a digest: the account's; without one those of whoever has the credential,
-    else of the address.
+def shown_secrets(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
+    """The credentials in a request, each once and without its scheme: which way it came says nothing of whose
+    it is.
     """
-    if principal is not None and principal.user is not None:
-        told = ["principal", principal.id, principal.role.value]
-    else:  # a name of rules.yaml, or everybody on this machine: the credential tells them apart
-        told = ["caller", "" if principal is None else principal.id, *(secrets or ["", peer])]
+    found = [_bare(value) for name, value in headers if name in CREDENTIALS]
+    query = target.partition("?")[2]
+    if query:
+        found += [value for name, value in parse_qsl(query) if name in (_KEY, QUERY)]
+    return [secret for secret in dict.fromkeys(found) if secret]
+
+
+def _bare(value: str) -> str:
+    scheme, _, secret = value.strip().partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else value.strip()
+
+
+def scope_of(
+    principal: Principal | None, secrets: Sequence[str], peer: str, *, master: bool = False
+) -> str:
+    """Whose keys these are, as a digest: the caller's; where nobody is known those of whoever has the
+    credential, else of the address. `master`: it has the right master token, too.
+    """
+    if principal is not None and principal is not LOCAL:
+        kind = "caller" if principal.user is None else "principal"
+        told = [kind, principal.id, principal.role.value]
+    elif master:
+        told = ["master"]
+    else:  # everybody on this machine: the credential tells them apart
+        told = ["nobody" if principal is None else principal.id]
+        told += ["secrets", *secrets] if secrets else ["address", peer]
+    if master:
+        told.append("master")
     return _digest(text.encode("utf-8", "surrogatepass") for text in told)
 
 
@@ -130,4 +157,12 @@ def _without(blocks: Iterator[bytes], word: bytes) -> Iterator[bytes]:
     yield rest
 
 
-__all__ = ["CREDENTIALS", "HEADER", "LONGEST", "key_digest", "key_of", "request_digest", "scope_of"]
+__all__ = [
+    "HEADER",
+    "LONGEST",
+    "key_digest",
+    "key_of",
+    "request_digest",
+    "scope_of",
+    "shown_secrets",
+]

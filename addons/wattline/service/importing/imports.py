@@ -71,7 +71,7 @@ class Imports:
             return Outcome(Done.REFUSED, (_sentence(fault),))
 
     async def _person(self, row: PersonRow, *, dry: bool) -> Outcome:
-        owner, told, made = self.accounts.store.user(row.user), [], False
+        owner, told, left, made = self.accounts.store.user(row.user), [], [], False
         if owner is None:
             self._check_new(row.user)
             made = True
@@ -84,11 +84,12 @@ class Imports:
             try:
                 made = await self._key(row, key, owner, dry=dry) or made
             except ClientFault as fault:
-                told.append(_sentence(fault))
-        if made:
-            return Outcome(Done.MADE, tuple(told))
-        refused = len(told) and owner is not None and len(row.keys) > 0 and not self._has(row)
-        return Outcome(Done.REFUSED if refused else Done.THERE, tuple(told))
+                left.append(_sentence(fault))
+        if not made and left and not self._has(row):
+            return Outcome(Done.REFUSED, (*told, *left))
+        before = "user made, key not taken: " if made else "key not taken: "
+        left = [before + reason for reason in left]
+        return Outcome(Done.MADE if made else Done.THERE, tuple(told), tuple(left))
 
     def _has(self, row: PersonRow) -> bool:
         """The user has one of the keys."""
@@ -156,7 +157,8 @@ class Imports:
             if before is None and not dry:
                 at = self.accounts.now_ms()
                 try:
-                    await self.referrals.add(Referral(referrer, referred, at))
+                    if not await self.referrals.add(Referral(referrer, referred, at)):
+                        return Outcome(Done.REFUSED, ("the one referred the other here",))
                 except Taken:
                     before = await asyncio.to_thread(self.referrals.referrer_of, referred)
         if before is None:

@@ -92,6 +92,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     done: Done
     told: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Why parts of it, keys of a user, were not taken though the rest is here."""
 
 
 def read_rows(what: object, rows: object) -> list[Row]:

@@ -24,6 +24,16 @@ from wattline.wire.usage import Usage
 
 MOST: Final = 2_000
 """Combinations of labels in one table: rules.yaml may be edited for years without a restart."""
+DRILL: Final = "drill"
+"""How an attempt, or a call that did not come to its end, is counted that met a drill's fault."""
+REPLAYED: Final = "replayed"
+"""How a call is counted that got an earlier one's answer."""
+REPEATED: Final = "repeated"
+"""How a call is counted that an earlier one with its Idempotency-Key stands against."""
+_IN_THE_WAY: Final = frozenset(
+    {"idempotency_key_in_use", "idempotency_key_reused", "idempotency_answer_gone"}
+)
+_BAD: Final = frozenset({"error", "truncated"})
 _WINDOW_FULL: Final = "window_full"
 _STATES: Final[Mapping[State, str]] = MappingProxyType(
     {State.COMPLETE: "success", State.ABORTED: "aborted", State.TRUNCATED: "truncated"}
@@ -55,6 +65,14 @@ class Counts:
     """Attempts with output at a provider of another dialect than the client's."""
     hits: int = 0
     misses: int = 0
+    shadows: Table[str] = field(default_factory=dict)
+    """Shadow calls: `sent`, and `dropped` since there was no room."""
+    kept: Table[str] = field(default_factory=dict)
+    """Calls of rules with affinity: `hit` at the conversation's target, `broken` elsewhere, `new`."""
+    proofs: Table[tuple[str, str]] = field(default_factory=dict)
+    """What was passed on, by its kind and by what its digests say: `untouched`, `cut` or `changed`."""
+    failed_open: int = 0
+    """Calls that went to their hosts as they came, since our own code failed."""
     note: Note = ignore
     """Told of each call when it has ended."""
     _names: Names = field(default_factory=Names, repr=False)
@@ -63,6 +81,9 @@ class Counts:
         """An attempt without output."""
         target = attempt.target
         provider = self._names.provider(target.provider.name, book)
+        if attempt.drill is not None:
+            _add(self.attempts, (provider, self._names.model(target.model, book), DRILL))
+            return
         _add(self.attempts, (provider, self._names.model(target.model, book), State.FAILED.value))
         _add(self.errors, (provider, error_type(code)))
 
@@ -72,7 +93,8 @@ class Counts:
         """An attempt with output."""
         target = attempt.target
         provider = self._names.provider(target.provider.name, book)
-        _add(self.attempts, (provider, self._names.model(target.model, book), state.value))
+        outcome = state.value if attempt.drill is None else DRILL
+        _add(self.attempts, (provider, self._names.model(target.model, book), outcome))
         tokens = self.tokens
         _add(tokens, (provider, "prompt"), usage.prompt)
         _add(tokens, (provider, "completion"), usage.completion)
@@ -82,7 +104,7 @@ class Counts:
             _add(tokens, (provider, "reasoning"), usage.reasoning)
         if micro:
             _add(self.energy, provider, micro)
-        if state is State.TRUNCATED:
+        if state is State.TRUNCATED and attempt.drill is None:
             _add(self.errors, (provider, "broken_off"))
         passage = attempt.passage
         if passage is not None and passage.foreign:
@@ -94,6 +116,8 @@ class Counts:
         """A call has ended. `now` is monotonic seconds."""
         self.note(request, exchange, fault)
         status = _status(request, exchange, fault)
+        if status in _BAD and exchange is not None and exchange.drill is not None:
+            status = DRILL
         tried = exchange.attempts if exchange is not None else ()
         if exchange is None or not tried:
             _add(self.requests, (NONE, status))
@@ -110,6 +134,24 @@ class Counts:
             durations.add(now - exchange.began, now)
         if exchange is not None:
             self._count_ways(exchange)
+
+    def replayed(self) -> None:
+        """A call got the answer to an earlier one with its Idempotency-Key."""
+        _add(self.requests, (NONE, REPLAYED))
+
+    def repeated(self, request: Request, fault: Fault) -> None:
+        """A call was refused for its Idempotency-Key, or before that was looked at."""
+        self.note(request, None, fault)
+        _add(self.requests, (NONE, repeat_word(fault)))
+        self._refused(fault)
+
+    def shadow(self, outcome: str) -> None:
+        """A shadow call has ended, or could not be asked."""
+        _add(self.shadows, outcome)
+
+    def proved(self, kind: str, verdict: str) -> None:
+        """Something was passed on, and its digests compared."""
+        _add(self.proofs, (kind, verdict))
 
     def refused(self, fault: Fault) -> None:
         """A request was refused by its head."""
@@ -131,6 +173,13 @@ class Counts:
         if exchange.cache is not None:
             self.hits += exchange.cache == "hit"
             self.misses += exchange.cache == "miss"
+        if exchange.plan.kept is not None and tried and exchange.cache != "hit":
+            _add(self.kept, _kept(exchange))
+
+
+def repeat_word(fault: Fault) -> str:
+    """`repeated`, or `refused` for what has nothing to do with an earlier call."""
+    return REPEATED if fault.code in _IN_THE_WAY else "refused"
 
 
 def _add[K](table: Table[K], key: K, count: int = 1) -> None:
@@ -138,6 +187,16 @@ def _add[K](table: Table[K], key: K, count: int = 1) -> None:
         table[key] += count
     elif len(table) < MOST:
         table[key] = count
+
+
+def _kept(exchange: Exchange) -> str:
+    """The target that the plan put first for its conversation answered, or was left for another."""
+    if not exchange.plan.kept:
+        return "new"
+    first = exchange.plan.targets[0]
+    answered = exchange.attempts[-1].target
+    same = (first.provider.name, first.model) == (answered.provider.name, answered.model)
+    return "hit" if same else "broken"
 
 
 def _status(request: Request, exchange: Exchange | None, fault: Fault | None) -> str:

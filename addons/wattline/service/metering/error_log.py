@@ -68,10 +68,12 @@ class ErrorLog:
         self._kept = Kept(clock)
 
     def note(self, request: Request, exchange: Exchange | None, fault: Fault | None) -> None:
-        """A call has ended. One that went well, or whose client left, leaves no line."""
+        """A call has ended. One that went well, whose client left, or that met a drill leaves no line."""
+        if exchange is not None and exchange.drill is not None:
+            return
         failure = _failure(exchange, fault)
         if failure is not None:
-            self.lines.add(_record(request, exchange, failure, self._clock.wall()))
+            self.lines.add(_record(request, exchange, fault, failure, self._clock.wall()))
 
     async def excluded(self) -> Callable[[str], bool]:
         """What says of a code that it does not count."""
@@ -144,10 +146,10 @@ def _failure(exchange: Exchange | None, fault: Fault | None) -> _Failure | None:
 
 
 def _record(
-    request: Request, exchange: Exchange | None, failure: _Failure, wall: float
+    request: Request, exchange: Exchange | None, fault: Fault | None, failure: _Failure, wall: float
 ) -> Mapping[str, Any]:
     principal = request.principal or LOCAL
-    asked: str | None = None
+    asked = None if fault is None or fault.requested is None else fault.requested[:MAX_NAME]
     target = ""
     if exchange is not None:
         principal, asked = exchange.call.principal, exchange.call.model[:MAX_NAME]

@@ -17,6 +17,7 @@ from wattline.service.remembered import Remembered
 from wattline.store.base import State
 from wattline.store.fared import fared_since
 from wattline.store.reading import Seed, made_since, spent_since, window_seed
+from wattline.wire.call import SHADOW
 from wattline.wire.http import Ending
 
 FARED_FOR = 3_600.0
@@ -86,8 +87,12 @@ def recount(spending: Spending, ledger: Path, now: float, wall: float) -> None:
 
 def _count(windows: Windows, book: Book, seed: Seed, at: float, tier: str | None) -> None:
     provider = book.providers.get(seed.provider)
-    for window in provider.windows if provider is not None else ():
-        windows.seed(window, window.name, at, 1, seed.tokens)
+    if provider is not None:
+        used = next((one for one in provider.keys if one.key == seed.account), provider)
+        for window in used.windows:
+            windows.seed(window, window.name, at, 1, seed.tokens)
+    if seed.principal == SHADOW.id:
+        return
     for window in book.windows_over(tier):
         if window.scope is Scope.PRINCIPAL:
             windows.seed(window, seed.principal, at, 1, seed.tokens)
@@ -100,4 +105,4 @@ def _all(book: Book) -> Iterable[Window]:
     for tier in book.tiers.values():
         yield from tier.windows
     for provider in book.providers.values():
-        yield from provider.windows
+        yield from provider.windows  # those of further keys are as long

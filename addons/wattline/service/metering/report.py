@@ -6,7 +6,7 @@ import logging
 
 from wattline.base.errors import Fault
 from wattline.service.exchange import Exchange
-from wattline.service.metering.counts import Counts
+from wattline.service.metering.counts import REPLAYED, Counts, repeat_word
 from wattline.wire.http import Request
 
 log = logging.getLogger("wattline.requests")
@@ -56,6 +56,20 @@ def report(
             else f"{energy.micro / 1_000_000:g}",
         },
     )
+
+
+def report_replay(request: Request, status: int, counts: Counts) -> None:
+    """A call got an earlier one's answer."""
+    counts.replayed()
+    told = {"request_id": request.id, "outcome": REPLAYED, "status": status}
+    log.info("%(request_id)s %(outcome)s: status %(status)s", told)
+
+
+def report_repeat(request: Request, fault: Fault, counts: Counts) -> None:
+    """A call with an Idempotency-Key was refused before it began."""
+    counts.repeated(request, fault)
+    told = {"request_id": request.id, "outcome": repeat_word(fault), **_refusal(request, fault)}
+    log.info("%(request_id)s %(outcome)s: %(status)s %(code)s", told)
 
 
 def _refusal(request: Request, fault: Fault | None) -> dict[str, object]:

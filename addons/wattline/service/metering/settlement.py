@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 
 from wattline.base.clock import Clock
 from wattline.dialects.base import Energy
+from wattline.engine.affinity import Affinity
 from wattline.engine.audio import speech_energy, transcription_energy
 from wattline.engine.energy import energy as energy_of
 from wattline.engine.failover import Verdict
-from wattline.engine.health import Health, Place
+from wattline.engine.health import Health
 from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED, Failure
 from wattline.engine.windows import Windows
 from wattline.rules.book import FROM_CACHE, Book, Target
 from wattline.service.exchange import Attempt, Exchange, Sound
 from wattline.service.metering.counts import Counts
+from wattline.service.metering.prompt_caches import Diagnosis
 from wattline.store.base import Ledger, LedgerDown, Settled, State
 from wattline.wire.http import Ending
 from wattline.wire.usage import Usage
@@ -36,23 +38,35 @@ class Settlement:
     counts: Counts = field(default_factory=Counts)
     """What `/metrics` tells."""
     health: Health = field(default_factory=Health)
+    affinity: Affinity = field(default_factory=Affinity)
+    diagnosis: Diagnosis | None = None
 
-    def failed(self, exchange: Exchange, attempt: Attempt, verdict: Verdict) -> Failure:
-        """The upstream failed before any output: nothing is owed and its slot is given back."""
+    def failed(
+        self, exchange: Exchange, attempt: Attempt, verdict: Verdict, why: str = ""
+    ) -> Failure:
+        """The upstream failed before any output: nothing is owed and its slot is given back. `why` is for the
+        log.
+        """
         now = self.clock.monotonic()
         self.windows.release(attempt.ticket, now)
-        self._rest(exchange, attempt.target, verdict, now)
-        self.health.bad(_place(attempt.target), verdict.code, now)
+        if attempt.drill is None:
+            self._rest(exchange, attempt.target, verdict, now)
+        if attempt.drill is None and verdict.next:
+            self.health.bad(attempt.target.place, verdict.code, now)
+        else:  # made up, or the call's own fault
+            self.health.release(attempt.target.place)
         self._queue(attempt, State.FAILED, None, None, verdict.code, ())
         self.counts.failed(attempt, exchange.book, verdict.code)
         failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
         exchange.failures.append(failure)
         log.warning(
-            "%s attempt %d: %s failed: %s",
+            "%s attempt %d: %s failed: %s%s%s",
             exchange.call.id,
             attempt.number,
-            attempt.target,
+            attempt.target.label,
             verdict.code,
+            f" ({why})" if why else "",
+            "" if attempt.drill is None else f" (drill: {attempt.drill})",
         )
         return failure
 
@@ -72,16 +86,24 @@ class Settlement:
         now = self.clock.monotonic()
         self.windows.settle(attempt.ticket, usage.total, now)
         if exchange.caller_ticket is not None:
-            self.windows.settle(exchange.caller_ticket, usage.total, now)
+            self.windows.settle(exchange.caller_ticket, _sum(exchange, usage).total, now)
         if energy is None:
             energy = price(usage, attempt.target, exchange.book, exchange.sound)
         if free_of_charge(attempt.target, exchange.book):
             energy = Energy(0)
         if energy.micro and self._is_bonus(exchange, attempt):
             energy, flags = Energy(0), (*flags, BONUS)
-        exchange.usage, exchange.energy, exchange.state = usage, energy, state
+        exchange.usage, exchange.state = _sum(exchange, usage), state
+        exchange.energy = energy if exchange.before is None else _both(exchange.before[1], energy)
+        if state is State.COMPLETE:
+            exchange.request.departure.paid = True
         self.counts.over(attempt, exchange.book, state, usage, energy.micro)
         self._note(attempt, state, error, now)
+        if exchange.plan.kept is not None and state is not State.TRUNCATED:
+            self._stick(exchange, attempt, now)
+        if exchange.prompted is not None and self.diagnosis is not None:
+            asked, wall = exchange.prompted, self.clock.wall()
+            self.diagnosis.answered(exchange.call, asked, attempt.target, usage, now, wall)
         log.debug(
             "%s attempt %d: %s %s in %.0f ms, %d tokens",
             exchange.call.id,
@@ -97,10 +119,12 @@ class Settlement:
         """What the end of an attempt says of its target: a stream that broke off is a failure of its
         provider's, one that its client or we ended says nothing.
         """
-        place = _place(attempt.target)
+        place = attempt.target.place
         if attempt.target.provider.name == FROM_CACHE:
             return
-        if state is State.COMPLETE:
+        if attempt.drill is not None:
+            self.health.release(place)
+        elif state is State.COMPLETE:
             first = attempt.first_byte
             first_ms = None if first is None else (first - attempt.began) * 1000
             self.health.good(place, now, first_ms, (now - attempt.began) * 1000)
@@ -108,6 +132,12 @@ class Settlement:
             self.health.bad(place, error, now)
         else:
             self.health.release(place)
+
+    def _stick(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
+        """The next call of this conversation goes there first. An answer that was kept says nothing."""
+        place = attempt.target.provider.name, attempt.target.model
+        if any((t.provider.name, t.model) == place for t in exchange.plan.targets):
+            self.affinity.stick(exchange.call, place, now)
 
     def _is_bonus(self, exchange: Exchange, attempt: Attempt) -> bool:
         """The caller is the account whose calls are free while its balance is high (A-119). What its other
@@ -144,6 +174,10 @@ class Settlement:
         attempt.settled = True
         if attempt.target.owner is not None:
             flags = (*flags, OWN_KEY)
+        if attempt.drill is not None:
+            flags = (*flags, DRILL)
+        if attempt.marks:
+            flags = (*flags, *attempt.marks)
         now = self.clock.monotonic()
         if attempt.reserved is not None:
             attempt.reserved.settle(micro or 0, now)
@@ -179,6 +213,8 @@ class Settlement:
 
 BONUS = "bonus"
 """The flag of an attempt that was free for its caller."""
+DRILL = "drill"
+"""The flag of an attempt that met a drill's fault."""
 OWN_KEY = "own_key"
 """The flag of an attempt with its caller's own key for the provider."""
 CREDENTIAL_REST = 300.0
@@ -190,8 +226,15 @@ def free_of_charge(target: Target, book: Book) -> bool:
     return target.owner is not None and book.accounts.own_keys == "free"
 
 
-def _place(target: Target) -> Place:
-    return target.account, target.model
+def _sum(exchange: Exchange, usage: Usage) -> Usage:
+    """With that of the attempts that this one goes on with."""
+    return usage if exchange.before is None else exchange.before[0] + usage
+
+
+def _both(one: Energy, other: Energy) -> Energy:
+    if one.micro is None or other.micro is None:
+        return Energy(None)
+    return Energy(one.micro + other.micro)
 
 
 def price(usage: Usage, target: Target, book: Book, sound: Sound | None = None) -> Energy:

@@ -22,8 +22,16 @@ from wattline.service.entrance.addresses import counted_as
 from wattline.service.line_log import LineLog
 from wattline.service.offers.policy import OfferPolicy
 from wattline.service.outage import ledger_told
+from wattline.store.base import LedgerDown
 from wattline.store.json_lines import JsonLines
-from wattline.store.offers import Decision, Offer, SqliteOffers, read_offer, read_offers
+from wattline.store.offers import (
+    Decision,
+    Offer,
+    SqliteOffers,
+    read_offer,
+    read_offers,
+    read_sealed,
+)
 
 LOG_NAME = "admin-keys.jsonl"
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
@@ -131,6 +139,38 @@ class Offers:
             if await self._store.reject(offer, self._now(), by):
                 log.info("offered key %s was rejected by %s", offer, by)
         return await self._found(offer)
+
+    async def renew(self) -> None:
+        """Seal with the current key what an older one sealed, so that the older one can go."""
+        lost = renewed = 0
+        try:
+            for offer in await asyncio.to_thread(read_sealed, self._ledger):
+                try:
+                    fresh = self._sealed_anew(offer)
+                except (Unsealable, ValueError):
+                    lost += 1
+                    continue
+                if fresh is not None:
+                    renewed += await self._store.reseal(offer, fresh)
+        except LedgerDown as error:
+            log.warning("offered keys keep their older seal: %s", error)
+            return
+        if renewed:
+            log.info("%d offered keys were sealed with the current key", renewed)
+        if lost:
+            log.warning(
+                "%d offered keys can't be opened: the key that sealed them is not in "
+                "WATTLINE_SECRET_KEY or secret.key",
+                lost,
+            )
+
+    def _sealed_anew(self, offer: Offer) -> str | None:
+        """None when the current key sealed it. Raises Unsealable, ValueError."""
+        sealed, context = base64.b64decode(offer.sealed or ""), _context(offer.id)
+        if self._sealing.is_current(sealed):
+            return None
+        plain = self._sealing.open(sealed, context)
+        return base64.b64encode(self._sealing.seal(plain, context)).decode()
 
     async def logged(self) -> tuple[list[dict[str, Any]], int]:
         """The last lines of the log, the oldest first, and how many there were to look at."""

@@ -12,6 +12,7 @@ from wattline.dialects.codec import BadReply, ClientCodec
 from wattline.dialects.codecs import ProviderSide, client_codec, provider_side
 from wattline.dialects.crossing import TEXT, native
 from wattline.dialects.history import alternating, for_deepseek_reasoner, without_system
+from wattline.dialects.lead import Lead
 from wattline.dialects.translation import TranslatingReader, translated, unfolded
 from wattline.rules.book import Target
 from wattline.wire.call import Call, Operation
@@ -38,6 +39,8 @@ class Passage:
     adapt: frozenset[str] = frozenset()
     at: int | None = None
     """Unix time of the attempt: what an answer is dated by where its provider tells no time."""
+    lead: Lead | None = None
+    """The beginning of the answer, where the target is to go on with it."""
     whole: bool = False
     """The target is asked for a whole answer, and a client that wants a stream gets one made of it."""
 
@@ -77,6 +80,8 @@ class Passage:
             prompt = for_deepseek_reasoner(prompt)
         elif "alternate" in self.adapt:
             prompt = alternating(prompt)
+        if self.lead is not None:
+            prompt = self.lead.led(prompt)
         return replace(prompt, stream=call.stream and not self.whole)
 
 
@@ -111,4 +116,28 @@ def passage_to(
         provider=provider.name,
         adapt=adapt,
         whole="whole" in adapt or side.streaming is None,
+    )
+
+
+def continuing_passage(
+    target: Target, call: Call, dialect: Dialect, adapt: frozenset[str], lead: Lead
+) -> Passage | None:
+    """The way of a call to a target that is to go on with its answer: always written anew and translated. None
+    where the target has none.
+    """
+    provider = target.provider
+    adapt = adapt | provider.adapt | target.adapt
+    side = provider_side(provider.dialect, provider.origin.host)
+    client = client_codec(call.dialect, call.operation)
+    if client is None or side.streaming is None or "whole" in adapt:
+        return None
+    return Passage(
+        dialect,
+        client,
+        side,
+        foreign=True,
+        retold=provider.dialect != call.dialect,
+        provider=provider.name,
+        adapt=adapt,
+        lead=lead,
     )

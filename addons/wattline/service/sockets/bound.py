@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattline.rules.book import Target, Timeouts
+from wattline.service.entrance.redaction import secrets_of
 from wattline.service.exchange import Exchange
 from wattline.service.metering.settlement import Settlement
 from wattline.service.opening import Opening
@@ -39,8 +40,7 @@ class Bound:
 
     def secrets(self) -> tuple[bytes, ...]:
         """Keys that the client must not see."""
-        credential = self.target.provider.credential
-        return () if credential is None else (credential.secret.encode("latin-1", "replace"),)
+        return secrets_of(self.target)
 
     def timeouts(self) -> Timeouts:
         """The target's."""

@@ -109,6 +109,16 @@ class Hearing(Line):
         self._lanes.begin(event.response or turn.attempt.id, turn, event.lane)
         return turn
 
+    def _note_made(self, turn: Turn, response: str | None) -> None:
+        """Its caller may go on from it (`previous_response_id`), nobody else."""
+        call, target = turn.exchange.call, turn.attempt.target
+        if response is None or call.operation is not Operation.RESPONSES:
+            return
+        place = (target.provider.name, target.model, target.entry)
+        remembered = self.services.opening.remembered
+        remembered.note(call.operation.value, call.principal.id, response, place)
+        turn.attempt.made = response
+
     async def _ended(self, bound: Bound, event: ServerEvent, data: bytes) -> bytes:
         """The last event of a response, with its energy, after its settlement is durable."""
         if self._lanes.over(event.response):
@@ -118,6 +128,7 @@ class Hearing(Line):
             turn = await self._owed(bound)
         if turn is None:
             return data
+        self._note_made(turn, event.response)
         turn.see(event)
         if event.word is not None and event.count.usage is None:
             settled = self._ends.failed(turn, event.word)

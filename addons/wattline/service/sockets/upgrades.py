@@ -10,15 +10,16 @@ from wattline.dialects.openai.realtime import target_query
 from wattline.dialects.refused import refused
 from wattline.dialects.sockets import harmless, protocols, without_socket_headers
 from wattline.engine.failover import Verdict, judge_broken, judge_status
+from wattline.engine.keys import is_pointless
 from wattline.engine.summary import CANNOT_EXPRESS, LIMITED, Failure
 from wattline.rules.book import Target
+from wattline.service.entrance.redaction import redacted
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Exchange
 from wattline.service.metering.settlement import CREDENTIAL_REST, Settlement
 from wattline.service.passing import passing_target
 from wattline.upstream.base import Broken, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
-from wattline.upstream.scrub import scrub
 from wattline.upstream.sockets import Refused, Socket, SocketConnector
 from wattline.wire.call import Operation
 from wattline.wire.http import Headers, Whole
@@ -55,7 +56,13 @@ class Upgrades:
         targets = plan.targets
         if plan.passed:
             targets = (passing_target(exchange.request, exchange.call),)
+        before: Target | None = None
         for target in targets:
+            if target.provider.key and is_pointless(
+                target, before, exchange.failures, exchange.call
+            ):
+                continue
+            before = target
             if not speaks(target, exchange):
                 reason = f"{target.provider.name} has no WebSocket API for this call"
                 exchange.failures.append(Failure(str(target), CANNOT_EXPRESS, None, reason))
@@ -114,9 +121,7 @@ class Upgrades:
         self._failed(exchange, target, verdict)
         if not exchange.plan.passed and (verdict.next or answer.status in _NO_SOCKETS):
             return
-        credential = target.provider.credential
-        secrets = () if credential is None else (credential.secret.encode("latin-1", "replace"),)
-        body = scrub(answer.body, secrets)
+        body = redacted(answer.body, target)
         kind = next((v for n, v in answer.headers if n == "content-type"), "application/json")
         status = answer.status if answer.status >= 400 else 502
         raise Answered(Whole(status, (("content-type", kind),), body), refused(status, body))

@@ -73,7 +73,7 @@ async def read_body(
     if not raw and empty:
         return {}
     _check_type(request)
-    return read_object(bytes(raw), max_depth=MAX_DEPTH)
+    return read_object(bytes(raw), max_depth=MAX_DEPTH, exact=True)
 
 
 def _check_type(request: Request) -> None:

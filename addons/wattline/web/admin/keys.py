@@ -163,16 +163,22 @@ class KeyPages:
 
     async def _made(self, request: Request) -> dict[str, Any]:
         fields = await read_fields(request)
+        sent = "user" if fields.given("user") else "userId"
         user, role, start = fields.either("userId", "user"), fields.role(), fields.energy("energy")
         bounds = {name: value for name, value in _bounds(fields).items() if value is not None}
         fields.end()
         if not user:
             raise wrong("userId: is missing.", "userId")
+        self._accounts.check_expiry(bounds.get("expires"))
         if self._accounts.store.user(user) is None:
             begin = AS_CONFIGURED if start is None else start
-            issued = await self._accounts.create_user_with_key(
-                user, role=role, start=begin, **bounds
-            )
+            try:
+                issued = await self._accounts.create_user_with_key(
+                    user, role=role, start=begin, **bounds
+                )
+            except ClientFault as fault:
+                fault.about("user", sent)
+                raise
         elif start is None:
             issued = await self._accounts.create_key(user, role=role, **bounds)
         else:

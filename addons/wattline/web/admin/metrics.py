@@ -41,6 +41,8 @@ class MetricsPages:
             summary="Response times and errors of each provider", responses=wrong)  # fmt: skip
         add("/metrics/models", self.models, methods=["GET"],
             summary="Response times and errors of each model", responses=wrong)  # fmt: skip
+        add("/cache", self.cache, methods=["GET"],
+            summary="What broke providers' prompt caches", responses=wrong)  # fmt: skip
         add("/errors", self.errors, methods=["GET"], summary="The last lines of the error log",
             responses=wrong)  # fmt: skip
         return router
@@ -68,6 +70,10 @@ class MetricsPages:
     async def models(self, seconds: Seconds = DAY) -> Response:
         """Raises OurFault 503."""
         return await self._performance("model", seconds)
+
+    async def cache(self) -> Response:
+        """Conversations, the latest first, and totals. Empty unless `affinity: {diagnose: true}` is set."""
+        return page(stamped(self._control.clock, self._parts.prompt_caches()))
 
     async def errors(self, limit: Limit = 50) -> Response:
         """The newest first. `excluded`: a pattern of excluded-errors.json fits."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wattline.engine.view import View
 from wattline.service.catalog.catalog import Catalog
@@ -24,4 +26,6 @@ class AdminParts:
     offers: Offers
     started: float
     """Monotonic seconds at the start of the sidecar."""
+    prompt_caches: Callable[[], dict[str, Any]]
+    """What broke providers' prompt caches."""
     error_lines: int = 200_000

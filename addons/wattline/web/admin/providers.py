@@ -10,7 +10,8 @@ from starlette.responses import Response
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import mask
 from wattline.engine.parking import Parked
-from wattline.rules.book import AS_ASKED, Book, Provider, Target
+from wattline.engine.rest import Rest
+from wattline.rules.book import AS_ASKED, Book, Provider, Subject, Target
 from wattline.service.accounts.key_facts import moment
 from wattline.web.admin.answers import Seconds, errors, stamped
 from wattline.web.admin.fields import TEXT, body_of, read_fields
@@ -82,7 +83,11 @@ class ProviderAdmin:
                 }
                 for model in names
             ],
-            "windows": [window_facts(w, w.name, view, now) for w in provider.windows],
+            "windows": [
+                window_facts(window, window.name, view, now)
+                for one in provider.each
+                for window in one.windows
+            ],
             "timeouts": {
                 "connect": provider.timeouts.connect,
                 "first_byte": provider.timeouts.first_byte,
@@ -98,9 +103,10 @@ class ProviderAdmin:
         """Nothing is tried there any more, also after a restart, until it is enabled. Raises Fault."""
         by = self._operators.admin(request).id
         fields = await read_fields(request, empty=True)
-        model, reason = fields.text("model") or "", fields.text("reason") or ""
+        model, reason = fields.text("model") or "", fields.text("reason")
         fields.end()
-        await self._parts.parking.park(name, model, reason.strip(), by)
+        reason = None if reason is None else reason.strip()
+        await self._parts.parking.park(name, model, reason, by)
         return self._told(name)
 
     async def enable(self, request: Request, name: str) -> Response:
@@ -143,7 +149,7 @@ class ProviderAdmin:
 
     def _facts(self, provider: Provider, book: Book) -> dict[str, Any]:
         view, now = self._parts.view, self._control.clock.monotonic()
-        parked, rest = view.parked(provider.name), view.resting(provider.name, now)
+        parked, rest = view.parked(provider.name), view.rests(provider, now)
         status, reason = self._status(provider)
         credential = provider.credential
         return {
@@ -151,20 +157,43 @@ class ProviderAdmin:
             "dialect": provider.dialect,
             "url": f"{provider.origin}{provider.base_path}",
             "key": None if credential is None else mask(credential.secret),
+            "keys": [self._key(one, now) for one in provider.keys],
             "status": status,
             "reason": reason,
             "available": status == "active",
             "unavailable": provider.unavailable,
             "disabled": _off(parked),
-            "resting": None
-            if rest is None
-            else {
-                "reason": rest.reason,
-                "seconds": round(rest.until - now, 3),
-                "asked": rest.limited,
-            },
+            "resting": _rest(rest, now),
+            "health": self._of_provider(provider, now),
             "modelCount": len({*(m.id for m in provider.models), *_called(provider, book)}),
             "demo": provider.demo,
+        }
+
+    def _key(self, one: Provider, now: float) -> dict[str, Any]:
+        """One of several: an account of its own."""
+        view, credential = self._parts.view, one.credential
+        rest, full = view.resting(one.account, now), view.full(one, 0, now)
+        return {
+            "number": one.key,
+            "key": None if credential is None else mask(credential.secret),
+            "resting": _rest(rest, now),
+            "full": None if full is None else str(full),
+        }
+
+    def _of_provider(self, provider: Provider, now: float) -> dict[str, Any]:
+        """All its models together, and each that was tried."""
+        view = self._parts.view
+        fares = view.fares(Subject(provider.name, (provider.account,)), now)
+        return {
+            "calls": fares.calls,
+            "score": round(fares.score, 4),
+            "errorShare": round(fares.errors, 4),
+            "firstByteMs": _rounded(fares.first_ms),
+            "breaker": view.worst(provider.name, now).value,
+            "models": {
+                model: self._health(Target(provider, model, model))
+                for model in view.tried(provider.name)
+            },
         }
 
     def _health(self, target: Target) -> dict[str, Any]:
@@ -188,7 +217,7 @@ class ProviderAdmin:
             return "unavailable", provider.unavailable
         if (parked := view.parked(provider.name)) is not None:
             return "parked", str(parked)
-        if (rest := view.resting(provider.name, now)) is not None:
+        if (rest := view.rests(provider, now)) is not None:
             return "resting", rest.reason
         if (full := view.full(provider, 0, now)) is not None:
             return "limited", str(full)
@@ -199,6 +228,13 @@ def _called(provider: Provider, book: Book) -> list[str]:
     """The names of its models that chains call."""
     targets = (target for chain in book.models.values() for target in chain)
     return [t.model for t in targets if t.provider.name == provider.name and t.model != AS_ASKED]
+
+
+def _rest(rest: Rest | None, now: float) -> dict[str, Any] | None:
+    if rest is None:
+        return None
+    left = round(rest.until - now, 3)
+    return {"reason": rest.reason, "seconds": left, "asked": rest.limited}
 
 
 def _rounded(value: float | None) -> float | None:

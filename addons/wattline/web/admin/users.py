@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from wattline.base.errors import ClientFault
 from wattline.service.accounts.accounts import AS_CONFIGURED
 from wattline.service.accounts.key_facts import key_facts, user_facts
 from wattline.store.people import User
@@ -16,6 +17,12 @@ from wattline.web.asking import once, page
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 from wattline.wire.call import Role
+
+_ROLE: Final = {"type": "string", "enum": ["user", "admin"]}
+_TIER: Final = {
+    "type": ["string", "null"],
+    "description": "One of `tiers` in rules.yaml, for those of its keys that have none.",
+}
 
 
 class UserPages:
@@ -37,17 +44,28 @@ class UserPages:
                 "id": {"type": "string", "maxLength": 64},
                 "name": dict(TEXT),
                 "email": {"type": "string", "maxLength": 255},
-                "role": {"type": "string", "enum": ["user", "admin"]},
+                "role": dict(_ROLE),
+                "tier": dict(_TIER),
                 "energy": {**ENERGY, "description": "What the balance begins with."},
             }
         )
         amount = body_of({"energy": {**ENERGY, "exclusiveMinimum": 0}, "reason": dict(TEXT)}, ("energy",))  # fmt: skip
+        changed = body_of(
+            {
+                "name": {**TEXT, "type": ["string", "null"]},
+                "email": {"type": ["string", "null"], "maxLength": 255},
+                "role": dict(_ROLE),
+                "tier": dict(_TIER),
+            }
+        )
         nothing = body_of({}, optional=True)
         add("", self.all, methods=["GET"], summary="Users", responses=errors(400))
         add("", self.make, methods=["POST"], status_code=201, summary="Make a user",
             responses=all_errors, openapi_extra=made)  # fmt: skip
         add("/{user}", self.one, methods=["GET"], summary="One user with its keys",
             responses=all_errors)  # fmt: skip
+        add("/{user}", self.change, methods=["PATCH"], summary="Change a user",
+            responses=all_errors, openapi_extra=changed)  # fmt: skip
         for word, work, said, body in (
             ("disable", self.disable, "Refuse all keys of a user", nothing),
             ("enable", self.enable, "Let a disabled user in again", nothing),
@@ -80,14 +98,24 @@ class UserPages:
         """Without an id it gets one. Raises Fault."""
         fields = await read_fields(request)
         name, email, role = fields.either("id", "userId"), fields.text("email"), fields.role()
-        shown, start = fields.text("name") or "", fields.energy("energy")
+        shown, start, tier = fields.text("name") or "", fields.energy("energy"), fields.text("tier")
         unlimited = fields.has("energy") and start is None
         fields.end()
         begin = start if start is not None or unlimited else AS_CONFIGURED
         made = await self._accounts.create_user(
-            name, name=shown, email=email, role=role, start=begin
+            name, name=shown, email=email, role=role, tier=tier, start=begin
         )
         return self._told(made, 201)
+
+    async def change(self, request: Request, user: str) -> Response:
+        """What is not given stays; null takes a tier, a name or an e-mail address away. Raises Fault."""
+        fields = await read_fields(request)
+        changes = fields.of_user()
+        fields.end()
+        self._accounts.user(user)
+        if not changes:
+            raise ClientFault("The body names nothing to change.", code="invalid_value")
+        return self._told(await self._accounts.change_user(user, **changes))
 
     async def disable(self, request: Request, user: str) -> Response:
         """Raises Fault."""
@@ -116,7 +144,8 @@ class UserPages:
 
     def _facts(self, user: User) -> dict[str, Any]:
         count = len(self._accounts.store.keys_of(user.id))
-        return {**user_facts(self._accounts, user), "userId": user.id, "keys": count}
+        facts, notes = user_facts(self._accounts, user), self._accounts.notes(user)
+        return {**facts, "userId": user.id, "keys": count, "notes": notes}
 
 
 async def _amount(request: Request) -> tuple[int, str | None]:

@@ -28,9 +28,11 @@ class Body:
     value: Mapping[str, Any] = field(repr=False)
 
     @classmethod
-    async def read(cls, request: Request) -> Self:
-        """Raises ClientFault for what is no JSON object, or could be read in two ways."""
-        return cls(read_object(await request.body(), max_depth=_DEPTH))
+    async def read(cls, request: Request, *, exact: bool = False) -> Self:
+        """`exact`: amounts in it count by their digits. Raises ClientFault for what is no JSON object, or could
+        be read in two ways.
+        """
+        return cls(read_object(await request.body(), max_depth=_DEPTH, exact=exact))
 
     def text(self, name: str, most: int) -> str:
         """A text that must be there, of 1 to `most` characters."""

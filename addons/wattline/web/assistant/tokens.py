@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from wattline.base.errors import ClientFault
 from wattline.dialects.base import Energy
 from wattline.service.accounts.user_tokens import UserToken
 from wattline.web.asking import page
@@ -57,12 +58,16 @@ class TokenPages:
 
     async def change(self, request: Request, user: UserId) -> Response:
         """Add to a user's balance, or take from it: never more than is free."""
-        body = await Body.read(request)
+        body = await Body.read(request, exact=True)
         operation, micro = body.choice("operation", "add", "subtract"), body.energy("amount")
         await self._parts.tokens.ensure(user)
         accounts = self._parts.accounts
         change = accounts.credit if operation == "add" else accounts.subtract
-        await change(user, micro, f"token {operation}")
+        try:
+            await change(user, micro, f"token {operation}")
+        except ClientFault as fault:
+            fault.about("energy", "amount")
+            raise
         return page(record(await self._parts.tokens.get(user, self._master(request))))
 
     async def renew(self, request: Request, user: UserId) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Fault, Kind
+from wattline.rules.addresses import is_loopback
 from wattline.service.accounts.logins import Logins
 from wattline.service.accounts.passwords import LEAST, MOST
 from wattline.store.people import User
@@ -20,6 +21,8 @@ from wattline.web.operator import Operators
 from wattline.wire.call import Principal, Role
 
 MAX_EMAIL, MAX_NAME, MAX_TIER = 254, 100, 64
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""What proxies add to a request."""
 _USER = shape(id="string", email="string", name="string")
 _TEXT = {"type": "string"}
 _TOKEN = {
@@ -105,7 +108,9 @@ class LoginPages:
         tier = fields.line("tier", MAX_TIER) or None
         if tier is not None and not admin:
             raise wrong("tier", "is for admins to give")
-        user = await self._logins.register(email, password, name, admin=admin, tier=tier)
+        user = await self._logins.register(
+            email, password, name, admin=admin, near=_is_near(request), tier=tier
+        )
         told: dict[str, object] = {"user": _told(user)}
         if not admin:
             told["token"] = self._logins.issue(user)
@@ -162,6 +167,12 @@ def no_account() -> ClientFault:
         code="no_account",
         kind=Kind.PERMISSION,
     )
+
+
+def _is_near(request: Request) -> bool:
+    """It comes from this machine, and no proxy says that it passed on somebody else's."""
+    passed_on = any(name in request.headers for name in _PASSED_ON)
+    return not passed_on and is_loopback(visitor(request).peer)
 
 
 def _bearer(request: Request) -> str | None:

@@ -7,16 +7,19 @@ https://prometheus.io/docs/instrumenting/exposition_formats
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from wattline.base.quantiles import Quantiles
+from wattline.engine.breaker import State
 from wattline.service.metering.counts import Counts
 from wattline.web.metrics.gauges import Gauges
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _MICRO: Final = 1_000_000
+_STATES: Final = MappingProxyType({State.CLOSED: 0.0, State.HALF_OPEN: 1.0, State.OPEN: 2.0})
 
 
 class Families:
@@ -94,6 +97,29 @@ class Families:
             {("hit",): counts.hits, ("miss",): counts.misses},
         )
         yield _counter(
+            "wattline_affinity",
+            "Calls of rules with affinity: at the target of their conversation, elsewhere, or the first ones.",
+            ("result",),
+            {(result,): count for result, count in counts.kept.items()},
+        )
+        yield _counter(
+            "wattline_proofs",
+            "What was passed on and proved, by kind and by what its digests say.",
+            ("kind", "verdict"),
+            counts.proofs,
+        )
+        yield _single(
+            "wattline_failed_open",
+            "Calls that went on as they came, since the sidecar's own code failed.",
+            counts.failed_open,
+        )
+        yield _counter(
+            "wattline_shadow_calls",
+            "Copies of calls for shadow targets: sent, or dropped since there was no room.",
+            ("outcome",),
+            {(outcome,): count for outcome, count in counts.shadows.items()},
+        )
+        yield _counter(
             "wattline_windows_full",
             "Times that a rate window had no room, by whose it is.",
             ("of",),
@@ -107,6 +133,24 @@ class Families:
         for name, usable in self._gauges.providers.items():
             available.add_metric([name], float(usable))
         yield available
+        yield from self._health()
+
+    def _health(self) -> Iterator[Metric]:
+        breaker = GaugeMetricFamily(
+            "wattline_breaker_state",
+            "The worst breaker among a provider's models: 0 closed, 1 half open, 2 open.",
+            labels=["provider"],
+        )
+        score = GaugeMetricFamily(
+            "wattline_provider_score",
+            "1 for a provider that never fails and answers at once, towards 0 for one that does neither.",
+            labels=["provider"],
+        )
+        for name, (state, figure) in self._gauges.health.items():
+            breaker.add_metric([name], _STATES[state])
+            score.add_metric([name], figure)
+        yield breaker
+        yield score
 
     def _ledger(self) -> Iterator[Metric]:
         ledger = self._gauges.ledger

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from wattline.engine.breaker import State
 from wattline.service.metering.counts import Counts
 from wattline.store.gauges import LedgerGauges
 
@@ -21,6 +22,8 @@ class Gauges:
     ledger: LedgerGauges
     providers: Mapping[str, bool] = field(default_factory=dict)
     """Each provider of the rules, and whether it can be asked now."""
+    health: Mapping[str, tuple[State, float]] = field(default_factory=dict)
+    """Each provider's worst breaker, and its score."""
     log_missing: int = 0
     """Lines that could not be written to the log's file."""
 

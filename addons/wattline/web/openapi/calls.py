@@ -22,6 +22,13 @@ _NDJSON: Final = "application/x-ndjson"
 _JSON: Final = "application/json"
 _STATUSES: Final = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 431, 500, 502, 503, 508)
 _SOUND: Final = ("audio/mpeg", "audio/wav", "audio/opus", "audio/*", "application/octet-stream")
+_PASSED_ON: Final = (
+    "A call to a model: rules.yaml decides which provider answers and what follows when one fails; the "
+    "answer comes in this path's dialect. Members of the body that are not described here are passed on."
+)
+_FOLLOWED: Final = (
+    "Goes to the provider that made it; only the caller that it was made for may ask."
+)
 _MODEL: Final[Json] = {
     "name": "model",
     "in": "path",
@@ -160,6 +167,7 @@ def _operation(path: str, method: str, route: Route, spec: Spec, *, body: bool =
     made: Json = {
         "operationId": _name(path, method),
         "summary": spec.summary,
+        "description": _PASSED_ON if body else _FOLLOWED,
         "tags": [route.switch],
         "security": any_key(),
         "responses": {"200": _good(spec), **_bad(route.dialect)},
@@ -188,7 +196,7 @@ def _bad(style: str) -> Json:
     found: Json = {str(status): _refusal(style, status) for status in _STATUSES}
     found["4XX"] = {
         "description": "The provider refused the request, in its own words.",
-        "content": {"*/*": {}},
+        "content": {_JSON: {"schema": _schema("Anything")}, "*/*": {}},
     }
     return found
 

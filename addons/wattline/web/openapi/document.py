@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from wattline import __version__
-from wattline.web.openapi import errors, shapes
+from wattline.web.openapi import answers, errors, shapes
 from wattline.web.openapi.calls import operations
 from wattline.web.openapi.pages import health, pages
 from wattline.web.openapi.security import SCHEMES
@@ -34,7 +34,7 @@ def document(app: FastAPI) -> Json:
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {**shapes.SCHEMAS, **errors.schemas(), **schemas},
+            "schemas": {**shapes.SCHEMAS, **answers.SCHEMAS, **errors.schemas(), **schemas},
             "responses": errors.responses(),
             "securitySchemes": dict(SCHEMES),
         },

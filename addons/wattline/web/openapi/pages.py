@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from wattline.dialects.likely import likely_dialect
 from wattline.service.entrance.local_paths import local_path
 from wattline.web.asking import caller
+from wattline.web.openapi.answers import describe
 from wattline.web.openapi.errors import BEFORE_PATH, reference, response
 from wattline.web.openapi.security import admin, any_key
 from wattline.web.operator import Operators
@@ -28,6 +29,10 @@ _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 _RAISES: Final = re.compile(r"\s*Raises [^.]*(?:\.|$)|\s*\([A-E]-\d{3}[^)]*\)")
 """What only readers of the code need."""
 _SOCKET: Final = "/ws"
+_SOCKET_SAYS: Final = (
+    "Open a WebSocket",
+    "Calls over a WebSocket; x-websockets names this path too. A request that asks for no upgrade gets 426.",
+)
 
 
 def pages(app: FastAPI) -> tuple[Json, Json]:
@@ -56,6 +61,7 @@ def _complete(path: str, method: str, operation: Json, dependant: Dependant | No
     style = _style(path)
     _word(operation)
     told = operation.setdefault("responses", {})
+    describe(getattr(dependant and dependant.call, "__qualname__", ""), operation)
     if "HTTPValidationError" in str(told.get("422", "")):
         del told["422"]  # ours is 400
     security = _security(dependant)
@@ -71,7 +77,9 @@ def _complete(path: str, method: str, operation: Json, dependant: Dependant | No
     for status in _added(method, operation):
         told.setdefault(str(status), reference(style, status))
     if path == _SOCKET:
+        operation["summary"], operation["description"] = _SOCKET_SAYS
         told.pop("200", None)
+        told["101"] = {"description": "The protocol is switched: x-websockets has its messages."}
         told.setdefault("426", reference(style, 426))
     operation["responses"] = {
         status: _told(path, style, status, answer) for status, answer in sorted(told.items())
@@ -139,15 +147,30 @@ def _style(path: str) -> str:
 def health() -> Mapping[str, Json]:
     """The pages that are answered without the app."""
     return {
-        "/": _plain("What runs here", ("name", "version")),
-        "/version": _plain("The version", ("name", "version")),
-        "/health": _plain("How it is", ("status", "timestamp", "uptime", "version")),
-        "/health/live": _plain("The process lives", ("status",)),
-        "/health/ready": _plain("It can serve calls", ("status",), unready=True),
+        "/": _plain(
+            "What runs here", "The name, the version and what to try.", ("name", "version")
+        ),
+        "/version": _plain("The version", "Needs no credential.", ("name", "version")),
+        "/health": _plain(
+            "How it is",
+            "For people and monitors; the uptime is in seconds.",
+            ("status", "timestamp", "uptime", "version"),
+        ),
+        "/health/live": _plain(
+            "The process lives",
+            "For an orchestrator: start it anew when it does not answer.",
+            ("status",),
+        ),
+        "/health/ready": _plain(
+            "It can serve calls",
+            "For an orchestrator or balancer: send calls only while it answers 200.",
+            ("status",),
+            unready=True,
+        ),
     }
 
 
-def _plain(summary: str, members: tuple[str, ...], *, unready: bool = False) -> Json:
+def _plain(summary: str, said: str, members: tuple[str, ...], *, unready: bool = False) -> Json:
     schema = {
         "type": "object",
         "required": list(members),
@@ -161,5 +184,5 @@ def _plain(summary: str, members: tuple[str, ...], *, unready: bool = False) -> 
         told["503"] = {**answer, "description": "It can't, and `reason` says why."}
     told |= {str(status): reference("openai", status) for status in (400, 421, 429, 431)}
     name = "".join(c if c.isalpha() else "_" for c in summary.lower())
-    operation = {"operationId": name, "summary": summary, "tags": ["operation"], "security": []}
-    return {"get": {**operation, "responses": told}}
+    operation = {"operationId": name, "summary": summary, "description": said}
+    return {"get": {**operation, "tags": ["operation"], "security": [], "responses": told}}

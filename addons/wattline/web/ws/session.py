@@ -157,7 +157,7 @@ class Session:
             found = authenticate(auth, shown, proxy=False, find=parts.keys, read=parts.tokens)
         except ClientFault:
             if guesses is not None:
-                guesses.wrong(auth, peer)
+                guesses.wrong(auth, peer, (key,))
             raise
         if guesses is not None and found is not LOCAL:
             guesses.admit(auth, peer, identity(found))

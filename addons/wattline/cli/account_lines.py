@@ -1,0 +1,56 @@
+"""What `wattline keys` and `wattline users` print, and the amounts that they read."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from decimal import Decimal
+from typing import Any
+
+from wattline.cli.failure import USAGE, Failure
+
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+def print_json(result: dict[str, Any], *, as_json: bool) -> bool:
+    """Print it as it is, if that was asked for; whether it was."""
+    if as_json:
+        json.dump(result, sys.stdout, indent=2)
+        print()
+    return as_json
+
+
+def print_notes(result: dict[str, Any]) -> None:
+    """What most likely is a mistake, on stderr."""
+    for note in result["notes"]:
+        sys.stderr.write(f"note: {note}\n")
+
+
+def print_user(user: dict[str, Any]) -> None:
+    """A line on a user."""
+    from wattline.cli.terminal import safe
+
+    state = "" if user["disabled"] is None else ", disabled"
+    tier = f", tier {user['tier']}" if user["tier"] else ""
+    balance = energy_text(user["balance"], "no limit")
+    print(safe(f"{user['id']} ({user['role']}{tier}{state}): {balance}"))
+
+
+def energy_text(energy: float | None, nothing: str) -> str:
+    """An amount for people; `nothing` when there is none."""
+    if energy is None:
+        return nothing
+    return f"{energy:,.6f}".rstrip("0").rstrip(".")
+
+
+def amount(text: str | None) -> str | None:
+    """An amount of energy that can be one. Raises Failure."""
+    if text is not None and not _AMOUNT.fullmatch(text):
+        raise Failure(f"{text!r} is no amount of energy: write for example 5000 or 0.5", USAGE)
+    return text
+
+
+def micro(text: str) -> int:
+    """An amount of energy as micro-units. Raises Failure."""
+    return int(Decimal(amount(text) or "0").scaleb(6))

@@ -1,0 +1,159 @@
+"""`wattline backtest`: the calls of the ledger under another rules file. Nothing is called."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from wattline.base.settings import Settings
+from wattline.cli.book import load_rules, rules_path
+from wattline.cli.comparison import compare
+from wattline.cli.failure import USAGE, Failure
+from wattline.cli.options import age
+from wattline.cli.picture import picture
+from wattline.cli.terminal import console, safe, table
+from wattline.cli.usage import LEDGER
+from wattline.engine.tally import Sum, Tally
+from wattline.engine.tally_json import notes, tally_json, targets
+from wattline.rules.book import Book
+from wattline.rules.conditions import MICRO
+from wattline.rules.elsewhere import Elsewhere
+from wattline.service.history.prices import known_prices
+from wattline.service.history.span import Span, available, run, served, versions_of
+
+SHOWN = 12
+"""Rows of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The options of `wattline backtest`; `settings.rules` is the file that is tried."""
+
+    settings: Settings
+    since: str = "7d"
+    as_json: bool = False
+    picture: Path | None = None
+
+
+def backtest(wish: Wish) -> int:
+    """Print what would have been otherwise. Raises Failure, RulesError, LedgerDown, OSError."""
+    if wish.picture is not None and wish.picture.suffix.lower() != ".svg":
+        raise Failure("the picture is SVG: give a name that ends in .svg", USAGE)
+    ledger = wish.settings.state / LEDGER
+    if not ledger.exists():
+        raise Failure(f"no ledger in {wish.settings.state}: there are no calls to replay")
+    start = 0 if wish.since == "all" else int((time.time() - age(wish.since)) * 1000)
+    span = Span(max(start, 0))
+    found = served(ledger, span)
+    book, source = _book(wish.settings, found)
+    same = versions_of(ledger, rules_path(wish.settings).read_text("utf-8", "replace"))
+    price = known_prices(book, found)
+    with _progress() as tell, _no_collections():
+        tally, unknown = run(ledger, book, span, same=same, price=price, tell=tell)
+    if wish.picture is not None:
+        wish.picture.write_text(picture(tally), "utf-8")
+    if wish.as_json:
+        json.dump({**tally_json(tally, unknown), "availability_from": source}, sys.stdout, indent=2)
+        print()
+    else:
+        _print(tally, unknown, wish, source)
+    return 0
+
+
+def _book(settings: Settings, found: list[tuple[str, str]]) -> tuple[Book, str]:
+    """The file as a sidecar would have it: with the keys of the one that runs, else with those that the ledger
+    shows to have worked.
+    """
+    comparison = compare(settings, rules_path(settings))
+    there: Mapping[str, str | None] | None = None
+    callers: frozenset[str] = frozenset()
+    if comparison is not None:
+        there, callers = comparison.elsewhere.providers, comparison.elsewhere.callers
+    book = load_rules(settings, elsewhere=Elsewhere(available(there, found), callers)).book
+    if comparison is not None and comparison.same_file and comparison.running.rules_version:
+        book = replace(book, version=comparison.running.rules_version)
+    return book, "ledger" if comparison is None else "sidecar"
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Millions of short-lived values, none of them in a cycle."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replaying", total=None)
+
+        def tell(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        yield tell
+
+
+def _print(tally: Tally, unknown: int, wish: Wish, source: str) -> None:
+    out = console()
+    if not tally.calls:
+        print(
+            f"No calls to replay in the last {wish.since}. See further back with --since 30d or all."
+        )
+        return
+    share = tally.changed / tally.calls
+    print(f"{tally.calls:,} calls, {tally.changed:,} of them ({share:.1%}) change their target.")
+    if tally.changed:
+        made = table(("then", "with these rules", "calls"), ("calls",))
+        for (old, new), count in tally.moves.most_common(SHOWN):
+            made.add_row(safe(old), safe(new), f"{count:,}")
+        out.print(made)
+    made = table(("target", "then", "now"), ("then", "now"))
+    for name in targets(tally)[:SHOWN]:
+        made.add_row(safe(name), f"{tally.served_then[name]:,}", f"{tally.served_now[name]:,}")
+    out.print(made)
+    print(
+        f"429: {tally.limited_then:,} then, {tally.limited_now:,} now; {tally.avoided:,} avoided, "
+        f"{tally.caused:,} caused."
+    )
+    print(f"energy: {_spent(tally.energy, MICRO)}")
+    if tally.dollars.calls:
+        print(f"dollars: {_spent(tally.dollars, 1)}")
+    for rule in tally.never:
+        print(f"never reached: rule {safe(rule.name)}, line {rule.line}")
+    for note in notes(tally, unknown):
+        out.print(safe(f"* {note}"))
+    if source == "ledger":
+        print(
+            "* No sidecar runs: providers that answered in this time are taken to have their keys."
+        )
+
+
+def _spent(found: Sum, unit: int) -> str:
+    then, least, most = (
+        round(Fraction(n) / unit, 4) for n in (found.then, found.least, found.most)
+    )
+    now = f"{float(least):,.4g}" if least == most else f"{float(least):,.4g} to {float(most):,.4g}"
+    change = ""
+    if then:
+        low, high = float(least / then - 1), float(most / then - 1)
+        change = f" ({low:+.1%})" if least == most else f" ({low:+.1%} to {high:+.1%})"
+    return f"{float(then):,.4g} then, {now} now{change}"

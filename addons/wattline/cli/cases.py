@@ -1,0 +1,192 @@
+"""`wattline test` and `wattline record`: rules checked against cases, and cases made from real calls."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wattline.base.settings import Settings
+from wattline.cli.book import load_rules, rules_name, rules_path
+from wattline.cli.case_files import case_files, read_file, write_file
+from wattline.cli.failure import FAILED, USAGE, Failure
+from wattline.cli.options import age
+from wattline.cli.terminal import safe
+from wattline.cli.usage import LEDGER
+from wattline.engine.case import BadCase, Case, differences, outcome, plan_of, read_case
+from wattline.engine.case_record import cases_of
+from wattline.rules.book import Book
+from wattline.rules.elsewhere import Elsewhere
+from wattline.service.history.past import past_calls
+from wattline.store.history import history
+
+NO_KEY = "no key, says the case"
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+type Books = Callable[[frozenset[str]], Book]
+"""The rules where these providers have no key, and all others have theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one case. `problem`: it could not be asked."""
+
+    file: Path
+    name: str
+    lines: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """As expected."""
+        return not self.lines and self.problem is None
+
+
+def check_cases(
+    paths: list[Path], settings: Settings, *, update: bool = False, as_json: bool = False
+) -> int:
+    """0 when all cases come to what they expect, 1 when not, 2 when one can't be read. Raises Failure, RulesError,
+    OSError.
+    """
+    books = books_of(settings)
+    books(frozenset())  # a mistake in the rules is told before all else
+    verdicts = [v for file in case_files(paths) for v in _file(file, books, update=update)]
+    if not verdicts:
+        raise Failure("there are no cases in these files", USAGE)
+    wrong = [verdict for verdict in verdicts if not verdict.ok]
+    if as_json:
+        _print_json(verdicts)
+    else:
+        _print(wrong, len(verdicts), rules_name(settings), update=update)
+    if any(verdict.problem for verdict in verdicts):
+        return USAGE
+    return FAILED if wrong and not update else 0
+
+
+def books_of(settings: Settings) -> Books:
+    """Reads the file once for each set of missing keys."""
+    first = load_rules(settings, elsewhere=None).book
+    callers = _callers(rules_path(settings))
+
+    @cache
+    def book(without: frozenset[str]) -> Book:
+        there = {name: NO_KEY if name in without else None for name in first.providers}
+        return load_rules(settings, elsewhere=Elsewhere(there, callers)).book
+
+    return book
+
+
+def _callers(path: Path) -> frozenset[str]:
+    """The names under `auth.keys`: nobody's key must be here for a case about its holder."""
+    found = yaml.safe_load(path.read_text("utf-8"))
+    auth = found.get("auth") if isinstance(found, dict) else None
+    keys = auth.get("keys") if isinstance(auth, dict) else None
+    return frozenset(map(str, keys)) if isinstance(keys, dict) else frozenset()
+
+
+def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
+    written = read_file(file)
+    changed = False
+    for number, value in enumerate(written, 1):
+        try:
+            case = read_case(value, f"case {number}")
+            found = outcome(plan_of(case, books(case.without)))
+        except BadCase as problem:
+            yield Verdict(file, f"case {number}", problem=str(problem))
+            continue
+        lines = tuple(differences(case, found))
+        if update and (lines or not case.expect):
+            value["expect"] = _expected(case, found)
+            changed = True
+        yield Verdict(file, case.name, lines)
+    if changed:
+        write_file(file, written)
+
+
+def _expected(case: Case, found: dict[str, Any]) -> dict[str, Any]:
+    """What the case spoke of, as it is now."""
+    names = list(case.expect) or ["rule", "targets"]
+    return {name: found[name] for name in names}
+
+
+def _print(wrong: list[Verdict], count: int, rules: str, *, update: bool) -> None:
+    for verdict in wrong:
+        print(safe(f"{verdict.file}: {verdict.name}"))
+        if verdict.problem is not None:
+            print(safe(f"  can't be asked: {verdict.problem}"))
+        for line in verdict.lines:
+            print(safe(f"  {line}"))
+    passed = count - len(wrong)
+    end = ", their files now expect what was found" if update and wrong else ""
+    print(safe(f"{rules}: {passed} of {count} cases as expected, {len(wrong)} not{end}"))
+
+
+def _print_json(verdicts: list[Verdict]) -> None:
+    told = [
+        {
+            "file": str(v.file),
+            "case": v.name,
+            "ok": v.ok,
+            "differences": list(v.lines),
+            "problem": v.problem,
+        }
+        for v in verdicts
+    ]
+    json.dump({"cases": told, "ok": all(v.ok for v in verdicts)}, sys.stdout, indent=2)
+    print()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The options of `wattline record`."""
+
+    settings: Settings
+    out: Path
+    since: str = "7d"
+    limit: int = 200
+    people: bool = False
+
+
+def record(wish: Wish) -> int:
+    """Write cases, one file for each rule. Raises Failure, RulesError, LedgerDown, OSError."""
+    ledger = wish.settings.state / LEDGER
+    if not ledger.exists():
+        raise Failure(f"no ledger in {wish.settings.state}: no calls are recorded")
+    start = 0 if wish.since == "all" else int((time.time() - age(wish.since)) * 1000)
+    with history(ledger, max(start, 0)) as found:
+        cases = list(cases_of(past_calls(found.calls()), wish.limit, people=wish.people))
+    if not cases:
+        raise Failure("no calls in this time say what they were decided by")
+    files: dict[str, list[dict[str, Any]]] = {}
+    for case in cases:
+        files.setdefault(_ODD.sub("-", case["expect"]["rule"] or "no-rule")[:80], []).append(case)
+    wish.out.mkdir(parents=True, exist_ok=True)
+    for name, of_rule in files.items():
+        path = wish.out / f"{name}.yaml"
+        if path.exists():
+            raise Failure(f"{path} is there already: give another folder, or take it away")
+        write_file(path, of_rule)
+    odd = _odd(cases, books_of(wish.settings))
+    print(safe(f"{len(cases)} cases in {len(files)} files below {wish.out}"))
+    if odd:
+        print(
+            f"{odd} of them do not come to what was recorded with these rules: `wattline test` shows which."
+        )
+    return 0
+
+
+def _odd(cases: list[dict[str, Any]], books: Books) -> int:
+    """How many are otherwise with the rules as they are."""
+    count = 0
+    for number, value in enumerate(cases, 1):
+        case = read_case(value, f"case {number}")
+        count += any(differences(case, outcome(plan_of(case, books(case.without)))))
+    return count

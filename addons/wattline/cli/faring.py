@@ -1,0 +1,81 @@
+"""`wattline health --targets`: how each target does, worked out from the ledger as a start of the sidecar would."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from wattline.base.settings import Settings
+from wattline.cli.book import rules_path
+from wattline.cli.comparison import compare, read_as_sidecar
+from wattline.cli.terminal import console, safe, table
+from wattline.cli.usage import LEDGER
+from wattline.engine.breaker import State
+from wattline.engine.health import Health
+from wattline.rules.book import Book
+from wattline.service.metering.past import heal
+
+NUMBERS = ("score", "first output", "answer", "failures", "attempts")
+HEADS = ("target", "breaker", *NUMBERS)
+
+
+def targets(settings: Settings, *, as_json: bool = False) -> None:
+    """Print a line for each target that was tried in the last hour. Raises LedgerDown, RulesError, OSError."""
+    book = read_as_sidecar(settings, compare(settings, rules_path(settings))).book
+    health, now = healed(book, settings), 0.0
+    if as_json:
+        print(json.dumps({"targets": [_facts(health, place, now) for place in _places(health)]}))
+        return
+    if not len(health):
+        print("No target was tried in the last hour.")
+        return
+    shown = table(HEADS, NUMBERS)
+    for place in _places(health):
+        shown.add_row(*map(safe, _row(health, place, now)))
+    console().print(shown)
+
+
+def healed(book: Book, settings: Settings, now: float = 0.0) -> Health:
+    """The health of targets out of the ledger; without a ledger nothing is known. Raises LedgerDown."""
+    health = Health(book.health)
+    ledger = settings.state / LEDGER
+    if ledger.exists():
+        heal(health, ledger, now, time.time())
+    return health
+
+
+def _places(health: Health) -> list[tuple[str, str]]:
+    return sorted(health.places())
+
+
+def _row(health: Health, place: tuple[str, str], now: float) -> tuple[str, ...]:
+    figures, state, wait = health.figures(place), health.state(place, now), health.wait(place, now)
+    told = {State.HALF_OPEN: "half open", State.OPEN: "open"}.get(state, "closed")
+    return (
+        "/".join(place),
+        told if wait is None else f"{told} for {wait:.0f} s",
+        f"{figures.score:.2f}",
+        _milliseconds(figures.first_ms),
+        _milliseconds(figures.total_ms),
+        f"{figures.errors:.0%}",
+        str(figures.calls),
+    )
+
+
+def _facts(health: Health, place: tuple[str, str], now: float) -> dict[str, Any]:
+    figures = health.figures(place)
+    return {
+        "target": "/".join(place),
+        "breaker": health.state(place, now).value,
+        "triedAgainIn": health.wait(place, now),
+        "score": round(figures.score, 4),
+        "firstByteMs": figures.first_ms,
+        "responseMs": figures.total_ms,
+        "errorShare": round(figures.errors, 4),
+        "calls": figures.calls,
+    }
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"

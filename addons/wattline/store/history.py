@@ -1,0 +1,154 @@
+"""Calls of the past out of a ledger, in the order of time. Read-only; a running wattline may go on writing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from wattline.store.reading import reading
+from wattline.store.rows import MAX_TIME
+from wattline.wire.call import SHADOW
+
+_WHOLE = "attempt, call, number, at, principal, provider, model, requested, rule, dialect, operation, stream, book, features, state, status, settled_at, prompt, completion, source, energy, error, flags, first_byte_ms, total_ms"  # fmt: skip
+_FIRST = f"""
+SELECT {_WHOLE} FROM attempts
+WHERE at >= ? AND at < ? AND number = 1 AND operation <> 'lookup' AND principal <> '{SHADOW.id}' ORDER BY at, seq"""  # noqa: S608 - constants
+_LATER = f"""
+SELECT {_WHOLE} FROM attempts WHERE at >= ? AND number > 1 ORDER BY seq"""  # noqa: S608 - constants
+_ONE = f"SELECT {_WHOLE} FROM attempts WHERE call = ?1 OR attempt = ?1 ORDER BY seq"  # noqa: S608 - constants
+_REFUSED = "call, at, principal, requested, rule, dialect, operation, stream, book, status, code, left_out, features"  # fmt: skip
+_UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE at >= ? AND at < ? ORDER BY at, seq"  # noqa: S608 - constants
+_ONE_UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE call = ? ORDER BY seq DESC LIMIT 1"  # noqa: S608 - constants
+BATCH = 5_000
+
+
+class AttemptRow(NamedTuple):
+    """One attempt. Times are milliseconds since 1970 UTC, energy micro-units; `features` and `flags` JSON."""
+
+    attempt: str
+    call: str
+    number: int
+    at: int
+    principal: str
+    provider: str
+    model: str
+    requested: str
+    rule: str
+    dialect: str
+    operation: str
+    stream: int
+    book: str
+    features: str
+    state: str
+    status: int | None
+    settled_at: int | None
+    prompt: int | None
+    completion: int | None
+    source: str | None
+    energy: int | None
+    error: str | None
+    flags: str
+    first_byte_ms: int | None
+    total_ms: int | None
+
+
+class RefusedRow(NamedTuple):
+    """A call that no attempt was made of; see `store.base.Refused`."""
+
+    call: str
+    at: int
+    principal: str
+    requested: str
+    rule: str
+    dialect: str
+    operation: str
+    stream: int
+    book: str
+    status: int
+    code: str
+    left_out: int
+    features: str
+
+
+type CallRows = tuple[AttemptRow, ...] | RefusedRow
+"""All attempts of one call, or its refusal."""
+
+
+class History:
+    """Of one moment of a ledger. Times are milliseconds since 1970 UTC; `since` is included, `until` is not."""
+
+    def __init__(self, connection: Connection, since: int, until: int) -> None:
+        self._connection, self._since, self._until = connection, since, until
+
+    @property
+    def _noted(self) -> bool:
+        """Refused calls are written down in this file; not in one that an older wattline left."""
+        return _has(self._connection, "decisions")
+
+    def count(self) -> int:
+        """How many calls there are."""
+        span = (self._since, self._until)
+        first = f"SELECT count(*) FROM attempts WHERE at >= ? AND at < ? AND number = 1 AND principal <> '{SHADOW.id}'"  # noqa: S608 - constants
+        unsent = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
+        queries = (first, unsent) if self._noted else (first,)
+        counts = [self._connection.execute(query, span).fetchone()[0] for query in queries]
+        return int(sum(counts))
+
+    def calls(self) -> Iterator[CallRows]:
+        """Each call once, in the order of their decisions."""
+        return heapq.merge(self._sent(), self._unsent(), key=_at)
+
+    def _sent(self) -> Iterator[tuple[AttemptRow, ...]]:
+        later: dict[str, list[AttemptRow]] = {}
+        for row in self._connection.execute(_LATER, (self._since,)):
+            found = AttemptRow._make(row)
+            later.setdefault(found.call, []).append(found)
+        cursor = self._connection.execute(_FIRST, (self._since, self._until))
+        make = AttemptRow._make
+        while rows := cursor.fetchmany(BATCH):
+            for row in rows:
+                first = make(row)
+                yield (first, *later.pop(first.call)) if first.call in later else (first,)
+
+    def _unsent(self) -> Iterator[RefusedRow]:
+        if not self._noted:
+            return
+        cursor = self._connection.execute(_UNSENT, (self._since, self._until))
+        while rows := cursor.fetchmany(BATCH):
+            yield from map(RefusedRow._make, rows)
+
+
+def _at(rows: CallRows) -> int:
+    return rows.at if isinstance(rows, RefusedRow) else rows[0].at
+
+
+def _has(connection: Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (table,)).fetchone() is not None
+
+
+@contextmanager
+def history(path: Path, since: int = 0, until: int = MAX_TIME) -> Iterator[History]:
+    """The calls of a span. Raises LedgerDown."""
+    with reading(path) as connection:
+        yield History(connection, since, until)
+
+
+def one_call(path: Path, name: str) -> CallRows | None:
+    """The call of this id, or with an attempt of this id; None when there is none. Raises LedgerDown."""
+    with reading(path) as connection:
+        rows = connection.execute(_ONE, (name,)).fetchall()
+        if rows:
+            found = [AttemptRow._make(row) for row in rows]
+            if found[0].call != name:
+                rows = connection.execute(_ONE, (found[0].call,)).fetchall()
+                found = [AttemptRow._make(row) for row in rows]
+            return tuple(found)
+        if not _has(connection, "decisions"):
+            return None
+        row = connection.execute(_ONE_UNSENT, (name,)).fetchone()
+        return None if row is None else RefusedRow._make(row)

@@ -1,0 +1,116 @@
+"""Fault drills, against a real sidecar and real sockets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.sidecars import running
+from kit.trials import ask, rows, with_drill
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "503", "529", "refuse"])
+async def test_a_made_fault_sends_nothing_and_fails_over(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path, 2) as sidecar:
+        with_drill(sidecar, f"kind: {kind}, targets: [p0]")
+        reply = await sidecar.call(ask())
+        assert reply.status == 200
+        assert reply.headers["x-wattline-provider"] == "p1"
+        assert reply.headers["x-wattline-drill"] == kind
+        assert sidecar.upstreams[0].journal.requests == []
+        first, second = rows(sidecar)
+        assert (first["state"], first["flags"], first["energy"]) == ("failed", ["drill"], None)
+        assert (second["state"], second["flags"]) == ("complete", [])
+
+
+async def test_a_drill_is_no_news_of_a_provider(tmp_path: Path) -> None:
+    """Neither its health nor its rests nor the counts of errors know of it."""
+    extra = "health: {failures: 1, share: 0.1, disable_after: 1}"
+    async with running(tmp_path, 1, extra=extra) as sidecar:
+        text = sidecar.rules.read_text()
+        with_drill(sidecar, "kind: 429, retry_after: 30")
+        for _ in range(3):
+            reply = await sidecar.call(ask())
+            assert reply.status == 429
+            assert reply.headers["retry-after"] == "30"
+        counts = sidecar.sidecar.settlement.counts
+        assert counts.errors == {}
+        assert counts.requests == {("p0", "drill"): 3}
+        assert counts.attempts == {("p0", "up0", "drill"): 3}
+        assert await sidecar.sidecar.errors.latest(10) == []
+        sidecar.rules.write_text(text)
+        assert (await sidecar.call(ask())).status == 200
+
+
+@pytest.mark.parametrize("kind", ["cut", "stall"])
+async def test_a_stream_ends_after_some_events(tmp_path: Path, kind: str) -> None:
+    """What came until then is metered, and costs what it costs when it happens for real."""
+    async with running(tmp_path, 2) as sidecar:
+        with_drill(sidecar, f"kind: {kind}, after: 4")
+        reply = await sidecar.call(ask(stream=True))
+        assert reply.status == 200
+        assert reply.headers["x-wattline-drill"] == kind
+        assert not reply.clean
+        assert reply.events[-1]["error"]["code"] == "upstream_broke_off"
+        assert len(reply.events) == 5
+        (row,) = rows(sidecar)
+        assert (row["state"], row["flags"]) == ("truncated", ["no_usage", "drill"])
+        assert row["error"] == ("cut" if kind == "cut" else "idle_timeout")
+        assert row["completion"] > 0
+        assert sidecar.sidecar.settlement.counts.errors == {}
+
+
+@pytest.mark.parametrize("kind", ["cut", "stall", "malformed"])
+async def test_a_whole_answer_fails_before_its_first_byte(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path, 2) as sidecar:
+        with_drill(sidecar, f"kind: {kind}, targets: [m0]")
+        reply = await sidecar.call(ask())
+        assert (reply.status, reply.headers["x-wattline-provider"]) == (200, "p1")
+        assert [row["state"] for row in rows(sidecar)] == ["failed", "complete"]
+
+
+async def test_a_malformed_event_is_one_event(tmp_path: Path) -> None:
+    async with running(tmp_path, 1) as sidecar:
+        plain = await sidecar.call(ask(stream=True))
+        with_drill(sidecar, "kind: malformed, after: 2")
+        reply = await sidecar.call(ask(stream=True))
+        blocks, spoilt = (one.body.split(b"\n\n") for one in (plain, reply))
+        assert reply.clean
+        assert len(blocks) == len(spoilt)
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(spoilt[2].removeprefix(b"data: "))
+        assert rows(sidecar)[-1]["flags"] == ["drill"]
+
+
+async def test_a_slow_drip_is_whole_and_late(tmp_path: Path) -> None:
+    async with running(tmp_path, 1) as sidecar:
+        with_drill(sidecar, "kind: slow_drip, pause: 0.02")
+        reply = await sidecar.call(ask(stream=True))
+        assert reply.clean
+        assert reply.events[-1] == "[DONE]"
+        moments = [at for at, _ in reply.pieces]
+        assert moments[-1] - moments[0] > 0.02 * 3
+        whole = await sidecar.call(ask())
+        assert whole.status == 200
+        figures = sidecar.sidecar.health.figures(("p0", "up0"))
+        assert figures.calls == 0
+
+
+async def test_only_calls_that_fit_are_drilled(tmp_path: Path) -> None:
+    async with running(tmp_path, 1) as sidecar:
+        with_drill(sidecar, "kind: 503, header: {x-chaos: 'y*'}, user: [tester]")
+        assert (await sidecar.call(ask())).status == 200
+        assert (await sidecar.call(ask(user="tester"))).status == 200
+        headers = [("x-chaos", "yes")]
+        assert (await sidecar.call(ask(), headers=headers)).status == 200
+        assert (await sidecar.call(ask(user="tester"), headers=headers)).status == 500
+
+
+async def test_a_real_error_stays_what_it_is(tmp_path: Path) -> None:
+    """A drill spoils answers, it does not hide faults."""
+    async with running(tmp_path, 1) as sidecar:
+        with_drill(sidecar, "kind: cut")
+        sidecar.upstreams[0].script(["400"])
+        assert (await sidecar.call(ask(stream=True))).status == 400
