@@ -9,6 +9,7 @@ import pytest
 
 from kit.sidecars import running
 from kit.trials import ask, rows, with_drill
+from wattline.store.history import history
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "503", "529", "refuse"])
@@ -114,3 +115,14 @@ async def test_a_real_error_stays_what_it_is(tmp_path: Path) -> None:
         with_drill(sidecar, "kind: cut")
         sidecar.upstreams[0].script(["400"])
         assert (await sidecar.call(ask(stream=True))).status == 400
+
+
+async def test_a_drill_is_no_history(tmp_path: Path) -> None:
+    """Nothing is learned from faults that were made on purpose when other rules are tried on the past."""
+    async with running(tmp_path, 2) as sidecar:
+        assert (await sidecar.call(ask())).status == 200
+        with_drill(sidecar, "kind: 500, targets: [p0]")
+        assert (await sidecar.call(ask())).status == 200
+        with history(sidecar.state / "ledger.sqlite") as written:
+            (plain,) = written.calls()
+        assert len(plain) == 1

@@ -24,6 +24,8 @@ _REFUSED = "call, at, principal, requested, rule, dialect, operation, stream, bo
 _UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE at >= ? AND at < ? ORDER BY at, seq"  # noqa: S608 - constants
 _ONE_UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE call = ? ORDER BY seq DESC LIMIT 1"  # noqa: S608 - constants
 BATCH = 5_000
+DRILL = '"drill"'
+"""As it stands in the JSON of an attempt's flags."""
 
 
 class AttemptRow(NamedTuple):
@@ -99,7 +101,9 @@ class History:
         return int(sum(counts))
 
     def calls(self) -> Iterator[CallRows]:
-        """Each call once, in the order of their decisions."""
+        """Each call once, in the order of their decisions. A call in which a fault was made on purpose says
+        nothing of its targets, and is left out.
+        """
         return heapq.merge(self._sent(), self._unsent(), key=_at)
 
     def _sent(self) -> Iterator[tuple[AttemptRow, ...]]:
@@ -112,7 +116,9 @@ class History:
         while rows := cursor.fetchmany(BATCH):
             for row in rows:
                 first = make(row)
-                yield (first, *later.pop(first.call)) if first.call in later else (first,)
+                found = (first, *later.pop(first.call)) if first.call in later else (first,)
+                if not _drilled(found):
+                    yield found
 
     def _unsent(self) -> Iterator[RefusedRow]:
         if not self._noted:
@@ -120,6 +126,10 @@ class History:
         cursor = self._connection.execute(_UNSENT, (self._since, self._until))
         while rows := cursor.fetchmany(BATCH):
             yield from map(RefusedRow._make, rows)
+
+
+def _drilled(rows: tuple[AttemptRow, ...]) -> bool:
+    return any(DRILL in row.flags for row in rows)
 
 
 def _at(rows: CallRows) -> int:
