@@ -526,6 +526,13 @@ class TestDemo:
         with opener.open(request, timeout=20) as answer:
             assert json.load(answer)["object"] == "chat.completion"
 
+    def test_a_port_that_is_taken_is_named(self, cli: Cli) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = cli("demo", "--port", str(port))
+        assert done.returncode == 1
+        assert f"port {port}: Address already in use" in done.stderr
+
     def test_bad_knobs(self, cli: Cli) -> None:
         """B-129: error rates are 0 to 1."""
         for done in (

@@ -61,10 +61,18 @@ async def test_what_is_no_referral(ledger, referral):
     assert ledger.referrals.count("ann") == 0
 
 
+async def test_one_way_only(ledger):
+    """Two calls at once too: one statement decides."""
+    pairs = (("ann", "bob"), ("bob", "ann"))
+    both = (ledger.referrals.add(Referral(one, other, 5, 100)) for one, other in pairs)
+    assert await asyncio.gather(*both) == [True, False]
+    assert [ledger.balance(name) for name in ("ann", "bob")] == [110, 100]
+
+
 async def test_once(ledger):
     both = (ledger.referrals.add(Referral(name, "bob", 5, 100)) for name in ("ann", "eve"))
     first, second = await asyncio.gather(*both, return_exceptions=True)
-    assert first is None
+    assert first is True
     assert isinstance(second, Taken)
     assert [ledger.balance(name) for name in ("ann", "bob")] == [110, 100]
 

@@ -116,9 +116,9 @@ class History:
         while rows := cursor.fetchmany(BATCH):
             for row in rows:
                 first = make(row)
-                found = (first, *later.pop(first.call)) if first.call in later else (first,)
-                if not _drilled(found):
-                    yield found
+                attempts = (first, *later.pop(first.call)) if first.call in later else (first,)
+                if not _drilled(attempts):
+                    yield attempts
 
     def _unsent(self) -> Iterator[RefusedRow]:
         if not self._noted:

@@ -99,7 +99,7 @@ def test_tiers():
 )
 def test_urls_that_are_none(url):
     made, refused = fragment([provider(url=url), provider("good")])
-    assert [at for at, _ in refused] == ["[0]"]
+    assert [at for at, _ in refused] == ["row 1"]
     assert made.text.count("url:") == 1
 
 

@@ -104,7 +104,7 @@ def test_for_people(cli: Cli, files: Path) -> None:
     done = cli("import", *(str(files / name) for name in FILES))
     assert done.stdout == ""
     assert "tokens, 4 rows: 2 taken over, 0 here already, 2 not taken" in done.stderr
-    assert "not taken: user_id: is missing, or no name (tokens[3])" in done.stderr
+    assert "not taken: user_id: is missing, or no name (row 4)" in done.stderr
     assert "note: its balance was below 0: begins with 0 (1)" in done.stderr
 
 
@@ -172,6 +172,13 @@ def test_what_is_no_such_file(cli: Cli, tmp_path: Path, data: bytes, told: str) 
     assert told in done.stderr
     assert "5c4b810d" not in done.stderr
     assert cli("import", str(tmp_path / "none.json")).returncode == 1
+
+
+def test_a_folder_without_files(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = cli("import", str(tmp_path / "empty"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is nothing: no *.json in it" in done.stderr
 
 
 def test_a_running_sidecar_takes_them_over(cli: Cli, files: Path) -> None:

@@ -146,8 +146,9 @@ class AccountMachine(RuleBasedStateMachine):
         for user in (referrer, referred):
             if user not in self.users:
                 self.moved_in(user, START)
-        if referred in self.brought:
-            with pytest.raises(ClientFault, match="already"):
+        mutual = self.brought.get(referrer) == referred
+        if mutual or referred in self.brought:
+            with pytest.raises(ClientFault, match="other way round" if mutual else "already"):
                 self.run(work)
             return
         assert self.run(work).bonus == BONUS

@@ -253,3 +253,27 @@ async def test_what_was_done_is_logged_without_secrets(tmp_path, caplog):
     ):
         assert hidden not in caplog.text
     assert caplog.text.count(issued.key.id) == 3
+
+
+async def test_the_log_says_in_words_what_was_done(tmp_path, caplog):
+    caplog.set_level("INFO", "wattline.tokens")
+    async with accounts_at(tmp_path) as (accounts, _):
+        await accounts.create_user("ann", start=0)
+        key = (await accounts.create_key("ann")).key.id
+        caplog.clear()
+        await accounts.disable_key(key)
+        await accounts.enable_key(key)
+        await accounts.rotate_key(key)
+        await accounts.change_key(key, label="x", models=None)
+        await accounts.disable_user("ann")
+        await accounts.credit("ann", 5_000_000)
+        await accounts.subtract("ann", 1_500_000)
+    assert [one.getMessage() for one in caplog.records if one.name == "wattline.tokens"] == [
+        f"key {key} was disabled",
+        f"key {key} was enabled",
+        f"key {key} got another secret",
+        f"key {key} was changed: label, models",
+        "user ann was disabled",
+        "user ann: 5 energy added",
+        "user ann: 1.5 energy taken",
+    ]

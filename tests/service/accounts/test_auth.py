@@ -33,10 +33,11 @@ def basic(text):
 
 def test_who_shows_a_token_that_ended_is_told_to_log_in_again():
     ended = "eyJhbGciOiJIUzI1NiJ9.e30.x"
-    for mode, word in (("jwt", "Log in again"), ("keys", "The key in this request")):
+    for mode, word in (("jwt", "The key or token"), ("keys", "The key in this request")):
         with pytest.raises(ClientFault) as caught:
             authenticate(Auth(mode, {}, {}), Head(authorization=f"Bearer {ended}"), proxy=False)
         assert word in caught.value.message
+        assert ("Log in again" in caught.value.message) == (mode == "jwt")
         assert ended not in caught.value.message
 
 

@@ -101,13 +101,18 @@ def _rows(kind: Kind, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         for name in _NAMES[kind]:
             if isinstance(value.get(name), list):
-                return [(f"{name}[{at}]", row) for at, row in enumerate(value[name])]
+                return _counted(value[name])
         if kind in _BY_NAME:
             return list(_named(value))
         return []
     if isinstance(value, list) and kind not in _BY_NAME:
-        return [(f"[{at}]", row) for at, row in enumerate(value)]
+        return _counted(value)
     return []
+
+
+def _counted(rows: list[Any]) -> list[tuple[str, Any]]:
+    """The first is row 1, in whatever shape the rows came."""
+    return [(f"row {at}", row) for at, row in enumerate(rows, 1)]
 
 
 def _named(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

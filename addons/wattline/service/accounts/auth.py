@@ -61,15 +61,17 @@ _UNKNOWN: Final = (
 
 
 _ENDED: Final = (
-    "The token in this request counts no more: it has ended, was taken back, or is none of this sidecar's. Log "
-    "in again (/api/v1/auth/login)."
+    "The key or token in this request is none of this sidecar's: unknown, expired, disabled or replaced. Log in "
+    "again (/api/v1/auth/login), or ask whoever runs the sidecar for a key. A provider's own key does not count "
+    "here."
 )
 
 
 def _refused(auth: Auth, secret: str | None, *, proxy: bool) -> str:
+    """Nothing in it tells a wrong key from an old one, or from a token."""
     if not secret:
         return _needed(auth, proxy=proxy)
-    return _ENDED if takes_tokens(auth) and looks_like_token(secret) else _UNKNOWN
+    return _ENDED if takes_tokens(auth) else _UNKNOWN
 
 
 def _needed(auth: Auth, *, proxy: bool) -> str:
