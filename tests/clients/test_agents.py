@@ -25,6 +25,7 @@ from kit.socket_provider import SocketProvider
 from kit.socket_provider import rules as socket_rules
 from wattline.app import Sidecar
 from wattline.base.settings import Settings
+from wattline.service.entrance.reception import MAGIC_HOST
 from wattline.store.audit import audit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -92,7 +93,8 @@ class Desk:
         found = []
         far = [(bytes(one.up), bytes(one.down)) for one in self.internet.relay.connections]
         for near in self.relay.connections:
-            if (host := tunnelled(near)) is None or self.sidecar.books.current.intercepts(host):
+            host = tunnelled(near)
+            if host in (None, MAGIC_HOST) or self.sidecar.books.current.intercepts(host):
                 continue
             up, down = near.up.partition(b"\r\n\r\n")[2], near.down.partition(b"\r\n\r\n")[2]
             assert (bytes(up), bytes(down)) in far, host

@@ -18,7 +18,7 @@ from kit.sidecars import running
 KEY = "AIza-secret-of-google-0000"
 USAGE = {"total_input_tokens": 20, "total_output_tokens": 30, "total_tokens": 50}
 RULES = """version: 1
-health: {breaker: false}
+health: {{breaker: false}}
 intercept: [generativelanguage.googleapis.com]
 providers:
   google: {{url: {url}/v1beta, key: '${{KEY_0}}', dialect: gemini, timeouts: {times}}}

@@ -28,7 +28,7 @@ BIG = 300_000_000
 BLOCK = random.Random(1).randbytes(MIB)
 TARGET = "openai/whisper-large-v3-turbo"
 CHAIN = """version: 1
-health: {breaker: false}
+health: {{breaker: false}}
 limits: {{upload_bytes: {limit}}}
 intercept: [api.openai.com]
 providers:
