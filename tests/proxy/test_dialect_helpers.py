@@ -15,7 +15,7 @@ import pytest_asyncio
 from google import genai
 from google.genai import types
 
-from kit.providers.fleet import DIALECTS, Fleet, fleet
+from kit.providers.fleet import DIALECTS, PATIENT, Fleet, fleet
 from kit.providers.saying import Called, Saying
 from kit.sdks.asking import TOOL_SCHEMA
 
@@ -48,7 +48,7 @@ def get_weather(city: str) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def started(tmp_path_factory):
     # A Gemini of the third generation refuses calls without their signature.
-    third = [("gemini-2.5-flash", "gemini-3-pro")]
+    third = [("gemini-2.5-flash", "gemini-3-pro"), PATIENT]
     async with fleet(tmp_path_factory.mktemp("helpers"), replace=third) as found:
         yield found
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from kit.books import rows
-from kit.providers.fleet import DIALECTS, Fleet, fleet
+from kit.providers.fleet import DIALECTS, PATIENT, Fleet, fleet
 from kit.providers.saying import Called, Saying
 from kit.sdks.all import ONE_TURN, SDKS
 from kit.sdks.asking import (
@@ -42,7 +42,7 @@ THOUGHT = "Let me think… \U0001f914"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def started(tmp_path_factory):
-    async with fleet(tmp_path_factory.mktemp("matrix")) as found:
+    async with fleet(tmp_path_factory.mktemp("matrix"), replace=[PATIENT]) as found:
         yield found
 
 

@@ -13,7 +13,7 @@ import re
 import pytest
 import pytest_asyncio
 
-from kit.providers.fleet import MODELS, Fleet, fleet
+from kit.providers.fleet import MODELS, PATIENT, Fleet, fleet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -112,7 +112,7 @@ STREAM["completions"] = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sidecar(tmp_path_factory):
-    async with fleet(tmp_path_factory.mktemp("native")) as found:
+    async with fleet(tmp_path_factory.mktemp("native"), replace=[PATIENT]) as found:
         yield found
 
 
