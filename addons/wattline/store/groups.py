@@ -28,8 +28,10 @@ SMALL = 64
 """Most rows that are written at once, in the event loop: about a millisecond."""
 SLOW = 0.005
 """Seconds after which such a write took too long: the disk is busy, and the loop must not wait for it."""
-SLOW_FOR = 10.0
-"""Seconds in which all groups then go to the writer's thread."""
+SPARED = 20
+"""So many times as long all groups then go to the writer's thread: whatever the disk does, the loop waits for
+it for a twentieth of the time at most.
+"""
 GROUP = 1_000
 """Most rows in one transaction, the journal's not counted."""
 QUEUE = 10_000
@@ -158,8 +160,9 @@ class Groups:
         if committed is None:
             return False
         self._pending = []
-        if self._timed(began) > SLOW:
-            self._slow_until = began + SLOW_FOR
+        took = self._timed(began)
+        if took > SLOW:
+            self._slow_until = began + SPARED * took
         self._committed(group, committed)
         return True
 
