@@ -33,3 +33,16 @@ def test_stock_headers_change_in_place() -> None:
     del headers["A"]
     assert headers.fields == ()
     assert headers == headers.copy()
+
+
+@given(FIELDS, FIELDS, NAMES)
+def test_after_a_change_it_says_what_is_there_now(before, after, name):
+    ours = EdgeHeaders(before)
+    assert (name in ours) == (name in http.Headers(before))
+    ours.fields = tuple(after)
+    assert ours.get_all(name) == http.Headers(after).get_all(name)
+    ours.add("x-a", "more")
+    assert ours.get_all("X-A")[-1] == "more"
+    ours.set_all("x-a", ["one", "two"])
+    assert ours.get("x-a") == "one, two"
+    assert ours.copy().get("x-a") == "one, two"

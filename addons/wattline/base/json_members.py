@@ -18,7 +18,6 @@ _KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]++|\\.)*+")[ \t\n\r]*:[ \t\n\r]*', re.
 _AFTER = re.compile(rb"[ \t\n\r]*[,}]")
 _SCALAR = re.compile(rb"[-+.\w]+")
 _NOTHING = msgspec.Raw(b"")
-_SPACE = b" \t\n\r"
 
 
 class Member(NamedTuple):
@@ -63,25 +62,20 @@ def first_members(
     return None if found is None else (keys, found)
 
 
-def last_value(raw: bytes, key: str) -> tuple[int, int] | None:
-    """Where the value of the object's last member is, if that has this key (of plain letters); None
-    otherwise. Without a walk: the value and the key before it are looked at from the end.
+def sole_value(raw: bytes, key: str) -> tuple[int, int] | None:
+    """Where the value of the object's member `key` (of plain letters) stands, without a walk: its bytes, and
+    the key's name, are nowhere else in the object. None otherwise.
     """
+    if raw.count(b'"%s"' % key.encode()) != 1:
+        return None
     try:
-        values = _RAW_OBJECT.decode(raw)
+        value = memoryview(_RAW_OBJECT.decode(raw).get(key, _NOTHING))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    value = memoryview(values.get(key, _NOTHING))
-    end = len(raw[: raw.rindex(b"}")].rstrip(_SPACE)) if value else 0
-    start = end - len(value)
-    if start < 0 or raw[start:end] != value:
+    start = raw.find(value) if value else -1
+    if start < 0 or raw.find(value, start + 1) >= 0:
         return None
-    before = raw[max(0, start - len(key) - 16) : start].rstrip(_SPACE)
-    before = before[:-1].rstrip(_SPACE) if before.endswith(b":") else b""
-    literal = b'"%s"' % key.encode()
-    if not before.endswith(literal) or before[-len(literal) - 1 : -len(literal)] == b"\\":
-        return None
-    return start, end
+    return start, start + len(value)
 
 
 def with_last(raw: bytes, key: str, value: bytes) -> bytes | None:

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, override
 
+import msgspec
+
 LEVELS = ("debug", "info", "warn", "warning", "error", "silent")
 FORMATS = ("text", "json")
 MIN_SECRET = 8
@@ -25,6 +27,7 @@ _REQUEST: Final[ContextVar[str | None]] = ContextVar("wattline request", default
 _FIXED: Final = frozenset({"timestamp", "level", "logger", "message", "request_id", "error"})
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+_QUICK: Final = msgspec.json.Encoder()
 
 type Secrets = Callable[[], Iterable[str]]
 type Hide = Callable[[str], str]
@@ -62,7 +65,7 @@ class SafeFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """The record as safe text; a traceback keeps its lines, indented."""
-        text = f"{self.formatTime(record)} {record.levelname:<7} {record.getMessage()}"
+        text = f"{self.formatTime(record)} {record.levelname:<7} {_message(record)}"
         if record.exc_info or record.stack_info:
             text = f"{text}\n{_traceback(self, record)}"
         text = redacted(text, self.secrets())
@@ -115,17 +118,36 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        fields = record.args if isinstance(record.args, Mapping) else {}
+        args = record.args
+        fields = args if type(args) is dict or isinstance(args, Mapping) else {}
         request = fields.get("request_id") or request_of(record)
         if request is not None:
             line["request_id"] = _plain(request, safe)
-        line["message"] = safe(record.getMessage())[:MAX_FIELD]
+        line["message"] = safe(_message(record))[:MAX_FIELD]
         for name, value in fields.items():
             if name not in _FIXED:
                 line[safe(str(name))] = _plain(value, safe)
         if record.exc_info or record.stack_info:
             line["error"] = safe(_traceback(self, record))[-2 * MAX_FIELD :]
-        return _ENCODER.encode(line).replace("\x7f", "\\u007f")
+        return _ascii(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Its text, made once for all who write it."""
+    known: str | None = record.__dict__.get("message")
+    if known is None:
+        known = record.message = record.getMessage()
+    return known
+
+
+def _ascii(line: Mapping[str, Any]) -> str:
+    try:
+        quick = _QUICK.encode(line)
+    except (UnicodeEncodeError, OverflowError):  # half a character, a number of more than 64 bits
+        quick = b"\x7f"
+    if quick.isascii() and b"\x7f" not in quick:
+        return quick.decode()
+    return _ENCODER.encode(line).replace("\x7f", "\\u007f")
 
 
 def stamp(record: logging.LogRecord) -> logging.LogRecord:
@@ -241,7 +263,9 @@ def _traceback(known: logging.Formatter, record: logging.LogRecord) -> str:
 
 def _plain(value: Any, safe: Hide) -> Any:
     """A value that JSON has, short and without a secret."""
-    if value is None or isinstance(value, bool | int):
+    if type(value) is str:
+        return safe(value)[:MAX_FIELD]
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

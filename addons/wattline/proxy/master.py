@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, override
 
 from mitmproxy import http, options
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
 from mitmproxy.master import Master
+from mitmproxy.net.http import url
 from mitmproxy.proxy import mode_specs
 
 from wattline.proxy.ca import CaFiles
@@ -17,6 +19,9 @@ from wattline.proxy.hooks import FlatAddons
 from wattline.service.entrance.reception import MAGIC_HOST
 
 log = logging.getLogger(__name__)
+
+AUTHORITIES = 256
+"""Host headers whose check is remembered."""
 
 
 class EdgeTlsConfig(tlsconfig.TlsConfig):
@@ -137,6 +142,12 @@ def _pattern(name: str) -> str:
     if name.startswith("*."):
         return rf"(^|\.){re.escape(name[2:])}\.?:\d+$"
     return rf"^{re.escape(name)}\.?:\d+$"
+
+
+def remember_authorities() -> None:
+    """mitmproxy checks the host header of each request letter by letter; clients name few."""
+    if not hasattr(url.parse_authority, "cache_info"):
+        url.parse_authority = lru_cache(AUTHORITIES)(url.parse_authority)
 
 
 def skip_type_checks() -> None:

@@ -23,7 +23,7 @@ from mitmproxy import flow as mflow
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layer import CommandGenerator, Layer
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
@@ -59,6 +59,7 @@ from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.proxy.pending import Pending
 from wattline.proxy.proved import proved
+from wattline.proxy.tunnelled import ProvedSocket
 from wattline.proxy.websockets import ClientInbox, ClientSocket
 from wattline.service.sockets.inbox import Inbox
 from wattline.service.watching.carried import Carried
@@ -289,11 +290,17 @@ class EdgeStream(HttpStream):
         elif response is not None:
             yield from self.send_response()
 
-    def _relay(self) -> CommandGenerator[None]:
-        """A WebSocket of the web face: bytes both ways, unread. The stock layer would keep each message."""
+    def _proved_socket(self, proof: Carried) -> ProvedSocket:
+        carried = Carried.begun(
+            "upgrade", proof.id, proof.host, proof.port, proving=True, framed=True
+        )
+        return ProvedSocket(self.context, carried, self.edge.proved)
+
+    def _relay(self, layer: Layer) -> CommandGenerator[None]:
+        """A WebSocket: bytes both ways, unread. The stock layer would keep each message."""
         self.flow.websocket = None
         self.flow.live = False
-        self.child_layer = TCPLayer(self.context, ignore=True)
+        self.child_layer = layer
         self._handle_event = self.passthrough  # type: ignore[method-assign]  # as the stock layer does
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
@@ -303,7 +310,13 @@ class EdgeStream(HttpStream):
         """After a 101 of ours the client's bytes go to the service, as a WebSocket's."""
         admission, response = admission_of(self.flow), self.flow.response
         if admission is not None and admission.mark is Mark.LOCAL and response is not None:
-            yield from self._relay() if response.status_code == 101 else super().flow_done()
+            if response.status_code == 101:
+                yield from self._relay(TCPLayer(self.context, ignore=True))
+            else:
+                yield from super().flow_done()
+            return
+        if self.proof is not None and self.flow.websocket is not None:
+            yield from self._relay(self._proved_socket(self.proof))
             return
         delivery = self.delivery
         if delivery is None or delivery.inbox is None or not delivery.streaming:

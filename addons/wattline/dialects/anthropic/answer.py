@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from wattline.base.json_members import last_value, members, with_last
+from wattline.base.json_members import members, sole_value, with_last
 from wattline.dialects.anthropic.usage import BadCount, Counts, read_counts, write_usage
 from wattline.dialects.base import Answer, Energy
 from wattline.dialects.openai.answer import parsed
@@ -105,8 +105,8 @@ def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes
 
 
 def _appended(body: bytes, energy: Energy) -> bytes | None:
-    """The usual answer, without a walk: the usage comes last, and the energy becomes its last member."""
-    place = last_value(body, "usage")
+    """The usual answer, without a walk: one usage, of which the energy becomes the last member."""
+    place = sole_value(body, "usage")
     if place is None:
         return None
     start, end = place

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from wattline.base.json_members import last_value, members, with_last
+from wattline.base.json_members import members, sole_value, with_last
 from wattline.dialects.base import LOOKED_UP, Answer, Energy
 from wattline.dialects.openai.rerank import rerank_usage
 from wattline.dialects.openai.stream import characters, lenient
@@ -205,8 +205,8 @@ def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes
 
 
 def _appended(body: bytes, energy: Energy) -> bytes | None:
-    """The usual answer, without a walk: the usage comes last, and the energy becomes its last member."""
-    place = last_value(body, "usage")
+    """The usual answer, without a walk: one usage, of which the energy becomes the last member."""
+    place = sole_value(body, "usage")
     if place is None:
         return None
     start, end = place

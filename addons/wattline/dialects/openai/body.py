@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
@@ -38,6 +39,9 @@ _LIMIT_NAME: Mapping[Operation, str] = MappingProxyType(
 )
 """Where an operation knows only one of them."""
 
+_NAMES_MODEL = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"model"')
+"""The usual first member."""
+
 
 def write_body(
     body: bytes,
@@ -54,6 +58,8 @@ def write_body(
     if call.operation in _UNTOUCHED:
         return body
     asks = call.stream and not call.wants_usage and call.operation in _TEXT[:2]
+    if not (asks or defaults or overrides) and model == call.model and _NAMES_MODEL.match(body):
+        return body
     wanted = {"model", *overrides, *(("stream_options",) if asks else ())}
     if overrides:
         wanted.update(_LIMITS)
