@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from wattline.app import sidecar_addons
+from wattline.app.script import sidecar_addons
 
 addons = sidecar_addons()

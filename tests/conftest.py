@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from kit.forked import Nursery, nursing
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Starts programs of ours without their second of imports."""
+    with nursing() as found:
+        yield found
 
 
 @pytest.hookimpl(wrapper=True)

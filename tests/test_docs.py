@@ -11,10 +11,11 @@ import pytest
 
 from kit.clients import REVERSE, call
 from kit.sidecars import rules
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings, read_settings
 from wattline.cli.reference import reference
 from wattline.dialects.table import find
+from wattline.rules.load import load
 from wattline.service.entrance.local_paths import local_path
 from wattline.web.openapi.pages import health
 from wattline.web.openapi.sockets import sockets
@@ -155,3 +156,20 @@ def test_variables_exist(path: Path, asked: set[str]) -> None:
         cell = line.split("|")[1] if line.startswith("| `") else ""
         for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", cell):
             assert name in asked or name in source, name
+
+
+def test_the_image_of_a_container_is_of_this_sidecar() -> None:
+    """E-131: its port is the one that is listened at, its volume the folder that is written to."""
+    text = TEXTS[ROOT / "docs" / "operations.md"]
+    (image,) = re.findall(r"```dockerfile\n(.*?)```", text, re.DOTALL)
+    (variables,) = re.findall(r"^ENV (.+)$", image, re.MULTILINE)
+    env = dict(pair.split("=", 1) for pair in variables.split())
+    settings = read_settings({"WATTLINE_STATE": env["WATTLINE_STATE"]}, cwd=ROOT)
+    book = load((ROOT / "rules.yaml").read_text(), env={})
+    assert f"EXPOSE {book.listen.port}\n" in image
+    assert f"VOLUME {settings.state}\n" in image
+    assert f"WORKDIR {Path(env['WATTLINE_RULES']).parent}\nCOPY . .\n" in image
+    known = set(re.findall(r"^## wattline (.+)$", reference(), re.MULTILINE))
+    assert (
+        set(re.findall(r'CMD \["wattline", "(\w+)"\]', image)) == {"healthcheck", "serve"} <= known
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Self
 
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.clock import SystemClock
 from wattline.base.key_hash import KeyHash
 from wattline.base.log_files import LogFiles, LogsInUse

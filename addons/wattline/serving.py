@@ -11,7 +11,7 @@ import signal
 import sys
 
 from wattline import __version__
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
 from wattline.base.uncaught import log_unhandled

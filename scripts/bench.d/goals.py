@@ -14,6 +14,7 @@ from samples import (
     LONG,
     MEMORY,
     PLAIN,
+    REPLAY,
     RULES,
     STREAMS,
     Samples,
@@ -80,6 +81,8 @@ def goals() -> Iterator[Goal]:
     for rules, limit in ((10, 40), (1_000, 60)):
         title = f"a decision with {rules:,} rules, by itself"
         yield Goal(title, DECIDE, f"rules_{rules}_us", limit, base=None, unit="us CPU")
+    title = "backtest, 1,000,000 calls"
+    yield Goal(title, REPLAY, "million_s", 60, base=None, unit="s CPU")
     title = "key, balance, budget and tier, CPU of none"
     yield Goal(title, KEYS, "cpu_us", 1.1, own=KEYED, base=OWN)
     for credential in ("key", "token"):

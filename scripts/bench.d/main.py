@@ -27,6 +27,7 @@ from samples import (
     LONG,
     MEMORY,
     PLAIN,
+    REPLAY,
     STREAMS,
     Samples,
     pair_name,
@@ -124,6 +125,9 @@ class Run:
             self.samples.add(CHECK, OWN, figures)
             figures = await asyncio.to_thread(sans_io, self._core, "deciding.py")
             self.samples.add(DECIDE, OWN, figures)
+            if turn == 0:
+                figures = await asyncio.to_thread(sans_io, self._core, "replaying.py")
+                self.samples.add(REPLAY, OWN, figures)
 
     async def _slice(
         self, scenario: str, gateway: Gateway, connections: int, *, long: bool = False

@@ -13,6 +13,7 @@ RULES = "10 and 1,000 rules, 16 connections"
 KEYS = "open and with keys, 16 connections"
 CHECK = "who calls, and how often, by itself"
 DECIDE = "a decision by itself"
+REPLAY = "a backtest by itself"
 MEMORY = "memory, 1,000 open streams"
 
 

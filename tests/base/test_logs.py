@@ -159,7 +159,7 @@ def test_levels(level, shown):
     ({}, "info"), ({"NODE_ENV": "production"}, "info"), ({"NODE_ENV": "development"}, "debug"),
 ])  # fmt: skip
 def test_the_default_level_is_that_of_the_environment(env, level):
-    """B-133."""
+    """D-023, B-133."""
     assert default_level(env) == level
 
 

@@ -61,7 +61,7 @@ def test_a_relative_xdg_folder_is_not_taken(tmp_path):
     ],
 )
 def test_where_it_listens(tmp_path, env, found):
-    """A-160, D-021, D-022, decision 15: `PORT` and `HOST` count; else rules.yaml decides."""
+    """B-110, A-160, D-021, D-022, decision 15: `PORT` and `HOST` count; else rules.yaml decides."""
     settings = read_settings(env, cwd=tmp_path)
     assert (settings.host, settings.port) == found
     settings = read_settings(env, cwd=tmp_path, host="127.0.0.9", port=7)

@@ -31,7 +31,7 @@ from wattline.base.strength import why_weak
     ],
 )
 def test_what_could_be_guessed_is_told(secret, why):
-    """A-130, B-126, decision 5: empty and well-known values are refused, and never shown."""
+    """A-161, A-130, B-126, decision 5: empty and well-known values are refused, and never shown."""
     reason = why_weak(secret)
     assert reason is not None
     assert why in reason

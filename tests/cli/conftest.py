@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from kit.forked import Nursery
+
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START")
 
@@ -20,8 +22,8 @@ type Environment = Mapping[str, str]
 class Cli:
     """Runs `python -m wattline` with a state folder of its own and the shipped rules."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        self.folder, self.nursery = folder, nursery
         self.state = folder / "the state"
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env |= {
@@ -43,16 +45,23 @@ class Cli:
         stdin: str | None = None,
         timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
+        """To its end, in a process that begins with its imports done."""
+        env = {**self.env, **(env or {})}
+        return self.nursery.run(
+            "wattline", arguments, env=env, cwd=self.folder, stdin=stdin, timeout=timeout
+        )
+
+    def alone(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """To its end, from the start of the interpreter on."""
         return subprocess.run(
             self.command(*arguments),
-            env={**self.env, **(env or {})},
+            env=self.env,
             cwd=self.folder,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout,
+            timeout=60,
         )
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
@@ -75,14 +84,14 @@ class Cli:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    return Cli(tmp_path)
+def cli(tmp_path: Path, nursery: Nursery) -> Cli:
+    return Cli(tmp_path, nursery)
 
 
 @pytest.fixture(scope="module")
-def shared_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+def shared_cli(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Cli:
     """For tests that change nothing and need a sidecar, which takes seconds to start."""
-    return Cli(tmp_path_factory.mktemp("shared"))
+    return Cli(tmp_path_factory.mktemp("shared"), nursery)
 
 
 type Start = Callable[..., subprocess.Popen[str]]

@@ -8,6 +8,7 @@ import sqlite3
 import textwrap
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ import yaml
 
 from kit.sidecars import Running, running
 from wattline.base.settings import Settings
+from wattline.cli import cases as cases_module
 from wattline.cli.backtest import Wish, backtest
 from wattline.cli.book import read_rules
+from wattline.cli.case_files import write_file
 from wattline.cli.cases import Wish as Recording
 from wattline.cli.cases import check_cases, record
 from wattline.cli.explain_past import explain_past
 from wattline.cli.failure import Failure
+from wattline.rules.problems import RulesError
 from wattline.service.history.recalled import recall_call
 from wattline.store.books import read_books
 from wattline.store.history import RefusedRow, one_call
@@ -230,6 +234,90 @@ def test_what_is_no_case_is_told(tmp_path: Path, value: object) -> None:
     file = tmp_path / "cases.json"
     file.write_text(json.dumps([value]))
     assert check_cases([file], Settings(rules, tmp_path / "state", env={})) == 2
+
+
+def test_a_case_that_cant_be_asked_stops_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules_text(["http://127.0.0.1:1", "http://127.0.0.1:2"]))
+    good = {"request": {"model": "m"}, "expect": {"first": "p0/up0"}}
+    odd = [
+        {"request": {"model": "m", "tier": ["a"]}, "expect": {"rule": "red"}},
+        {"request": {"model": "m"}, "state": {"balance": float("inf")}, "expect": {"rule": "red"}},
+        {"request": {"model": "m"}},
+        {"request": {"model": "m"}, "expect": {}},
+    ]
+    file = tmp_path / "cases.yaml"
+    file.write_text(yaml.safe_dump([*odd, good]))
+    settings = Settings(rules, tmp_path / "state", env={})
+    assert check_cases([file], settings, as_json=True) == 2
+    told = json.loads(capsys.readouterr().out)["cases"]
+    assert [one["ok"] for one in told] == [False] * 4 + [True]
+    assert "case 1.request.tier" in told[0]["problem"]
+    file.write_text(yaml.safe_dump([{"request": {"model": "m"}}]))
+    assert check_cases([file], settings, update=True) == 0
+    assert yaml.safe_load(file.read_text())[0]["expect"]["rule"] == "by-model"
+
+
+def test_a_mistyped_caller_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = rules_text(["http://127.0.0.1:1", "http://127.0.0.1:2"])
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(text.replace("when: {header: {x-team: red}}", "when: {principal: alice}"))
+    case = {"request": {"model": "m", "principal": "alise"}, "expect": {"rule": "by-model"}}
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps([case]))
+    settings = Settings(rules, tmp_path / "state", env={})
+    assert check_cases([file], settings) == 0
+    assert "Did you mean 'alice'?" in capsys.readouterr().out
+
+
+async def test_a_record_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = await a_past(tmp_path)
+    out = tmp_path / "cases"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("version: 1\nrules: 3\n")
+    with pytest.raises(RulesError):
+        await run_in_thread(record, Recording(replace(settings, rules=broken), out))
+    assert not out.exists()
+    out.mkdir()
+    (out / "red.yaml").write_text("mine")
+    with pytest.raises(Failure, match="there already"):
+        await run_in_thread(record, Recording(settings, out))
+    assert [file.name for file in out.iterdir()] == ["red.yaml"]
+    (out / "red.yaml").unlink()
+
+    def full(path: Path, cases: object) -> None:
+        if path.name == "red.yaml":
+            raise OSError(28, "No space left on device")
+        write_file(path, cases)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cases_module, "write_file", full)
+    with pytest.raises(OSError, match="No space"):
+        await run_in_thread(record, Recording(settings, out))
+    assert list(out.iterdir()) == []
+
+
+async def test_a_key_in_place_of_a_model_is_not_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "sk-live-0123456789abcdefghij"
+    async with running(tmp_path) as run:
+        await _call(run, {})
+        await _call(run, {"model": key})
+        settings = Settings(
+            run.rules,
+            run.state,
+            env={f"KEY_{n}": f"sk-secret-of-upstream-{n:04d}" for n in range(2)},
+        )
+        out = tmp_path / "cases"
+        assert await run_in_thread(record, Recording(settings, out)) == 0
+    written = [file.read_text() for file in out.iterdir()]
+    assert len(written) == 1
+    assert key not in "".join(written)
+    assert "1 calls left out" in capsys.readouterr().out
 
 
 async def test_an_older_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ class TestAll:
     @pytest.mark.parametrize("arguments", [("--help",), ("health",), ("healthcheck",)])
     def test_light_commands_are_fast(self, cli: Cli, arguments: tuple[str, ...]) -> None:
         """CPU time, since other programs may use the machine too."""
-        cli(*arguments)  # writes byte code
+        cli.alone(*arguments)  # writes byte code
         before = os.times()
-        cli(*arguments)
+        cli.alone(*arguments)
         after = os.times()
 
         used = after.children_user + after.children_system
@@ -66,12 +66,12 @@ class TestAll:
 
     @pytest.mark.parametrize("argument", ["version", "--version"])
     def test_version(self, cli: Cli, argument: str) -> None:
-        done = cli(argument)
+        done = cli.alone(argument)
         assert (done.returncode, done.stdout) == (0, f"{__version__}\n")
 
     @pytest.mark.parametrize("arguments", [("nonsense",), ("usage", "--by"), ("--nope",)])
     def test_wrong_usage_is_2(self, cli: Cli, arguments: tuple[str, ...]) -> None:
-        done = cli(*arguments)
+        done = cli.alone(*arguments)
 
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -447,3 +448,15 @@ class TestSharing:
 
     def test_the_next_run_has_the_same_port(self, cli: Cli) -> None:
         assert cli("run", "--", *self.PRINT).stdout == cli("run", "--", *self.PRINT).stdout
+
+
+class TestEnd:
+    def test_all_ends_with_the_command_and_what_it_used_is_kept(self, cli: Cli) -> None:
+        """B-203: a made-up provider, a sidecar and who asks it, in one command."""
+        ask = f"curl -sS $OPENAI_BASE_URL/chat/completions {POST} '{CHAT}'"
+        done = cli("run", "-q", "--", "sh", "-c", f"echo $OPENAI_BASE_URL; {ask}")
+        base, _, answer = done.stdout.partition("\n")
+        assert json.loads(answer)["choices"]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2].partition("/")[0])))
+        assert [row["calls"] for row in usage(cli)] == [1]

@@ -23,7 +23,7 @@ from kit.internet import Asked, Internet, Noted, Relay, online, pump
 from kit.socket_provider import KEY as SOCKET_KEY
 from kit.socket_provider import SocketProvider
 from kit.socket_provider import rules as socket_rules
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
 from wattline.service.entrance.reception import MAGIC_HOST
 from wattline.store.audit import audit

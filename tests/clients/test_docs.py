@@ -14,7 +14,7 @@ import pytest_asyncio
 import yaml
 
 from kit.node import SDKS
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
 from wattline.cli.environment import BASE_URLS, BUNDLE_VARIABLES, PROXY_VARIABLES, SIDECAR
 from wattline.rules.load import load
@@ -64,12 +64,14 @@ async def output(command: Sequence[str], folder: Path) -> str:
 
 @pytest.mark.parametrize("text", CURLS)
 async def test_curl(address, tmp_path, text):
+    """D-092."""
     out = await output(["sh", "-ec", text.replace(ADDRESS, address)], tmp_path)
     assert (MADE_UP in out and '"energy":' in out) or "wattline-demo" in out
 
 
 @pytest.mark.parametrize("text", snippets("python"))
 async def test_python(address, tmp_path, text):
+    """D-092."""
     out = await output([sys.executable, "-c", text.replace(ADDRESS, address)], tmp_path)
     assert out.startswith(MADE_UP)
     assert NUMBER.search(out)
@@ -77,6 +79,7 @@ async def test_python(address, tmp_path, text):
 
 @pytest.mark.parametrize(("text", "answers"), list(zip(PROGRAMS, (1, 1, 3, 2), strict=True)))
 async def test_node(address, node, text, answers):
+    """D-092."""
     program = [str(node), "--input-type=module", "-e", text.replace(ADDRESS, address)]
     out = await output(program, SDKS)
     assert out.count(MADE_UP) == len(NUMBER.findall(out)) == answers

@@ -7,7 +7,7 @@ from typing import get_args
 from wattline.dialects.codecs import client_codec, provider_names
 from wattline.dialects.spoken import spoken_dialects
 from wattline.dialects.table import own_routes
-from wattline.rules.provider_schema import DialectName
+from wattline.rules.shapes.provider import DialectName
 from wattline.wire.call import Operation
 
 

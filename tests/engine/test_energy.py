@@ -28,7 +28,7 @@ HALF = Fraction(1, 2)
     ],
 )
 def test_worked_examples(tokens, rate, shown):
-    """A-110, A-112, A-113 to A-116, decision 1: tokens / rate * (1 + margin)."""
+    """A-110, A-112, A-113, A-114, A-115, A-116, decision 1: tokens / rate * (1 + margin)."""
     assert Energy(energy(tokens, Fraction(rate), HALF)).json == shown
 
 

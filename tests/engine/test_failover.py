@@ -56,9 +56,20 @@ def test_a_wrong_request_is_wrong_everywhere(status):
     assert (verdict.next, verdict.code, verdict.retry_after) == (False, f"http_{status}", None)
 
 
-@pytest.mark.parametrize("status", [401, 402, 403])
-def test_a_refused_key_moves_on_and_rests(status):
-    verdict = judge(status, b'{"error": {"message": "The API key is not valid here"}}')
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, {"message": "The API key is not valid here"}),
+        (402, {"message": "Insufficient credits"}),
+        (403, {"type": "authentication_error", "message": "no"}),
+        (403, {"code": "account_deactivated"}),
+        (403, {"code": "unsupported_country_region_territory", "type": "request_forbidden"}),
+        (403, {"status": "PERMISSION_DENIED", "details": [{"reason": "API_KEY_SERVICE_BLOCKED"}]}),
+        (403, {"code": 403, "errors": [{"reason": "quotaExceeded"}]}),
+    ],
+)
+def test_a_refused_key_moves_on_and_rests(status, error):
+    verdict = judge(status, json.dumps({"error": error}).encode())
     assert (verdict.next, verdict.rest_credential) == (True, True)
 
 
@@ -66,6 +77,20 @@ def test_a_refused_key_moves_on_and_rests(status):
     ("status", "body"),
     [
         (403, b'{"error": {"message": "Your input was flagged"}}'),
+        (
+            403,
+            b'{"error": {"code": 403, "message": "moderation flagged", "metadata":'
+            b' {"flagged_input": "how do I store an api key in my app", "reasons": ["x"]}}}',
+        ),
+        (
+            403,
+            b'{"type": "error", "error": {"type": "permission_error", "message":'
+            b' "Your API key does not have permission to use the specified resource."}}',
+        ),
+        (403, b'{"error": {"status": "PERMISSION_DENIED", "message": "Permission denied"}}'),
+        (403, b'{"error": {"type": "flagged: my api_key was revoked", "code": ["api_key"]}}'),
+        (403, b"<html>blocked: a prompt with an api key and ' OR 1=1</html>"),
+        (403, b""),
         (402, b'{"error": {"message": "This call needs fewer max_tokens, or more credits"}}'),
     ],
 )
@@ -84,6 +109,8 @@ def test_a_used_up_quota_rests_like_a_refused_key():
     body = b'{"error": {"code": "insufficient_quota", "message": "You exceeded your quota"}}'
     assert judge(429, body).rest_credential
     assert not judge(429).rest_credential
+    quoted = b'{"error": {"code": "rate_limit", "message": "flagged: what is insufficient_quota?"}}'
+    assert not judge(429, quoted).rest_credential
 
 
 @pytest.mark.parametrize(
@@ -176,6 +203,9 @@ def test_an_error_inside_a_success():
         False,
     )
     assert judge_inband("authentication").rest_credential
+    assert not judge_inband("permission").rest_credential, (
+        "it may be about one model, or one prompt"
+    )
 
 
 @given(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit.decisions import a_book, a_call, a_provider, a_target
-from wattline.engine.breaker import State
+from wattline.engine.breaker import FREE, State
 from wattline.engine.decide import BREAKER, PANIC, decide
 from wattline.engine.health import KEPT, Health
 from wattline.engine.rest import Resting
@@ -99,6 +103,126 @@ class TestFigures:
             health.bad(("p", f"made-up-{n}"), "http_404", 0.0)
             health.bad(("p", f"failing-{n}"), "http_500", 0.0)
         assert health.state(("p", "m"), 0.0) is State.OPEN
+
+
+class TestStrangers:
+    """What began before the breaker opened, or got no leave of it."""
+
+    def half_open(self):
+        health, place = Health(RULES), ("p", "m")
+        fail(health, place)
+        permit = health.claim(place, 10.0)
+        assert permit is not None
+        return health, place, permit
+
+    def test_an_outcome_that_does_not_count_frees_no_place(self):
+        health, place, permit = self.half_open()
+        for code in ("http_400", "internal_error"):
+            health.bad(place, code, 10.5, began=-1.0, permit=FREE)
+        health.release(place, FREE)
+        assert not health.admits(place, 10.5)
+        health.bad(place, "http_400", 10.5, began=10.0, permit=permit)
+        assert health.admits(place, 10.5)
+
+    def test_stale_outcomes_are_learned_from_and_decide_nothing(self):
+        health, place, permit = self.half_open()
+        health.good(place, 10.5, 100.0, 200.0, began=-1.0, permit=FREE)
+        health.bad(place, "cut", 10.6, began=-1.0, permit=FREE)
+        assert health.state(place, 10.6) is State.HALF_OPEN
+        assert health.figures(place).calls == 4
+        health.good(place, 11.0, 100.0, 200.0, began=10.0, permit=permit)
+        assert health.state(place, 11.0) is State.CLOSED
+        fail(health, place, 12.0)
+        assert health.wait(place, 12.0) == 10.0, "the first time again"
+
+    def test_of_the_past_the_first_that_began_in_time_was_the_probe(self):
+        health, place = Health(RULES), ("p", "m")
+        fail(health, place)
+        health.good(place, 12.0, 100.0, 9_000.0, began=3.0)
+        assert health.state(place, 12.0) is State.HALF_OPEN
+        health.good(place, 12.0, 100.0, 1_000.0, began=11.0)
+        assert health.state(place, 12.0) is State.CLOSED
+
+    def test_a_probe_of_other_rules(self):
+        health, place, permit = self.half_open()
+        health.clear()
+        assert health.admits(place, 10.5)
+        fail(health, place, 11.0)
+        health.good(place, 22.0, began=10.0, permit=permit)
+        assert health.state(place, 22.0) is State.HALF_OPEN
+
+
+class TestManyModels:
+    """Whoever calls may make up names, and any provider may answer to them."""
+
+    def test_they_make_no_question_slower(self):
+        few, many = Health(RULES), Health(RULES)
+        for health, models in ((few, 3), (many, KEPT)):
+            for n in range(models):
+                health.good(("p", f"m{n}"), 0.0, 10.0, 20.0)
+                fail(health, ("p", f"m{n}"))
+        assert seconds_of(many) < 10 * seconds_of(few) + 0.001
+
+    def test_the_worst(self):
+        health = Health(RULES)
+        assert health.worst("p", 0.0) is State.CLOSED
+        health.good(("p", "well"), 0.0)
+        assert health.worst("p", 0.0) is State.CLOSED
+        fail(health, ("p", "one"))
+        fail(health, ("q", "one"), 5.0)
+        assert [health.worst("p", at) for at in (0.0, 10.0)] == [State.OPEN, State.HALF_OPEN]
+        health.good(("p", "one"), 10.0)
+        assert health.worst("p", 10.0) is State.CLOSED
+        assert health.worst("q", 10.0) is State.OPEN
+        health.rules = HealthRules(breaker=False)
+        assert health.worst("q", 10.0) is State.CLOSED
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from("gbc"), st.integers(0, 40))))
+    @settings(max_examples=200, deadline=None)
+    def test_sums_are_those_of_the_models(self, steps):
+        health, now = Health(RULES), 0.0
+        for model, step, number in steps:
+            place, now = ("p", f"m{model}"), now + number / 4
+            if step == "g":
+                first = None if number % 7 == 0 else float(number)
+                health.good(place, now, first, 3.0 * number)
+            elif step == "b":
+                health.bad(place, "http_500", now)
+            else:
+                health.clear()
+            self.check(health, now)
+
+    def check(self, health, now):
+        models = [health.figures(place) for place in health.places()]
+        calls = sum(one.calls for one in models)
+        found = health.figures_of("p")
+        assert found.calls == calls
+        if calls:
+            errors = sum(one.errors * one.calls for one in models) / calls
+            assert found.errors == pytest.approx(errors, abs=1e-9)
+        timed = [one for one in models if one.first_ms is not None]
+        if timed:
+            first = sum(one.first_ms * one.calls for one in timed)
+            assert found.first_ms == pytest.approx(first / sum(one.calls for one in timed))
+        else:
+            assert found.first_ms is None
+        proven = [p for p in health.places() if health._targets[p].proven]
+        out = [p for p in proven if health._targets[p].breaker.state(now) is State.OPEN]
+        assert health.account_out("p", now) is (len(out) >= RULES.disable_after)
+
+
+def seconds_of(health):
+    """Of some thousand questions, the quickest of three rounds."""
+
+    def once():
+        began = time.perf_counter()
+        for _ in range(1_000):
+            health.figures_of("p")
+            health.account_out("p", 60.0)
+            health.admits(("p", "another"), 60.0)
+        return time.perf_counter() - began
+
+    return min(once() for _ in range(3))
 
 
 class TestProviders:

@@ -146,6 +146,7 @@ def test_any_draw_gives_all_choices_once(draw, weights):
 
 
 def test_shares_are_as_the_weights():
+    """E-005: load balancing."""
     firsts = [drawn(number / 1_000, 3, 1)[0] for number in range(1_000)]
     assert firsts.count("m0") == 750
 

@@ -32,7 +32,7 @@ class Desk:
 
     @property
     def accounts(self) -> Accounts:
-        return self.sidecar.sidecar.accounts
+        return self.sidecar.sidecar.parts.callers.accounts
 
     @property
     def state(self) -> Path:

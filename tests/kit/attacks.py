@@ -42,7 +42,7 @@ def request(
 
 
 async def raw(
-    address: tuple[str, int], data: bytes, *, quiet: float = 0.5, seconds: float = 20
+    address: tuple[str, int], data: bytes, *, quiet: float = 0.25, seconds: float = 20
 ) -> bytes:
     """What comes back until the sidecar closes, or has been silent for `quiet` seconds after it said
     something, or has said nothing for `seconds`.

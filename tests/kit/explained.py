@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,6 +34,16 @@ class Watched:
     found: dict[str, Explanation] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    def _on_socket(self, explanation: Explanation) -> list[Explanation]:
+        """The explanations that may stand behind a call: its own, and for a response on a WebSocket those of the
+        connection's earlier ones, since it stays with their target.
+        """
+        if explanation.call.method != "GET":
+            return [explanation]
+        earlier = takewhile(lambda one: one is not explanation, self.found.values())
+        sockets = [one for one in earlier if one.call.method == "GET"]
+        return [explanation, *reversed(sockets)]
+
     def check(self, ledger: Path, book: Book) -> None:
         """Compare with what the ledger says was done."""
         if not self.found or not ledger.exists():
@@ -42,7 +53,9 @@ class Watched:
         for past in calls:
             explanation = self.found.get(past.row.call)
             if explanation is not None:
-                self.problems += _compared(past, explanation, book)
+                self.problems += _compared(
+                    past, self._on_socket(explanation), explanation.call, book
+                )
         if calls and {past.book for past in calls} == {book.version}:
             self.problems += _replayed(calls, book)
         assert not self.problems, "\n".join(self.problems)
@@ -56,11 +69,17 @@ def watching() -> Iterator[Watched]:
 
     def both(self: Opening, call: Call, book: Book, now: float, wall: float) -> Any:
         plan = decided(self, call, book, now, wall)
-        found = explain(call, book, self.view, now, wall, plan.draw or 0.0)
-        # A turn of a WebSocket stays with its connection's target; a caller's own key may turn out not to open.
-        if call.method != "GET" and not call.principal.providers:
-            watched.found[call.id] = found
-        if not call.principal.providers and found.plan != plan:
+        found = explain(
+            call,
+            book,
+            self.view,
+            now,
+            wall,
+            plan.draw or 0.0,
+            made=lambda plan: self._owned(plan, call),
+        )
+        watched.found[call.id] = found
+        if found.plan != plan:
             watched.problems.append(f"{call.id}: explained {found.plan}, decided {plan}")
         return plan
 
@@ -68,11 +87,17 @@ def watching() -> Iterator[Watched]:
         yield watched
 
 
-def _compared(past: Past, explanation: Explanation, book: Book) -> Iterator[str]:
-    call, plan = explanation.call, explanation.plan
+def _compared(past: Past, found: list[Explanation], call: Call, book: Book) -> Iterator[str]:
+    """`found`: the explanations of which one must fit, the call's own first."""
+    yield from _rebuilt(past, call, book)
+    problems = [list(_planned(past, one)) for one in found]
+    if all(problems):
+        yield from problems[0]
+
+
+def _rebuilt(past: Past, call: Call, book: Book) -> Iterator[str]:
+    """The ledger knows what the call was."""
     name = past.row.call
-    if (plan.rule or "") != past.rule:
-        yield f"{name}: explained by rule {plan.rule}, the ledger has {past.rule}"
     again = rebuilt(past.row, past.found, book.providers)
     if again is None:
         yield f"{name}: can't be rebuilt"
@@ -82,6 +107,13 @@ def _compared(past: Past, explanation: Explanation, book: Book) -> Iterator[str]
             continue
         if getattr(again, fact) != getattr(call, fact):
             yield f"{name}: {fact} was {getattr(call, fact)!r}, rebuilt {getattr(again, fact)!r}"
+
+
+def _planned(past: Past, explanation: Explanation) -> Iterator[str]:
+    """What was done is what was explained."""
+    plan, name = explanation.plan, past.row.call
+    if (plan.rule or "") != past.rule:
+        yield f"{name}: explained by rule {plan.rule}, the ledger has {past.rule}"
     tried = [one.target for one in past.attempts]
     if plan.passed or (tried and tried[0].startswith(f"{FROM_CACHE}/")):
         return

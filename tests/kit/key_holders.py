@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 
@@ -45,8 +46,16 @@ class KeyHolder:
         return web.json_response(self.answer if listed else {**ANSWER, "system_fingerprint": key})
 
 
+class Served(Protocol):
+    """A provider: its address is known once it is served."""
+
+    url: str
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse: ...
+
+
 @asynccontextmanager
-async def holding(*holders: KeyHolder):
+async def holding(*holders: Served):
     """These, each on an origin of its own."""
     runners = []
     try:

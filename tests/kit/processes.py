@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from kit.clients import REVERSE, call
+from kit.forked import Forked, Nursery
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 30
@@ -27,8 +28,15 @@ def free_port() -> int:
 class SidecarProcess:
     """`python -m wattline serve` on one port and state folder; can be started again and again."""
 
-    def __init__(self, rules: Path, state: Path, env: dict[str, str] | None = None) -> None:
-        self.rules, self.state = rules, state
+    def __init__(
+        self,
+        rules: Path,
+        state: Path,
+        env: dict[str, str] | None = None,
+        nursery: Nursery | None = None,
+    ) -> None:
+        """With a `nursery` each start is a fork of a process that has imported everything."""
+        self.rules, self.state, self.nursery = rules, state, nursery
         self.address = ("127.0.0.1", free_port())
         self.env = {
             "PATH": os.environ["PATH"],
@@ -38,25 +46,27 @@ class SidecarProcess:
             **(env or {}),
         }
         self.log = state.with_name("sidecar.log")
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | Forked | None = None
 
     async def start(self, **env: str) -> float:
         """Start, and wait until it is ready. The seconds that took, at most `READY_SECONDS`."""
         began = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "wattline", "serve"),
-                *("--rules", str(self.rules), "--state", str(self.state)),
-                *("--host", "127.0.0.1", "--port", str(self.address[1])),
-                env={**self.env, **env},
-                stdout=log,
-                stderr=log,
-            )
+        self.process = await self._started({**self.env, **env})
         async with asyncio.timeout(READY_SECONDS):
             while not await self.ready():
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.02)
         return time.monotonic() - began
+
+    async def _started(self, env: dict[str, str]) -> asyncio.subprocess.Process | Forked:
+        arguments = ("serve", "--rules", str(self.rules), "--state", str(self.state))
+        arguments += ("--host", "127.0.0.1", "--port", str(self.address[1]))
+        with self.log.open("ab") as log:
+            if self.nursery is not None:
+                streams = (None, log.fileno(), log.fileno())
+                return self.nursery.start("wattline", arguments, env=env, streams=streams)
+            command = (sys.executable, "-m", "wattline", *arguments)
+            return await asyncio.create_subprocess_exec(*command, env=env, stdout=log, stderr=log)
 
     async def ready(self) -> bool:
         """It answers, and can serve calls."""

@@ -111,7 +111,7 @@ async def party(
 
 
 async def _move_in(made: Party, asker: Asker, role: str, user: str, hashed: str) -> None:
-    accounts, sidecar = made.running.sidecar.accounts, made.running.sidecar
+    accounts, sidecar = made.running.sidecar.parts.callers.accounts, made.running.sidecar
     said = WORDS if user == "bob" else user
     person = await accounts.create_user(
         user, name=said, email=f"{said}@example.com", password=hashed
@@ -119,7 +119,9 @@ async def _move_in(made: Party, asker: Asker, role: str, user: str, hashed: str)
     issued = await accounts.create_key(user, label=said)
     made.secrets[role] = issued.secret
     provider = sidecar.books.current.providers["p0"]
-    own = await sidecar.own_keys.add(user, provider, f"sk-own-key-of-{user}-0123456789", said)
+    own = await sidecar.parts.callers.own_keys.add(
+        user, provider, f"sk-own-key-of-{user}-0123456789", said
+    )
     call = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
     await accounts.credit(user, 1_000_000, said)
     reply = await asker.ask("POST", "/v1/chat/completions", json.dumps(call).encode(), role)
@@ -133,13 +135,13 @@ async def _move_in(made: Party, asker: Asker, role: str, user: str, hashed: str)
         "user": user, "key": issued.key.id, "own": own.id, "email": f"{said}@example.com",
     }  # fmt: skip
     if user == "ann":
-        made.secrets["token"] = sidecar.tokens.issue(person)
+        made.secrets["token"] = sidecar.parts.callers.tokens.issue(person)
         expired = await accounts.create_key(user, expires=1)
         disabled = await accounts.create_key(user)
         await accounts.disable_key(disabled.key.id)
         made.secrets |= {"expired": expired.secret, "disabled": disabled.secret}
     if user == "eve":
-        made.secrets["token of a disabled user"] = sidecar.tokens.issue(person)
+        made.secrets["token of a disabled user"] = sidecar.parts.callers.tokens.issue(person)
         made.secrets["key of a disabled user"] = made.secrets.pop("gone")
         await accounts.disable_user(user)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.clients import REVERSE, Reply, Way, call
 from kit.explained import watching
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.clock import Clock
 from wattline.base.settings import Settings
 from wattline.demo.knobs import Knobs
@@ -88,7 +88,7 @@ async def running(
     clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
     """`count` upstreams p0.. and a sidecar in front; at the end the ledger's invariants are checked
-    against the upstreams' own count."""
+    against the upstreams' own count, and each decision against its explanation, unless not `check`."""
     upstreams = [DemoProvider(knobs, allow_faults=True) for _ in range(count)]
     urls = [await upstream.start() for upstream in upstreams]
     path = tmp_path / "rules.yaml"
@@ -107,14 +107,14 @@ async def running(
     )
     sidecar = Sidecar(settings, clock=clock, mark_attempts=True)
     try:
-        with watching() as watched:
+        with watching() if check else nullcontext() as watched:
             await sidecar.start()
             yield Running(sidecar, upstreams, settings.state, path)
     finally:
         await sidecar.stop(grace=0)
         for upstream in upstreams:
             await upstream.stop()
-    if check:
+    if watched is not None:
         watched.check(settings.state / "ledger.sqlite", sidecar.books.current)
         report = audit(settings.state / "ledger.sqlite")
         assert report.ok, str(report)

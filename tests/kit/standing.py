@@ -31,7 +31,7 @@ class Standing:
 
 def stand_in(running: Running) -> Standing:
     """From now on the first upstream answers for all hosts."""
-    answers = running.sidecar.answers
+    answers = running.sidecar.parts.calls.answers
     standing = Standing(answers.attempts.upstream, running.upstreams[0].url)
     answers.attempts.upstream = standing
     if answers.bypass is not None:

@@ -37,7 +37,7 @@ def body(text="hi", **more):
 @pytest.fixture
 async def spread(tmp_path):
     async with running(tmp_path, 2, extra=SPREAD, check=False) as sidecar:
-        sidecar.sidecar.answers.opening.draw = Turns()
+        sidecar.sidecar.parts.calls.answers.opening.draw = Turns()
         yield sidecar
 
 
@@ -53,7 +53,7 @@ async def test_a_conversation_stays_where_it_began(spread):
         first = await ask(spread, f"s{number}")
         assert {await ask(spread, f"s{number}") for _ in range(4)} == {first}
     assert {row["provider"] for row in rows(spread.state)} == {"p0", "p1"}
-    kept = spread.sidecar.settlement.counts.kept
+    kept = spread.sidecar.parts.records.settlement.counts.kept
     assert kept == {"new": 6, "hit": 24}
 
 
@@ -70,13 +70,13 @@ async def test_failover_breaks_it_and_the_new_target_keeps_it(spread):
     other = f"p{1 - place}"
     assert await ask(spread, "s") == other
     assert await ask(spread, "s") == other
-    assert spread.sidecar.settlement.counts.kept == {"new": 1, "broken": 1, "hit": 1}
+    assert spread.sidecar.parts.records.settlement.counts.kept == {"new": 1, "broken": 1, "hit": 1}
 
 
 async def test_explain_says_so(tmp_path):
     """By an admin's request that is not made."""
     async with desk(tmp_path, 2, extra="\n" + KEYS, auth=SPREAD) as asked:
-        asked.sidecar.sidecar.answers.opening.draw = Turns()
+        asked.sidecar.sidecar.parts.calls.answers.opening.draw = Turns()
         headers = [("x-session-id", "s")]
         for _ in range(2):
             made = await asked.ask("POST", CHAT, body(), headers=headers)

@@ -167,7 +167,7 @@ async def test_odd_requests_that_have_one_meaning_are_calls(tmp_path, name):
 async def test_two_calls_in_one_segment_are_two_calls(tmp_path):
     """Pipelining: each answered, in order, each with its own row."""
     async with running(tmp_path, 1) as sidecar:
-        answer = await raw(sidecar.address, request() + request())
+        answer = await raw(sidecar.address, request() + request(), quiet=1)
         assert statuses(answer) == [200, 200]
         assert len(sidecar.upstreams[0].journal.requests) == 2
     check_books(sidecar)
@@ -175,7 +175,7 @@ async def test_two_calls_in_one_segment_are_two_calls(tmp_path):
 
 async def test_garbage_after_a_call_is_no_second_call(tmp_path):
     async with running(tmp_path, 1) as sidecar:
-        answer = await raw(sidecar.address, request() + b"GARBAGE\0\r\n\r\n")
+        answer = await raw(sidecar.address, request() + b"GARBAGE\0\r\n\r\n", quiet=1)
         assert statuses(answer) == [200, 400]
         assert len(sidecar.upstreams[0].journal.requests) == 1
 

@@ -12,7 +12,7 @@ import pytest
 from kit.attacks import CALLS, raw, request
 from kit.clients import CONNECT_H2
 from kit.sidecars import running
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.logs import SafeFormatter
 from wattline.base.settings import Settings
 from wattline.store.base import LedgerDown
@@ -96,7 +96,7 @@ async def test_no_text_of_a_client_writes_a_line_of_its_own(tmp_path, level):
             for text in NAUGHTY:
                 for fault in ["ok", "500", "html"]:
                     sidecar.upstreams[0].script([fault])
-                    sidecar.sidecar.resting.clear()
+                    sidecar.sidecar.parts.memory.resting.clear()
                     body = {**CHAT, "user": text, "model": "m" if fault == "ok" else text}
                     await sidecar.call(json.dumps(body).encode())
                 value = text.encode("utf-8", "surrogatepass")

@@ -122,7 +122,7 @@ async def test_no_upstream_and_no_client_sees_a_key_that_is_not_its_own(tmp_path
                 "api_base": "http://evil.test",
             }
             way = draw.choice([REVERSE, REVERSE, REVERSE, CONNECT_H2])
-            sidecar.sidecar.resting.clear()
+            sidecar.sidecar.parts.memory.resting.clear()
             async with asyncio.timeout(20):
                 reply = await sidecar.call(body, way, headers=headers)
             answered += reply.status == 200

@@ -30,8 +30,8 @@ from kit.sounds import (
     told,
     wav,
 )
-from wattline.app import packaged_rules
 from wattline.rules.load import load
+from wattline.rules.packaged import packaged_rules
 from wattline.store.audit import audit
 
 TRANSCRIBE = "/v1/audio/transcriptions"

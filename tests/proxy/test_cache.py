@@ -96,7 +96,7 @@ async def test_an_answer_is_given_again_in_each_way(tmp_path, asking):
     async with fleet(tmp_path, NAMES, extra=extra) as now:
         for first in (False, True):
             emptied = replace(now.sidecar.books.current, version="other")
-            now.sidecar.answers.caching.cache.follow(emptied)
+            now.sidecar.parts.calls.answers.caching.cache.follow(emptied)
             asked = len(now.asked)
             made = await asking.ask(now, stream=first)
             assert made.headers["x-wattline-cache"] == "miss"
@@ -145,7 +145,7 @@ async def test_what_only_its_own_way_can_tell_is_not_told_in_another(tmp_path):
         for asking in DIALECTS[:2]:
             for first in (False, True):
                 emptied = replace(now.sidecar.books.current, version="other")
-                now.sidecar.answers.caching.cache.follow(emptied)
+                now.sidecar.parts.calls.answers.caching.cache.follow(emptied)
                 _say_with_sources(now.provider(asking.name), stream=first)
                 made, again, other = [
                     await asking.ask(now, stream=way) for way in (first, first, not first)
@@ -269,7 +269,7 @@ async def test_calls_whose_answer_may_differ_are_never_kept(tmp_path):
             for _ in range(2):
                 reply = await now.call(sent, path=path)
                 assert "x-wattline-cache" not in reply.headers
-        assert len(now.sidecar.answers.caching.cache) == 0
+        assert len(now.sidecar.parts.calls.answers.caching.cache) == 0
 
 
 OTHERS = {
@@ -311,7 +311,7 @@ WISHES = [
 
 async def test_clients_may_ask_for_a_new_answer(tmp_path):
     async with running(tmp_path, extra=ON) as now:
-        cache, journal = now.sidecar.answers.caching.cache, now.upstreams[0].journal
+        cache, journal = now.sidecar.parts.calls.answers.caching.cache, now.upstreams[0].journal
         for seed, (headers, kept, found) in enumerate(WISHES):
             sent, before = body(seed=seed), len(cache)
             said = await cached(now, sent, headers=headers)
@@ -361,7 +361,7 @@ async def test_it_works_in_each_way_to_us(tmp_path, stream):
 
 async def test_answers_grow_old(tmp_path):
     async with running(tmp_path, extra="cache: {enabled: true, ttl: 1m}\n") as now:
-        clock = now.sidecar.answers.caching.cache.clock = ManualClock()
+        clock = now.sidecar.parts.calls.answers.caching.cache.clock = ManualClock()
         assert await cached(now) == "miss"
         clock.advance(59)
         kept = await now.call(body())
@@ -374,7 +374,7 @@ async def test_answers_grow_old(tmp_path):
 
 async def test_a_changed_rules_file_empties_it(tmp_path):
     async with running(tmp_path, extra=ON) as now:
-        cache = now.sidecar.answers.caching.cache
+        cache = now.sidecar.parts.calls.answers.caching.cache
         await cached(now)
         assert await cached(now) == "hit"
         text = now.rules.read_text()
@@ -394,7 +394,7 @@ BROKEN_MID = ["error_mid:3", "cut:3", "cut_clean:3", "startup_then_error"]
 async def test_what_went_wrong_is_never_kept(tmp_path):
     cases = [*((one, False) for one in BROKEN), *((one, True) for one in [*BROKEN, *BROKEN_MID])]
     async with running(tmp_path, 1, extra=ON) as now:
-        cache = now.sidecar.answers.caching.cache
+        cache = now.sidecar.parts.calls.answers.caching.cache
         for seed, (fault, stream) in enumerate(cases):
             sent = body(seed=seed, stream=stream)
             now.upstreams[0].script([fault])
@@ -433,7 +433,7 @@ async def test_only_answers_that_came_to_their_end_are_kept(tmp_path):
 
 async def test_a_client_that_leaves_has_nothing_kept(tmp_path):
     async with running(tmp_path, 1, extra=ON) as now:
-        cache = now.sidecar.answers.caching.cache
+        cache = now.sidecar.parts.calls.answers.caching.cache
         now.upstreams[0].script(["stall_mid:3"])
         connection = await client(now.address, REVERSE, None)
         raw = json.dumps(body(stream=True)).encode()
@@ -484,7 +484,7 @@ async def test_translated_answers_are_kept_in_the_words_of_their_client(tmp_path
     async with fleet(tmp_path, ["anthropic"], extra=ON) as now:
         sent = body(model="m-anthropic", max_tokens=50)
         for stream in (False, True):
-            cache = now.sidecar.answers.caching.cache
+            cache = now.sidecar.parts.calls.answers.caching.cache
             cache.follow(replace(now.sidecar.books.current, version="other"))
             made, kept, other = [
                 await now.call(sent | {"stream": way}) for way in (stream, stream, not stream)
@@ -506,7 +506,7 @@ async def test_equal_calls_at_once_do_not_wait_for_one_another(tmp_path):
         upstream.release()
         replies = await asked
         assert {reply.headers["x-wattline-cache"] for reply in replies} == {"miss"}
-        assert len(now.sidecar.answers.caching.cache) == 1
+        assert len(now.sidecar.parts.calls.answers.caching.cache) == 1
         upstream.clear()
         assert await cached(now) == "hit"
     check_books(now)
@@ -557,7 +557,7 @@ async def test_a_model_without_a_rate_has_hits_without_a_price(tmp_path):
 async def test_a_flood_of_answers_stays_within_its_bounds(tmp_path):
     extra = "cache: {enabled: true, max_entries: 5, max_bytes: 100000}\n"
     async with running(tmp_path, 1, extra=extra) as now:
-        cache = now.sidecar.answers.caching.cache
+        cache = now.sidecar.parts.calls.answers.caching.cache
         for number in range(12):
             assert await cached(now, body(seed=number, stream=bool(number % 2))) == "miss"
             assert len(cache) <= 5
@@ -582,7 +582,7 @@ async def test_nothing_of_it_is_on_disk_and_the_log_tells_hits(tmp_path, caplog)
         lines = [record.getMessage() for record in caplog.records]
         assert sum("cache/up0, complete" in line for line in lines) == 1
         assert secret not in caplog.text
-        assert secret not in repr(now.sidecar.answers.caching.cache)
+        assert secret not in repr(now.sidecar.parts.calls.answers.caching.cache)
         for file in now.state.rglob("*"):
             if file.is_file():
                 assert secret.encode() not in file.read_bytes()

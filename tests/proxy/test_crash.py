@@ -8,8 +8,6 @@ import itertools
 import json
 import random
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ import pytest
 
 from kit.books import rows
 from kit.clients import REVERSE, Reply, client
+from kit.forked import Nursery
 from kit.processes import SidecarProcess
 from kit.sidecars import QUICK, rules
 from wattline.demo.journal import Entry
@@ -66,7 +65,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path):
+async def scene(folder: Path, nursery: Nursery):
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - a test has the loop for itself
     upstream = DemoProvider(QUICK)
     url = await upstream.start()
@@ -74,7 +73,7 @@ async def scene(folder: Path):
     path = folder / "rules.yaml"
     path.write_text(text)
     env = {"KEY_0": "sk-secret-of-upstream-0000"}
-    process = SidecarProcess(path, folder / "state", env)
+    process = SidecarProcess(path, folder / "state", env, nursery)
     try:
         yield Scene(process, upstream, (text, text.replace("'2.0'", "'4.0'")))
     finally:
@@ -222,19 +221,21 @@ async def survive(scene: Scene) -> None:
         await scene.process.stop()
         await asyncio.gather(*calls)
     check(scene)
-    command = [sys.executable, "-m", "wattline", "audit", "--state", str(scene.process.state)]
+    nursery, state = scene.process.nursery, scene.process.state
+    assert nursery is not None
+    command = ("audit", "--state", str(state))
     audited = await asyncio.to_thread(
-        subprocess.run, command, env=scene.process.env, capture_output=True, text=True, timeout=30
+        nursery.run, "wattline", command, env=scene.process.env, cwd=state, timeout=30
     )
     assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
-async def test_killed_at_random_times(tmp_path):
+async def test_killed_at_random_times(tmp_path, nursery):
     """4.3, I1 to I5: each life goes on with the ledger of the one before."""
 
     async def chain(number: int) -> Scene:
         dice = random.Random(number)
-        async with scene(tmp_path / f"chain-{number}") as here:
+        async with scene(tmp_path / f"chain-{number}", nursery) as here:
             for _ in range(KILLS):
                 await life(here, after=dice.uniform(0, 0.35))
             await survive(here)
@@ -247,10 +248,10 @@ async def test_killed_at_random_times(tmp_path):
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_killed_at_a_named_point(tmp_path, point):
+async def test_killed_at_a_named_point(tmp_path, nursery, point):
     """4.3, I1 to I5: a death between any two steps of a call."""
     dice = random.Random(point)
-    async with scene(tmp_path) as here:
+    async with scene(tmp_path, nursery) as here:
         for _ in range(EACH):
             await life(here, crash=f"{point}:{dice.randint(1, POINTS[point])}")
         await survive(here)

@@ -18,7 +18,7 @@ from kit.sdks.all import SDKS
 from kit.sdks.asking import Ask, Door, User
 
 PREFIXES = [
-    # B-034 to B-038
+    # B-034, B-035, B-036, B-037, B-038
     ("genai", "/v2"),
     ("anthropic", "/v3"),
     ("anthropic-sync", "/v3"),
@@ -94,7 +94,7 @@ def message(dialect: str, status: int, body: bytes) -> str:
 
 
 async def test_prefixes(tmp_path):
-    """B-034 to B-038: an SDK with its base URL below a prefix."""
+    """B-034, B-035, B-036, B-037, B-038: an SDK with its base URL below a prefix."""
     async with fleet(tmp_path, ["ollama"]) as sidecar:
         for sdk, prefix in PREFIXES:
             for stream in (False, True):
@@ -105,7 +105,7 @@ async def test_prefixes(tmp_path):
 
 @pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
 async def test_interception(tmp_path, h2):
-    """Unmodified clients of the real hosts, through CONNECT and TLS: translated as by base URL."""
+    """C-005: unmodified clients of the real hosts, through CONNECT and TLS: translated as by base URL."""
     async with fleet(tmp_path) as sidecar:
         door = Door(proxy=sidecar.url, ca=str(sidecar.ca), h2=h2)
         for sdk in INTERCEPTED:
@@ -227,7 +227,7 @@ SWITCHES = {
 
 @pytest.mark.parametrize("family", SWITCHES)
 async def test_switches(tmp_path, family):
-    """B-118 to B-123: a family's routes are off, the others on."""
+    """B-118, B-119, B-120, B-121, B-122, B-123: a family's routes are off, the others on."""
     contents = [{"role": "user", "parts": [{"text": "x"}]}]
     messages = [{"role": "user", "content": "x"}]
     asks = {"model": "m-ollama", "messages": messages, "max_tokens": 9}

@@ -218,7 +218,7 @@ async def _asked(sidecar, draw: random.Random) -> list[int]:
             assert not SECRET.search(answer), answer
             statuses.append(status)
             if len(names) % 10 == 0:
-                sidecar.sidecar.resting.clear()  # else most would rest for their 401s
+                sidecar.sidecar.parts.memory.resting.clear()  # else most would rest for their 401s
         writer.close()
 
     async with asyncio.TaskGroup() as group:

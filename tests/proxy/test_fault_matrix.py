@@ -48,7 +48,7 @@ CODES = BOTH | STREAM_ONLY | PLAIN_ONLY
     ("fault", "stream"), CASES, ids=[f"{f}-{'stream' if s else 'plain'}" for f, s in CASES]
 )
 async def test_a_failed_upstream_is_followed_by_the_next(tmp_path, fault, stream, way: Way):
-    """A-053, A-070, C-104: any failure before the first output moves on to the next target."""
+    """B-081, A-053, A-070, C-104: any failure before the first output moves on to the next target."""
     times = "{connect: 0.4, first_byte: 0.4, idle: 0.4, total: 5}"
     async with running(tmp_path, timeouts=times) as sidecar:
         if fault == "refuse":

@@ -169,7 +169,7 @@ async def test_connections_of_one_address_are_bounded(tmp_path):
 async def test_a_call_that_comes_back_is_refused(tmp_path):
     """Decision 20: a loop is answered 508, never followed."""
     async with running(tmp_path, 1) as sidecar:
-        mark = sidecar.sidecar.answers.attempts.pseudonym
+        mark = sidecar.sidecar.parts.calls.answers.attempts.pseudonym
         reply = await sidecar.call(CHAT, headers=[("via", f"1.1 {mark}")])
         assert reply.status == 508
         assert reply.json()["error"]["code"] == "loop_detected"

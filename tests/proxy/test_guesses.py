@@ -57,7 +57,7 @@ def token(sidecar, secret):
 
 async def issued(sidecar, user):
     """The key of a new user of the ledger."""
-    accounts = sidecar.sidecar.accounts
+    accounts = sidecar.sidecar.parts.callers.accounts
     await accounts.create_user(user)
     return (await accounts.create_key(user)).secret
 

@@ -8,7 +8,6 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
-    ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
@@ -16,7 +15,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.test.tflow import tclient_conn
 
-from wattline.proxy.head import EdgeHttp1Server, HeadLimits
+from wattline.proxy.head import EdgeHttp1Server, HeadLimits, WholeAnswer
 
 
 @pytest.fixture
@@ -33,34 +32,40 @@ def sent(commands_: object) -> list[bytes]:
     return [c.data for c in commands_ if isinstance(c, commands.SendData)]  # type: ignore[attr-defined]
 
 
-def test_a_whole_answer_is_one_write(layer: EdgeHttp1Server) -> None:
-    answer = http.Response.make(200, b"hello")
-    assert sent(layer.send(ResponseHeaders(1, answer))) == []
-    (whole,) = sent(layer.send(ResponseData(1, b"hello")))
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [({}, b"hello"), ({"transfer-encoding": "chunked"}, b"5\r\nhello\r\n")],
+)
+def test_a_whole_answer_is_one_write(
+    layer: EdgeHttp1Server, fields: dict[str, str], body: bytes
+) -> None:
+    answer = http.Response.make(200, b"hello", fields)
+    (whole,) = sent(layer.send(WholeAnswer(1, answer)))
     assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert whole.endswith(b"\r\n\r\nhello")
-    assert sent(layer.send(ResponseEndOfMessage(1))) == []
+    assert whole.endswith(b"\r\n\r\n" + body)
+    assert sent(layer.send(ResponseEndOfMessage(1))) == ([b"0\r\n\r\n"] if fields else [])
 
 
-def test_the_head_of_a_stream_does_not_wait(layer: EdgeHttp1Server) -> None:
-    answer = http.Response.make(200, b"")
-    answer.stream = True
-    assert len(sent(layer.send(ResponseHeaders(1, answer)))) == 1
+def test_a_whole_answer_may_have_no_body(layer: EdgeHttp1Server) -> None:
+    (whole,) = sent(layer.send(WholeAnswer(1, http.Response.make(204, b""))))
+    assert whole.endswith(b"\r\n\r\n")
 
 
-def test_an_interim_answer_does_not_wait(layer: EdgeHttp1Server) -> None:
-    assert len(sent(layer.send(ResponseHeaders(1, http.Response.make(100))))) == 1
+def test_an_answer_of_http2_is_written_as_http1(layer: EdgeHttp1Server) -> None:
+    answer = http.Response.make(200, b"hello")
+    answer.http_version = "HTTP/2.0"
+    (whole,) = sent(layer.send(WholeAnswer(1, answer)))
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_what_has_no_body_does_not_wait(layer: EdgeHttp1Server) -> None:
-    answer = http.Response.make(204, b"")
-    assert len(sent(layer.send(ResponseHeaders(1, answer, end_stream=True)))) == 1
-
-
-def test_a_break_after_a_held_head_sends_it_first(layer: EdgeHttp1Server) -> None:
-    assert sent(layer.send(ResponseHeaders(1, http.Response.make(200, b"hello")))) == []
+def test_a_break_before_an_answer_is_told(layer: EdgeHttp1Server) -> None:
     error = ResponseProtocolError(1, "broken", ErrorCode.GENERIC_SERVER_ERROR)
-    found = list(layer.send(error))
-    assert isinstance(found[0], commands.SendData)
-    assert found[0].data.startswith(b"HTTP/1.1 200")
-    assert isinstance(found[-1], commands.CloseConnection)
+    told, closed = layer.send(error)
+    assert told.data.startswith(b"HTTP/1.1 502")
+    assert isinstance(closed, commands.CloseConnection)
+
+
+def test_a_break_within_an_answer_is_not_told(layer: EdgeHttp1Server) -> None:
+    list(layer.send(ResponseHeaders(1, http.Response.make(200, b"hello"))))
+    (closed,) = layer.send(ResponseProtocolError(1, "broken", ErrorCode.GENERIC_SERVER_ERROR))
+    assert isinstance(closed, commands.CloseConnection)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from kit.books import check_books
-from kit.sidecars import running
-from wattline.app import Sidecar
+import pytest
+
+from kit.books import check_books, rows
+from kit.faulty import END, STREAM_HEAD, chunk, faulty
+from kit.sidecars import rules, running
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
+from wattline.engine.breaker import State
+from wattline.engine.failover import HOLD_EVENTS
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+PATIENT = "{connect: 5, first_byte: 20, idle: 20, total: 60}"
 LONG = "health: {failures: 2, cooldown: 5m}\n"
 
 
@@ -52,7 +58,7 @@ async def test_one_probe_when_the_time_has_come_and_then_all(tmp_path):
         await by(sidecar, 2)
         sidecar.upstreams[0].clear()
         place = ("p0", "up0")
-        health, clock = sidecar.sidecar.health, sidecar.sidecar.clock
+        health, clock = sidecar.sidecar.parts.memory.health, sidecar.sidecar.clock
         async with asyncio.timeout(20):
             while not health.admits(place, clock.monotonic()):
                 await asyncio.sleep(0.05)
@@ -64,6 +70,27 @@ async def test_one_probe_when_the_time_has_come_and_then_all(tmp_path):
         assert (await probe).headers["x-wattline-provider"] == "p0"
         sidecar.upstreams[0].clear()
         assert await by(sidecar, 2) == [("p0", "1"), ("p0", "1")]
+    check_books(sidecar)
+
+
+async def test_a_stream_of_before_does_not_close_it(tmp_path):
+    """It began before the provider failed, and says nothing of how it is now; nor does it end the probe's time."""
+    extra = "health: {failures: 2, cooldown: 0.5s}\n"
+    async with running(tmp_path, timeouts=PATIENT, extra=extra) as sidecar:
+        provider, memory = sidecar.upstreams[0], sidecar.sidecar.parts.memory
+        clock, place = sidecar.sidecar.clock, ("p0", "up0")
+        provider.script(["stall_mid:2", "500", "500"])
+        before = asyncio.ensure_future(sidecar.call({**CHAT, "stream": True}))
+        await provider.journal.wait_for(lambda entry: entry.stalled, count=1)
+        await by(sidecar, 2)
+        async with asyncio.timeout(20):
+            while not memory.health.admits(place, clock.monotonic()):
+                await asyncio.sleep(0.05)
+        provider.release()
+        assert (await before).clean
+        assert memory.health.state(place, clock.monotonic()) is State.HALF_OPEN
+        assert await by(sidecar) == [("p0", "1")]
+        assert memory.health.state(place, clock.monotonic()) is State.CLOSED
     check_books(sidecar)
 
 
@@ -103,9 +130,64 @@ async def test_the_fastest_first(tmp_path):
     """B-080: by what was measured."""
     text = "  - {name: by-model, when: {}, try: model, order: fastest}"
     async with running(tmp_path) as sidecar:
-        rules = sidecar.rules.read_text()
-        sidecar.rules.write_text(rules.replace("  - {name: by-model, when: {}, try: model}", text))
-        health, now = sidecar.sidecar.health, sidecar.sidecar.clock.monotonic()
+        before = sidecar.rules.read_text()
+        sidecar.rules.write_text(before.replace("  - {name: by-model, when: {}, try: model}", text))
+        health, now = sidecar.sidecar.parts.memory.health, sidecar.sidecar.clock.monotonic()
         health.good(("p0", "up0"), now, 800.0, 900.0)
         health.good(("p1", "up1"), now, 2.0, 3.0)
         assert await by(sidecar) == [("p1", "1")]
+
+
+LATE = 0.3
+
+
+async def late_output(sidecar, **body):
+    """A call to p0, whose head comes at once and whose first output comes `LATE` seconds later."""
+    sidecar.upstreams[0].script(["stall_first"])
+    call = asyncio.ensure_future(sidecar.call({**CHAT, "model": "m0", **body}))
+    await sidecar.upstreams[0].journal.wait_for(lambda entry: entry.stalled, count=1)
+    await asyncio.sleep(LATE)
+    sidecar.upstreams[0].release()
+    assert (await call).status == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_head_is_no_output(tmp_path, stream):
+    """B-080: some providers send their head at once, and the first word much later."""
+    text = "  - {name: by-model, when: {}, try: model, order: fastest}"
+    async with running(tmp_path, timeouts=PATIENT) as sidecar:
+        before = sidecar.rules.read_text()
+        sidecar.rules.write_text(before.replace("  - {name: by-model, when: {}, try: model}", text))
+        await late_output(sidecar, stream=stream)
+        await sidecar.call({**CHAT, "model": "m1", "stream": stream})
+        health = sidecar.sidecar.parts.memory.health
+        late, early = health.figures(("p0", "up0")), health.figures(("p1", "up1"))
+        assert late.first_ms >= 1_000 * LATE > early.first_ms
+        assert late.score < early.score
+        assert await by(sidecar, stream=stream) == [("p1", "1")]
+        times = [row["first_byte_ms"] for row in rows(sidecar.state)]
+        assert times[0] >= 1_000 * LATE > times[1]
+    check_books(sidecar)
+
+
+async def test_output_that_comes_after_too_much_else_is_timed(tmp_path):
+    """What is held back until the first output has bounds; the time has none."""
+    gate = asyncio.Event()
+
+    async def held(peer):
+        await peer.request()
+        await peer.send(STREAM_HEAD + b"".join([chunk(b": ping\n\n")] * (HOLD_EVENTS + 1)))
+        await gate.wait()
+        said = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
+        await peer.send(chunk(said) + chunk(b"data: [DONE]\n\n") + END)
+
+    async with faulty(held) as server:
+        text = rules([f"{server.origin}/v1"], timeouts=PATIENT)
+        async with running(tmp_path, 1, text=text, check=False) as sidecar:
+            call = asyncio.ensure_future(sidecar.call({**CHAT, "stream": True}))
+            await server.arrived.wait()
+            await asyncio.sleep(LATE)
+            gate.set()
+            assert (await call).clean
+            figures = sidecar.sidecar.parts.memory.health.figures(("p0", "up0"))
+            assert figures.first_ms >= 1_000 * LATE

@@ -101,7 +101,7 @@ async def test_repeats_are_counted_and_logged_in_words_of_their_own(tmp_path, ca
     """A replay is no success of a provider's, and a key that was used no ordinary refusal."""
     caplog.set_level("INFO", logger="wattline.requests")
     async with running(tmp_path, 1) as sidecar:
-        counts = sidecar.sidecar.settlement.counts
+        counts = sidecar.sidecar.parts.records.settlement.counts
         first = await sidecar.call(body(), headers=key())
         assert (await sidecar.call(body(), headers=key())).body == first.body
         assert code(await sidecar.call(body("other"), headers=key()))[0] == 422
@@ -198,7 +198,7 @@ async def test_what_failed_before_it_cost_anything_is_tried_again(tmp_path, faul
         sidecar.upstreams[0].script([fault])
         failed = await sidecar.call(body(stream=stream), headers=key())
         assert failed.status == status
-        sidecar.sidecar.resting.clear()
+        sidecar.sidecar.parts.memory.resting.clear()
         sidecar.upstreams[0].script([])
         again = await sidecar.call(body(stream=stream), headers=key())
         assert again.status == 200
@@ -269,7 +269,7 @@ async def test_an_answer_that_is_too_large_is_not_kept(tmp_path):
             assert len(first.body) > 8_192
             again = await sidecar.call(body(stream=stream), headers=name)
             assert code(again) == (409, "idempotency_answer_gone")
-        once = sidecar.sidecar.once
+        once = sidecar.sidecar.parts.calls.once
         assert once.kept.filling == 0
         assert asked(sidecar) == 2
 
@@ -279,7 +279,7 @@ async def test_memory_is_bounded(tmp_path):
     async with running(tmp_path, 1, extra=SMALL) as sidecar:
         for number in range(100):
             assert (await sidecar.call(body(), headers=key(str(number)))).status == 200
-        once = sidecar.sidecar.once
+        once = sidecar.sidecar.parts.calls.once
         assert once.kept.size <= 65_536
         newest = await sidecar.call(body(), headers=key("99"))
         assert newest.headers["x-wattline-idempotent"] == "replay"
@@ -291,7 +291,7 @@ async def test_memory_is_bounded(tmp_path):
 
 async def test_a_key_counts_for_a_day(tmp_path):
     async with running(tmp_path, 1) as sidecar:
-        clock, once = ManualClock(), sidecar.sidecar.once
+        clock, once = ManualClock(), sidecar.sidecar.parts.calls.once
         once._clock = once.kept._clock = clock
         await sidecar.call(body(), headers=key())
         clock.advance(86_399)
@@ -351,7 +351,7 @@ async def test_while_the_ledger_is_down(tmp_path):
             assert code(reply) == (503, "ledger_down")
         await back(ledger)
         assert (await sidecar.call(body(), headers=key())).status == 200
-        once = sidecar.sidecar.once
+        once = sidecar.sidecar.parts.calls.once
         claim = await once.begin("a" * 64, "b" * 64, "c" * 64)
         async with read_only(ledger):
             claim.free()
@@ -482,7 +482,7 @@ async def test_an_sdk_whose_client_loses_patience(tmp_path):
 async def test_a_key_for_some_models_is_told_no_answers_of_others(tmp_path):
     """Two keys of an account share their Idempotency-Keys; what each may call stays as it is."""
     async with running(tmp_path, 1, extra=AUTH, env=KEYS) as sidecar:
-        accounts = sidecar.sidecar.accounts
+        accounts = sidecar.sidecar.parts.callers.accounts
         await accounts.create_user("carol")
         wide = (await accounts.create_key("carol")).secret
         narrow = (await accounts.create_key("carol", models=("other",))).secret

@@ -24,7 +24,7 @@ def ask(sidecar, secret, body=BODY, **more):
 
 
 async def issue(sidecar, user="ann", *, start=None, **bounds):
-    accounts = sidecar.sidecar.accounts
+    accounts = sidecar.sidecar.parts.callers.accounts
     if accounts.store.user(user) is None:
         await accounts.create_user(user, start=start)
     return await accounts.create_key(user, **bounds)
@@ -48,7 +48,7 @@ async def test_only_a_known_key_may_call(tmp_path):
 async def test_a_key_that_was_taken_back_is_refused_on_the_next_call(tmp_path, verb):
     """A-026."""
     async with running(tmp_path, 1, extra=KEYED) as sidecar:
-        accounts, issued = sidecar.sidecar.accounts, await issue(sidecar)
+        accounts, issued = sidecar.sidecar.parts.callers.accounts, await issue(sidecar)
         assert (await ask(sidecar, issued.secret)).status == 200
         changed = await getattr(accounts, verb)(issued.key.id)
         assert (await ask(sidecar, issued.secret)).status == 401
@@ -81,7 +81,7 @@ async def test_a_tunnel_does_not_outlive_its_key(tmp_path):
         statuses = []
         for turn in range(3):
             if turn == 2:
-                await sidecar.sidecar.accounts.rotate_key(issued.key.id)
+                await sidecar.sidecar.parts.callers.accounts.rotate_key(issued.key.id)
             await client.send("POST", "/v1/chat/completions", headers, data)
             async for _ in client.pieces():
                 pass
@@ -93,7 +93,7 @@ async def test_a_tunnel_does_not_outlive_its_key(tmp_path):
 
 async def test_an_expired_key_is_refused(tmp_path):
     async with running(tmp_path, 1, extra=KEYED) as sidecar:
-        accounts = sidecar.sidecar.accounts
+        accounts = sidecar.sidecar.parts.callers.accounts
         issued = await issue(sidecar, expires=accounts.now_ms() + 3_600_000)
         assert (await ask(sidecar, issued.secret)).status == 200
         await accounts.change_key(issued.key.id, expires=accounts.now_ms())
@@ -133,7 +133,7 @@ async def test_a_budget_refuses_with_a_time_and_survives_a_restart(tmp_path):
         hold, cost = row["hold"], row["energy"]
         issued = await issue(sidecar, budgets=Budgets(hour=hold + cost, day=ENOUGH))
         assert (await ask(sidecar, issued.secret)).status == 200
-        assert sidecar.sidecar.accounts.spent(issued.key.id).hour == cost
+        assert sidecar.sidecar.parts.callers.accounts.spent(issued.key.id).hour == cost
         both = await asyncio.gather(*(ask(sidecar, issued.secret) for _ in range(2)))
         assert Counter(reply.status for reply in both) == {200: 1, 429: 1}
         reply = await ask(sidecar, issued.secret)
@@ -143,10 +143,12 @@ async def test_a_budget_refuses_with_a_time_and_survives_a_restart(tmp_path):
     check_books(sidecar)
     before = len(rows(sidecar.state))
     async with running(tmp_path, 1, extra=KEYED) as sidecar:
-        assert sidecar.sidecar.accounts.spent(issued.key.id).day == 2 * cost
+        assert sidecar.sidecar.parts.callers.accounts.spent(issued.key.id).day == 2 * cost
         reply = await ask(sidecar, issued.secret)
         assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_exceeded")
-        await sidecar.sidecar.accounts.change_key(issued.key.id, budgets=Budgets(hour=ENOUGH))
+        await sidecar.sidecar.parts.callers.accounts.change_key(
+            issued.key.id, budgets=Budgets(hour=ENOUGH)
+        )
         assert (await ask(sidecar, issued.secret)).status == 200
     check_books(sidecar, before)
 
@@ -157,7 +159,7 @@ async def test_a_failed_call_spends_no_budget(tmp_path):
         sidecar.upstreams[0].always("500")
         assert (await ask(sidecar, issued.secret)).status == 500
         async with asyncio.timeout(30):
-            while sidecar.sidecar.accounts.spent(issued.key.id) != (0, 0, 0):
+            while sidecar.sidecar.parts.callers.accounts.spent(issued.key.id) != (0, 0, 0):
                 await asyncio.sleep(0.01)
     check_books(sidecar)
 
@@ -192,7 +194,7 @@ async def test_the_windows_of_a_tier(tmp_path):
     async with running(tmp_path, 1, extra=TIERS) as sidecar:
         assert (await ask(sidecar, ann[1].secret)).status == 429
         assert (await ask(sidecar, bob.secret)).status == 200
-        await sidecar.sidecar.accounts.change_key(ann[0].key.id, tier="gold")
+        await sidecar.sidecar.parts.callers.accounts.change_key(ann[0].key.id, tier="gold")
         assert (await ask(sidecar, ann[0].secret)).status == 200
     check_books(sidecar, before)
 
@@ -202,7 +204,7 @@ async def test_of_50_concurrent_calls_a_balance_for_3_admits_3(tmp_path, stream)
     """A-134, A-153, T28: with a key of the directory."""
     body = {**BODY, "stream": stream}
     async with running(tmp_path, 1, extra=KEYED) as sidecar:
-        upstream, accounts = sidecar.upstreams[0], sidecar.sidecar.accounts
+        upstream, accounts = sidecar.upstreams[0], sidecar.sidecar.parts.callers.accounts
         free = await issue(sidecar, "bob")
         assert (await ask(sidecar, free.secret, body)).status == 200
         hold, cost = (rows(sidecar.state)[-1][name] for name in ("hold", "energy"))
@@ -228,7 +230,7 @@ async def test_the_bonus_account_is_free_while_it_is_rich(tmp_path):
     """A-119."""
     extra = KEYED + "accounts: {bonus_user: '666', bonus_above: 100}\n"
     async with running(tmp_path, 1, extra=extra) as sidecar:
-        accounts = sidecar.sidecar.accounts
+        accounts = sidecar.sidecar.parts.callers.accounts
         issued = await issue(sidecar, "666", start=100_000_000 + 10**9)
         reply = await ask(sidecar, issued.secret)
         assert (reply.status, reply.json()["usage"]["energy"]) == (200, 0)
@@ -247,9 +249,9 @@ async def test_the_admin_of_the_environment(tmp_path):
     """B-064, B-126: made once; another key in the environment ends the old one."""
     async with running(tmp_path, 1, extra=KEYED, env=ADMIN) as sidecar:
         assert (await ask(sidecar, ADMIN["DEFAULT_ADMIN_API_KEY"])).status == 200
-        (key,) = sidecar.sidecar.accounts.store.keys_of("boss")
-        assert sidecar.sidecar.directory.principal(key.id).role is Role.ADMIN
-        assert sidecar.sidecar.accounts.balance("boss") is None
+        (key,) = sidecar.sidecar.parts.callers.accounts.store.keys_of("boss")
+        assert sidecar.sidecar.parts.callers.directory.principal(key.id).role is Role.ADMIN
+        assert sidecar.sidecar.parts.callers.accounts.balance("boss") is None
     other = {**ADMIN, "DEFAULT_ADMIN_API_KEY": "5d0e9c3b71fa2684"}
     for env in (other, other):
         async with running(tmp_path, 1, extra=KEYED, env=env) as sidecar:
@@ -271,7 +273,7 @@ async def test_the_master_token_is_no_key(tmp_path):
     """A-130: it manages; no model is called with it."""
     env = {"ADMIN_FIRST": "9f8e7d6c5b4a39281706f5e4d3c2b1a0"}
     async with running(tmp_path, 1, extra=KEYED, env=env) as sidecar:
-        master = sidecar.sidecar.master_token
+        master = sidecar.sidecar.parts.callers.master
         assert master.matches(env["ADMIN_FIRST"])
         for wrong in (None, "", env["ADMIN_FIRST"][:-1], env["ADMIN_FIRST"] + "0"):
             assert not master.matches(wrong)

@@ -14,26 +14,24 @@ def run(code: str) -> str:
 
 
 def test_what_nobody_uses_is_not_imported() -> None:
-    code = (
-        "import wattline.app, sys; print(sorted({'flask', 'ldap3', 'jinja2'} & set(sys.modules)))"
-    )
+    code = "import wattline.app.sidecar, sys; print(sorted({'flask', 'ldap3', 'jinja2'} & set(sys.modules)))"
     assert run(code) == "[]"
 
 
 def test_the_whole_package_is_there_for_who_asks() -> None:
     code = (
-        "import wattline.app; from mitmproxy import addons; "
+        "import wattline.app.sidecar; from mitmproxy import addons; "
         "print(len(addons.default_addons()) > 20, addons.core.Core.__name__)"
     )
     assert run(code) == "True Core"
 
 
 def test_what_it_has_not_is_an_error_as_ever() -> None:
-    code = "import wattline.app, mitmproxy.addons as a\ntry:\n    a.nothing\nexcept AttributeError: print('no')"
+    code = "import wattline.app.sidecar, mitmproxy.addons as a\ntry:\n    a.nothing\nexcept AttributeError: print('no')"
     assert run(code) == "no"
 
 
 @pytest.mark.parametrize("first", ["mitmproxy.addons", "mitmproxy.tools.dump"])
 def test_inside_mitmproxy_it_does_nothing(first: str) -> None:
-    code = f"import {first}, mitmproxy.addons as a; before = a; import wattline.app; print(before is a, type(a).__name__)"
+    code = f"import {first}, mitmproxy.addons as a; before = a; import wattline.app.sidecar; print(before is a, type(a).__name__)"
     assert run(code) == "True module"

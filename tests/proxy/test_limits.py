@@ -335,7 +335,7 @@ async def test_one_call_too_many_is_answered_503(tmp_path):
         assert [reply.status for reply in await asyncio.gather(*asked)] == [200] * 3
         upstream.clear()
         assert (await sidecar.call(CHAT)).status == 200
-        assert sidecar.sidecar.answers.under_way == 0
+        assert sidecar.sidecar.parts.calls.answers.under_way == 0
     assert len(rows(sidecar.state)) == 4
     check_books(sidecar)
 
@@ -377,7 +377,7 @@ async def test_no_window_holds_a_key(tmp_path):
     async with running(tmp_path, 1, extra=extra, env=env) as sidecar:
         for name in ENV:
             assert (await sidecar.call(CHAT, headers=bearer(name))).status == 200
-        counters = sidecar.sidecar.windows._counters
+        counters = sidecar.sidecar.parts.memory.windows._counters
         keys = json.dumps([list(kept) for kept in counters.values()])
         assert "ann" in keys
         assert not any(secret in keys for secret in ENV.values())

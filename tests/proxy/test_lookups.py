@@ -13,7 +13,7 @@ import pytest
 from kit.books import check_books, rows
 from kit.clients import CONNECT_H1, CONNECT_H2, REVERSE, client
 from kit.sidecars import QUICK, Running, rules, running
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.clock import ManualClock
 from wattline.base.settings import Settings
 from wattline.demo.kept import VIDEO
@@ -371,7 +371,7 @@ def head(path, method="GET"):
 async def test_what_was_made_without_us_is_its_own_hosts(tmp_path):
     """Through CONNECT: a client's own key goes on to the host that it named, as before."""
     async with running(tmp_path, 1) as sidecar:
-        reception = sidecar.sidecar.reception
+        reception = sidecar.sidecar.parts.entrance.reception
         for path in ("/v1/responses/resp_theirs", "/v1/videos/video_theirs/content"):
             assert reception.receive(head(path)).verdict is Verdict.PASS
         assert (

@@ -36,7 +36,7 @@ PLACES = ["open", "decide", "attempt", "row"]
 
 def inject(sidecar, place, patch) -> None:
     """Let our code fail at a place before anything is sent."""
-    answers = sidecar.sidecar.answers
+    answers = sidecar.sidecar.parts.calls.answers
     match place:
         case "open":
             patch.setattr(type(answers.opening), "open", fail)
@@ -65,7 +65,7 @@ async def test_a_chosen_host_gets_its_call_as_it_came(sidecar, place, monkeypatc
     assert ("authorization", "Bearer sk-the-clients-own-key") in sent.headers
     assert not any(name.startswith("x-wattline") for name, _ in sent.headers)
     assert "sk-secret-of-upstream" not in str(sent.headers)
-    assert sidecar.sidecar.settlement.counts.failed_open == 1
+    assert sidecar.sidecar.parts.records.settlement.counts.failed_open == 1
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -77,7 +77,7 @@ async def test_all_others_stay_closed(sidecar, place, way, monkeypatch):
     reply = await call(sidecar.address, way, sidecar.ca, BODY, headers=THEIRS, path=path)
     assert reply.status == 500
     assert standing.sent == []
-    assert sidecar.sidecar.settlement.counts.failed_open == 0
+    assert sidecar.sidecar.parts.records.settlement.counts.failed_open == 0
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -123,11 +123,11 @@ async def test_a_refusal_is_no_failure(sidecar):
 @pytest.mark.parametrize(("way", "status"), [(CHOSEN, 502), (OTHERS[0], 500)])
 async def test_where_the_gate_itself_fails(sidecar, way, status, monkeypatch):
     """What goes on is then mitmproxy's, to the host by its name: there is none here, so it says 502."""
-    monkeypatch.setattr(type(sidecar.sidecar.reception), "receive", fail)
-    monkeypatch.setattr(type(sidecar.sidecar.guard), "check_tunnel", unreachable)
+    monkeypatch.setattr(type(sidecar.sidecar.parts.entrance.reception), "receive", fail)
+    monkeypatch.setattr(type(sidecar.sidecar.parts.entrance.guard), "check_tunnel", unreachable)
     reply = await call(sidecar.address, way, sidecar.ca, BODY, headers=THEIRS)
     assert reply.status == status
-    assert sidecar.sidecar.settlement.counts.failed_open == (way is CHOSEN)
+    assert sidecar.sidecar.parts.records.settlement.counts.failed_open == (way is CHOSEN)
 
 
 async def unreachable(*_: object) -> list[str]:
@@ -136,7 +136,7 @@ async def unreachable(*_: object) -> list[str]:
 
 
 async def test_where_even_that_fails_it_is_closed(sidecar, monkeypatch):
-    monkeypatch.setattr(type(sidecar.sidecar.reception), "receive", fail)
+    monkeypatch.setattr(type(sidecar.sidecar.parts.entrance.reception), "receive", fail)
     monkeypatch.setattr("wattline.proxy.gate._keep_back", fail)
     reply = await call(sidecar.address, CHOSEN, sidecar.ca, BODY, headers=THEIRS)
     assert reply.status == 500

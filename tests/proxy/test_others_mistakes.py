@@ -10,7 +10,8 @@ import pytest
 
 from kit.books import rows
 from kit.clients import H1Client
-from kit.faulty import faulty, good
+from kit.faulty import END, STREAM_HEAD, chunk, faulty, good, whole
+from kit.key_holders import ANSWER
 from kit.sidecars import rules, running
 from wattline.engine.failover import judge_status
 from wattline.service.entrance.misdirected import LONGEST, misdirected
@@ -20,7 +21,7 @@ KEYED = "auth: {mode: keys}\n"
 
 
 async def key_of(sidecar, user):
-    accounts = sidecar.sidecar.accounts
+    accounts = sidecar.sidecar.parts.callers.accounts
     if accounts.store.user(user) is None:
         await accounts.create_user(user, start=None)
     return (await accounts.create_key(user)).secret
@@ -61,7 +62,8 @@ async def test_many_parameters_are_read_once(tmp_path):
             {"error": {"message": "Your input was flagged", "metadata": {"reasons": ["x"]}}},
             False,
         ),
-        (403, {"error": {"message": "This API key was revoked"}}, True),
+        (403, {"error": {"message": "This API key was revoked"}}, False),
+        (403, {"error": {"message": "", "code": "api_key_revoked"}}, True),
         (402, {"error": {"message": "needs more credits, or fewer max_tokens"}}, False),
         (402, {"error": {"message": "Insufficient credits"}}, True),
     ],
@@ -72,6 +74,38 @@ async def test_a_refused_prompt_is_not_a_refused_key(tmp_path, status, body, res
         verdict = judge_status(status, (), json.dumps(body).encode(), target, frozenset())
         assert verdict.next
         assert verdict.rest_credential is rests
+
+
+FLAGGED = {
+    "code": 403,
+    "message": "moderation flagged",
+    "metadata": {"flagged_input": "how do I store an api key in my app"},
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        whole(json.dumps({"error": FLAGGED}).encode(), status="403 Forbidden"),
+        whole(json.dumps({"error": {**FLAGGED, "type": "permission_error"}}).encode()),
+        STREAM_HEAD + chunk(b'data: {"error": {"type": "permission_error"}}\n\n') + END,
+    ],
+    ids=["status", "in_band", "in_stream"],
+)
+async def test_a_prompt_that_quotes_a_key_takes_no_provider_away(tmp_path, answer):
+    """Nobody else has anything to do with what one caller may not ask."""
+    answers = [answer, whole(json.dumps(ANSWER).encode())]
+
+    async def provider(peer):
+        while await peer.request():
+            await peer.send(answers.pop(0))
+
+    async with faulty(provider) as server:
+        text = rules([f"{server.origin}/v1"])
+        async with running(tmp_path, 1, text=text, check=False) as sidecar:
+            body = {**CHAT, "stream": True} if answer.startswith(STREAM_HEAD) else CHAT
+            assert (await sidecar.call(body)).status != 200
+            assert (await sidecar.call(CHAT)).status == 200
 
 
 async def test_made_up_models_take_no_provider_away(tmp_path):
@@ -93,7 +127,7 @@ async def test_a_clients_mistakes_open_no_breaker(tmp_path, status):
     async with faulty(good(head.encode() + body)) as server:
         text = rules([f"{server.origin}/v1"], extra="health: {failures: 2, cooldown: 5m}\n")
         async with running(tmp_path, 1, text=text, check=False) as sidecar:
-            health = sidecar.sidecar.health
+            health = sidecar.sidecar.parts.memory.health
             for _ in range(4):
                 assert (await sidecar.call(CHAT)).status == status
             assert health.admits(("p0", "up0"), sidecar.sidecar.clock.monotonic())
@@ -143,7 +177,7 @@ class TestKeysOfTheRules:
 async def test_a_call_that_was_paid_is_not_made_again(tmp_path):
     """Its client left between the settlement and the answer; the key counts all the same."""
     async with running(tmp_path, 1) as sidecar:
-        settlement = type(sidecar.sidecar.settlement)
+        settlement = type(sidecar.sidecar.parts.records.settlement)
         committed, hold, reached = settlement.committed, asyncio.Event(), asyncio.Event()
 
         async def slow(self, exchange, settled):
@@ -197,7 +231,7 @@ class TestResponsesOfOthers:
         async with running(tmp_path, 1, extra=KEYED) as sidecar:
             jim, kim = await key_of(sidecar, "jim"), await key_of(sidecar, "kim")
             made = (await self.made(sidecar, jim)).json()["id"]
-            sidecar.sidecar.remembered._kinds.clear()
+            sidecar.sidecar.parts.memory.remembered._kinds.clear()
             assert (await self.made(sidecar, kim, previous_response_id=made)).status == 404
             assert (await self.made(sidecar, jim, previous_response_id=made)).status == 200
 

@@ -15,7 +15,7 @@ from kit.clients import REVERSE, Reply, client
 from kit.galleries import JPEG, PNG, gallery
 from kit.providers.fleet import Fleet, fleet
 from kit.providers.saying import Fault, Saying
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings, SettingsError
 from wattline.upstream.guard import Listeners
 from wattline.upstream.images import Images
@@ -426,7 +426,7 @@ async def test_forwarded_authorization(tmp_path, forward):
         fetching(tmp_path, "openai", **env) as (sidecar, plain),
         gallery(ca.server("127.0.0.1")) as safe,
     ):
-        inlining = sidecar.sidecar.answers.attempts.inlining
+        inlining = sidecar.sidecar.parts.calls.answers.attempts.inlining
         inlining.images = Images(listeners=Listeners(), tls=ca.client())
         sent = [("authorization", "Bearer sk-of-the-client")]
         for pictures in (plain, safe):

@@ -9,10 +9,11 @@ import json
 import pytest
 
 from kit.clients import Way, call, client
+from kit.proofs import proofs
 from kit.sidecars import running
 from kit.standing import stand_in
 from wattline.service import answers
-from wattline.service.watching.proofs import proof_file, read_proofs
+from wattline.service.watching.proofs import proof_file
 
 RULES = """
 version: 1
@@ -27,16 +28,6 @@ BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello there
 
 def rules(port=443, *, tunnels="true", passed="true") -> str:
     return RULES % (tunnels, passed, port)
-
-
-async def proofs(sidecar, count=1):
-    async with asyncio.timeout(10):
-        while True:
-            await sidecar.sidecar.proofs.written()
-            found = list(read_proofs(proof_file(sidecar.state), 0))
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.01)
 
 
 async def test_every_byte_of_a_tunnel(tmp_path):
@@ -87,7 +78,7 @@ async def test_a_call_that_is_passed_on(tmp_path, stream, way):
     )
     assert proof["up"]["digest_in"] == hashlib.sha256(raw).hexdigest()
     assert proof["down"]["digest_out"] == hashlib.sha256(got).hexdigest()
-    assert sidecar.sidecar.settlement.counts.proofs == {("call", "untouched"): 1}
+    assert sidecar.sidecar.parts.records.settlement.counts.proofs == {("call", "untouched"): 1}
 
 
 async def test_a_refusal_is_passed_on_too(tmp_path):
@@ -167,5 +158,5 @@ async def test_off_by_default_nothing_is_written(tmp_path):
     async with running(tmp_path, 1, text=text, check=False) as sidecar:
         stand_in(sidecar)
         await call(sidecar.address, OPENAI, sidecar.ca, BODY)
-        await sidecar.sidecar.proofs.written()
+        await sidecar.sidecar.parts.records.proofs.written()
     assert not proof_file(sidecar.state).path.exists()

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+
+import pytest
 
 from kit.clients import Way, call
 from kit.sidecars import QUICK
 from kit.standing import Standing
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.clock import SystemClock
 from wattline.base.settings import Settings
 from wattline.demo.provider import DemoProvider
 from wattline.rules.load import load
+from wattline.service.entrance.reception import RequestHead, Verdict
 from wattline.service.watching.census import Census
 from wattline.service.watching.proposal import observing, proposal
 from wattline.upstream.base import Outgoing
+from wattline.wire.http import Use
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello there"}]}
 OPENAI = Way("api.openai.com")
 KEY = ("authorization", "Bearer sk-the-clients-own-key")
 
 
-async def observed(tmp_path, work, more="") -> tuple[Census, list[Outgoing]]:
+async def observed(tmp_path, work) -> tuple[Census, list[Outgoing]]:
     rules = tmp_path / "rules.yaml"
-    rules.write_text(observing() + more)
+    rules.write_text(observing())
     demo, census = DemoProvider(QUICK), Census(SystemClock().monotonic)
     settings = Settings(rules=rules, state=tmp_path / "state", host="127.0.0.1", port=0)
     url = await demo.start()
     try:
         async with Sidecar(settings, census=census) as sidecar:
-            attempts = sidecar.answers.attempts
+            attempts = sidecar.parts.calls.answers.attempts
             attempts.upstream = standing = Standing(attempts.upstream, url)
+            sidecar.parts.calls.answers.bypass.upstream = standing
             await work(sidecar)
     finally:
         await demo.stop()
@@ -82,10 +88,129 @@ async def test_other_hosts_are_counted_by_name_and_bytes(tmp_path):
             await reader.readexactly(3_000)
         writer.close()
 
-    more = f"tunnel: {{policy: listed, hosts: [localhost, 127.0.0.1], ports: [{port}]}}\n"
-    census, _ = await observed(tmp_path, work, more)
+    census, _ = await observed(tmp_path, work)
     server.close()
     seen = census.tunnels["localhost"]
     assert (seen.connections, seen.up, seen.down) == (1, 1_000, 3_000)
     assert census.hosts == {}
     assert "localhost: 1 connection, 1,000 bytes up, 3,000 down" in proposal(census)
+
+
+HARD = {
+    "no model": b'{"messages": [{"role": "user", "content": "hi"}]}',
+    "no JSON": b'{"model": "gpt-4o", "messages": [',
+    "twice": b'{"model": "a", "model": "b", "messages": [{"role": "user", "content": "hi"}]}',
+    "empty": b'{"model": "gpt-4o", "messages": []}',
+    "nothing": b"",
+    "deep": b'{"model": "gpt-4o", "messages": ' + b"[" * 300 + b"]" * 300 + b"}",
+}
+
+
+@pytest.mark.parametrize("name", list(HARD))
+async def test_what_cant_be_read_goes_on_byte_for_byte(tmp_path, name):
+    """Its host answers, not we; it is counted as what was not read."""
+
+    async def work(sidecar):
+        reply = await call(
+            sidecar.address, OPENAI, sidecar.ca.certificate, HARD[name], headers=[KEY]
+        )
+        assert "x-wattline-call" not in reply.headers
+
+    census, sent = await observed(tmp_path, work)
+    assert [out.body for out in sent] == [HARD[name]]
+    assert KEY in sent[0].headers
+    assert sent[0].origin.host == "api.openai.com"
+    seen = census.hosts["api.openai.com"]
+    assert (seen.all.calls, seen.unread) == (0, 1)
+    assert "1 request passed on unread" in proposal(census)
+    load(proposal(census), env={})
+
+
+@pytest.mark.parametrize("header", [("x-wattline-explain", "1"), ("x-wattline-explain", "maybe")])
+async def test_no_header_of_ours_stops_a_call(tmp_path, header):
+    async def work(sidecar):
+        reply = await call(
+            sidecar.address, OPENAI, sidecar.ca.certificate, BODY, headers=[KEY, header]
+        )
+        assert reply.json()["choices"]
+
+    census, sent = await observed(tmp_path, work)
+    assert len(sent) == 1
+    assert census.hosts["api.openai.com"].all.calls == 1
+
+
+async def test_an_idempotency_key_is_its_hosts_to_look_at(tmp_path):
+    key = ("idempotency-key", "k-1")
+
+    async def work(sidecar):
+        for content in ("one", "one", "two"):
+            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": content}]}
+            reply = await call(
+                sidecar.address, OPENAI, sidecar.ca.certificate, body, headers=[KEY, key]
+            )
+            assert reply.status == 200
+
+    _, sent = await observed(tmp_path, work)
+    assert len(sent) == 3
+    assert all(key in out.headers for out in sent)
+
+
+async def test_any_port_and_address_is_reached(tmp_path):
+    """No tunnel and no request to another host is refused: not for its port, nor for its address."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    get = f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+    heads = (
+        f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nhost: x\r\n\r\n",
+        f"{get}\r\n",
+        f"{get}authorization: a\r\nx-api-key: b\r\n\r\n",
+    )
+
+    async def work(sidecar):
+        for head in heads:
+            reader, writer = await asyncio.open_connection(*sidecar.address)
+            writer.write(head.encode())
+            async with asyncio.timeout(10):
+                assert b" 200 " in await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        writer.write("CONNECT {}:{} HTTP/1.1\r\nhost: x\r\n\r\n".format(*sidecar.address).encode())
+        assert b" 403 " in await reader.readline(), "never to ourselves"
+        writer.close()
+
+    await observed(tmp_path, work)
+    server.close()
+
+
+async def test_a_call_with_two_credentials_goes_on(tmp_path):
+    """Its host is intercepted, and its head is not one that we would take."""
+    reception = None
+
+    async def work(sidecar):
+        nonlocal reception
+        reception = sidecar.parts.entrance.reception
+        head = RequestHead(
+            id="req_1",
+            method="POST",
+            host="api.openai.com",
+            port=443,
+            path="/v1/chat/completions",
+            headers=(("authorization", "a"), ("x-api-key", "b")),
+            peer="127.0.0.1",
+            use=Use.FORWARD,
+            principal=None,
+        )
+        assert reception.receive(head).verdict is Verdict.PASS
+        around = replace(head, headers=(("via", f"1.1 {reception.pseudonym}"),))
+        assert reception.receive(around).verdict is Verdict.ANSWER
+
+    census, _ = await observed(tmp_path, work)
+    assert census.hosts["api.openai.com"].unread == 1

@@ -11,14 +11,22 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import AsyncOpenAI
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kit.books import rows
 from kit.clients import CONNECT_H1, REVERSE
 from kit.outages import locked
 from kit.sidecars import running
-from kit.socket_provider import dialled, rules, socket_providers, told
+from kit.socket_provider import (
+    answer_local,
+    dialled,
+    forwarded,
+    rules,
+    socket_providers,
+    told,
+)
+from wattline.service.metering.settlement import Settlement
+from wattline.service.opening import Opening
 from wattline.service.sockets.conversation import Conversation
 from wattline.service.sockets.hearing import MAX_OWED
 from wattline.upstream.sockets import Socket
@@ -134,6 +142,26 @@ async def test_responses_over_a_websocket(tmp_path, way):
     assert [(row["state"], row["operation"]) for row in found] == [("complete", "responses")] * 3
 
 
+async def test_rules_see_a_response_with_what_the_conversation_has_read(tmp_path):
+    """It is a stream, and its tokens are those of the responses before it too."""
+    denied = """rules:
+  - {name: whole, when: {stream: false}, deny: not here}
+  - {name: long, when: {tokens: {min: 20}}, deny: begin anew}
+"""
+    async with socket_providers(1) as (provider,):
+        text = rules([await provider.start()]).replace("rules:\n", denied)
+        async with (
+            running(tmp_path, 0, text=text, env=KEYS) as sidecar,
+            dialled(sidecar, RESPONSES, REVERSE) as socket,
+        ):
+            await say(socket, ASK)
+            await told(socket, "response.completed")
+            await say(socket, ASK)
+            refused = await told(socket, "error")
+            assert refused["error"]["code"] == "denied_by_rule", refused
+    assert [row["state"] for row in rows(sidecar.state)] == ["complete"]
+
+
 async def test_a_browsers_key_in_a_subprotocol_lets_in_and_stays_here(tmp_path):
     """A browser can't set headers: its key is a subprotocol, and must never go upstream."""
     key = "sk-wattline-0123456789abcdef"
@@ -177,7 +205,9 @@ async def test_a_refused_upgrade_fails_over(tmp_path, status, path):
             assert [frame.get("model", "up1") for frame in second.frames] == ["up1"]
             keys = [upgrade.values("authorization") for upgrade in second.upgrades]
             assert keys == [["Bearer " + KEYS["KEY_1"]]]
-        resting = sidecar.sidecar.resting.resting("p0", sidecar.sidecar.clock.monotonic())
+        resting = sidecar.sidecar.parts.memory.resting.resting(
+            "p0", sidecar.sidecar.clock.monotonic()
+        )
         assert (resting is not None) == (status in (401, 429))
     (row,) = rows(sidecar.state)
     assert row["provider"] == "p1"
@@ -404,8 +434,25 @@ async def test_an_end_that_is_told_twice_is_owed_once(tmp_path, path):
     assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
 
 
-async def test_a_client_that_moves_on_still_gets_the_end_of_its_response(tmp_path):
+def noted(monkeypatch, owner, name, *, after=False):
+    """An event that a method sets: when it is called, or `after` it."""
+    event, plain = asyncio.Event(), getattr(owner, name)
+
+    async def noting(*given, **named):
+        if not after:
+            event.set()
+        found = await plain(*given, **named)
+        event.set()
+        return found
+
+    monkeypatch.setattr(owner, name, noting)
+    return event
+
+
+async def test_a_client_that_moves_on_still_gets_the_end_of_its_response(tmp_path, monkeypatch):
     """A question for another provider comes while the end of the last answer waits for its commit."""
+    opened = noted(monkeypatch, Opening, "open", after=True)
+    waits = noted(monkeypatch, Settlement, "committed")
     async with (
         stage(tmp_path, 2) as (sidecar, (first, second)),
         dialled(sidecar, RESPONSES, REVERSE) as socket,
@@ -415,15 +462,34 @@ async def test_a_client_that_moves_on_still_gets_the_end_of_its_response(tmp_pat
         await told(socket, "response.output_text.delta")
         with locked(sidecar.state):
             await first.end(first.open[0], "resp_1")
-            await asyncio.sleep(0.2)  # its end is with the sidecar, and waits
-            await say(socket, {**ASK, "model": "m1"})
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(10):
+                await waits.wait()
+                opened.clear()
+                await say(socket, {**ASK, "model": "m1"})
+                await opened.wait()
         done = await told(socket, "response.completed", "error")
         assert done["response"]["id"] == "resp_1"
         assert done["response"]["usage"]["energy"] == 13.5
         assert (await told(socket, "response.completed", "error"))["type"] == "response.completed"
         assert len(second.frames) == 1
     assert [row["state"] for row in rows(sidecar.state)] == ["complete", "complete"]
+
+
+async def test_nobody_listens_to_a_provider_any_more_when_it_is_left(tmp_path, monkeypatch):
+    """What its relay still read would be told as the next provider's."""
+    listening, close = [], Socket.close
+
+    def closing(*given):
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        listening.append(names.count("listen to a provider"))
+        close(*given)
+
+    monkeypatch.setattr(Socket, "close", closing)
+    async with stage(tmp_path, 2) as (sidecar, _), dialled(sidecar, RESPONSES, REVERSE) as socket:
+        for model in ("m0", "m1"):
+            await say(socket, {**ASK, "model": model})
+            await told(socket, "response.completed")
+        assert listening == [0]
 
 
 @pytest.mark.parametrize("path", [REALTIME, RESPONSES])
@@ -463,9 +529,11 @@ async def test_ends_that_never_began_are_owed_between_others(tmp_path):
 
 
 async def test_a_provider_that_breaks_off_leaves_nothing_unsettled_while_the_ledger_waits(
-    tmp_path,
+    tmp_path, monkeypatch
 ):
     """Its client leaves while the first of the settlements waits for its commit."""
+    waits = noted(monkeypatch, Settlement, "committed")
+    left = noted(monkeypatch, Conversation, "_leave")
     async with (
         stage(tmp_path) as (sidecar, (provider,)),
         dialled(sidecar, REALTIME, REVERSE) as socket,
@@ -477,9 +545,10 @@ async def test_a_provider_that_breaks_off_leaves_nothing_unsettled_while_the_led
             await told(socket, "response.created")
         with locked(sidecar.state):
             provider.open[0].transport.abort()
-            await asyncio.sleep(0.2)
-            socket.transport.abort()
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(10):
+                await waits.wait()
+                socket.transport.abort()
+                await left.wait()
     assert [row["state"] for row in rows(sidecar.state)] == ["truncated"] * 3
 
 
@@ -716,7 +785,7 @@ async def test_an_upgrade_that_no_rule_takes_goes_to_its_own_host_and_is_metered
         url = await provider.start()
         text = rules([url]).replace("[api.openai.com]", "[api.openai.com, provider.test]")
         async with running(tmp_path, 0, text=text, env=KEYS) as sidecar:
-            connector = sidecar.sidecar.sockets.services.upgrades.connector
+            connector = sidecar.sidecar.parts.calls.sockets.services.upgrades.connector
             connector._resolve = answer_local
             host = f"provider.test:{url.rsplit(':', 1)[1]}"
             for path, create in (("/v1/realtime?model=x", CREATE), ("/v1/responses", ASK)):
@@ -734,21 +803,6 @@ async def test_an_upgrade_that_no_rule_takes_goes_to_its_own_host_and_is_metered
     assert [(row["provider"], row["model"], row["prompt"]) for row in found] == [
         ("provider.test", "x", 11)
     ] * 2
-
-
-async def answer_local(_host, _port):
-    return ["127.0.0.1"]
-
-
-@asynccontextmanager
-async def forwarded(sidecar, host, path):
-    own, port = sidecar.address
-    async with connect(
-        f"ws://{host}{path}",
-        proxy=f"http://{own}:{port}",
-        additional_headers={"authorization": "Bearer sk-the-clients-own"},
-    ) as socket:
-        yield socket
 
 
 async def test_the_official_sdk_speaks_realtime_through_us(tmp_path):

@@ -89,7 +89,7 @@ EXTERNAL: dict[str, tuple[int, tuple[str, ...]]] = {
     "claude-code": (100, CLAUDE),
     "codex": (60, CODEX),
 }
-"""C-021..C-033: calls in 60 seconds, and each model's id, tier and context."""
+"""C-021 to C-033: calls in 60 seconds, and each model's id, tier and context."""
 
 
 def shipped(**env: str) -> Book:
@@ -191,7 +191,9 @@ def test_models_that_need_another_conversation_say_so():
     ],
 )
 def test_the_models_and_their_rates(names, least, most):
-    """A-093..A-102: the models; A-113..A-116: the bands of their rates."""
+    """A-093, A-094, A-095, A-096, A-097, A-098, A-099, A-100, A-101, A-102: the models; A-113, A-114, A-115,
+    A-116: the bands of their rates.
+    """
     for name in names.split():
         assert Fraction(least) <= entries()[name][2] <= Fraction(most), name
 
@@ -274,7 +276,7 @@ def test_every_main_entry_has_a_fallback_and_is_in_its_own_chain():
     ],
 )
 def test_providers_by_their_variables(name, env, where):
-    """A-090, A-162..A-167, D-020, E-001, E-024."""
+    """A-090, A-162, A-163, A-164, A-165, A-166, A-167, D-020, E-001, E-024."""
     found = provider(name, **env)
     assert found.unavailable is None
     assert url(found) == where
@@ -313,7 +315,7 @@ def test_no_key_reaches_the_other_meaning_of_its_name(base, original):
 
 
 def test_the_external_providers_are_the_thirteen_in_their_order():
-    """C-020, C-034: the order is the order of fallback."""
+    """C-006, C-100, C-020, C-034: the order is the order of fallback."""
     tiered = [name for name, p in BOOK.providers.items() if any(m.tier for m in p.models)]
     assert tiered == list(EXTERNAL)
     rule = next(rule for rule in BOOK.rules if rule.name == "tier-fast")
@@ -323,7 +325,9 @@ def test_the_external_providers_are_the_thirteen_in_their_order():
 
 @pytest.mark.parametrize("name", EXTERNAL)
 def test_an_external_provider(name):
-    """C-021..C-033: models, tiers, contexts, RPM; C-062: defaults; C-080: 60 seconds."""
+    """C-100, C-021, C-022, C-023, C-024, C-025, C-026, C-027, C-028, C-029, C-030, C-031, C-032, C-033: models, tiers,
+    contexts, RPM; C-062: defaults; C-080: 60 seconds.
+    """
     found = BOOK.providers[name]
     rpm, models = EXTERNAL[name]
     rows = (model.rsplit(":", 2) for model in models)
@@ -344,7 +348,7 @@ def test_an_external_provider(name):
     ],
 )
 def test_providers_with_a_key(name, variable, where):
-    """C-026..C-029, C-048, C-061, C-107."""
+    """C-026, C-027, C-028, C-029, C-048, C-061, C-107."""
     assert provider(name).unavailable == f"No API key for {name}: {variable} is not set"
     assert provider(name, **{variable: ""}).unavailable is not None
     found = provider(name, **{variable: "k"})
@@ -363,7 +367,9 @@ def test_providers_with_a_key(name, variable, where):
     ],
 )
 def test_bridges_by_every_combination_of_their_variables(name, variables):
-    """C-042..C-047, C-049, C-060: URL + /v1, the first variable wins, no Authorization header."""
+    """C-042, C-043, C-044, C-045, C-046, C-047, C-049, C-060: URL + /v1, the first variable wins, no
+    Authorization header.
+    """
     for chosen in itertools.product([None, "", "http://{}.test:1/"], repeat=len(variables)):
         env = {
             v: c.format(v.replace("_", "-"))
@@ -559,7 +565,7 @@ def test_the_hosts_that_are_ours():
 
 
 def test_the_limits_for_callers_that_it_shows_are_right():
-    """D-078..D-080, E-080, E-081: 100 requests in 15 minutes for each address, ready to be switched on."""
+    """D-078, D-079, D-080, E-080, E-081: 100 requests in 15 minutes for each address, ready to be switched on."""
     assert (BOOK.windows, BOOK.doors, BOOK.cors, BOOK.trusted_proxies) == ((), (), None, ())
     shown = TEXT.replace("# windows:", "windows:").replace(
         "  # trusted_proxies:", "  trusted_proxies:"
@@ -637,3 +643,32 @@ def test_no_environment_crashes_it_and_no_secret_is_told(env):
     except RulesError as error:
         told = str(error)
     assert "hidden-secret" not in told
+
+
+def test_the_known_apis_have_a_provider_each():
+    """B-004: and DeepSeek and xAI speak OpenAI's; Imagen is Gemini's."""
+    found = {
+        name: provider(name).dialect
+        for name in (
+            "openai",
+            "anthropic",
+            "gemini",
+            "groq",
+            "openrouter",
+            "ollama",
+            "deepseek",
+            "xai",
+        )
+    }
+    own = {"anthropic": "anthropic", "gemini": "gemini", "ollama": "ollama"}
+    assert found == {name: own.get(name, "openai") for name in found}
+
+
+def test_no_key_is_in_the_file():
+    """C-009: keys are names of variables; without variables there is none."""
+    assert all(found.credential is None for found in BOOK.providers.values())
+    keys = re.findall(r"^ *(?:key|token|secret): *(.+?) *(?:#.*)?$", TEXT, re.MULTILINE)
+    assert keys
+    written = [part for part in keys if not re.fullmatch(r"[\"'\[]*\$\{[^}]*\}.*", part)]
+    assert not written
+    assert not re.search(r"\b(?:sk|gsk|xai|AIza|hf)[-_][A-Za-z0-9_-]{12,}|\b[0-9a-f]{32,}\b", TEXT)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from wattline.cli.main import app
 from wattline.rules.book import Book
@@ -46,10 +47,6 @@ def test_watch() -> None:
 
 @pytest.mark.parametrize("page", ["affinity", "watch", "proof"])
 def test_commands_of_the_pages_exist(page: str) -> None:
-    names = {
-        command.name or command.callback.__name__
-        for command in app.registered_commands
-        if command.callback
-    }
+    names = typer.main.get_group(app).commands
     for name in re.findall(r"wattline (\w+)", (DOCS / f"{page}.md").read_text()):
         assert name in names

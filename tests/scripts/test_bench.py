@@ -47,6 +47,7 @@ translation = importlib.import_module("translation")
 keyed = importlib.import_module("keyed")
 keycheck = importlib.import_module("keycheck")
 deciding = importlib.import_module("deciding")
+replaying = importlib.import_module("replaying")
 sys.path.remove(FOLDER)
 
 
@@ -431,6 +432,14 @@ def test_decisions_are_measured_with_few_and_with_many_rules(monkeypatch):
     book = deciding.load("rules: [{name: none, try: model}]\n", env={})
     with pytest.raises(ValueError, match="goes nowhere"):
         deciding.per_decision(book)
+
+
+def test_a_backtest_is_measured_on_a_ledger_of_its_own(tmp_path):
+    assert replaying.measured(calls=50, rounds=1)["million_s"] > 0
+    ledger = tmp_path / "ledger.sqlite"
+    replaying.made(ledger, 20)
+    with pytest.raises(ValueError, match="0 changed"):
+        replaying.per_million(ledger, replaying.book_of(changed=False))
 
 
 def test_a_translation_that_holds_events_back_gives_no_figure(monkeypatch):

@@ -184,6 +184,7 @@ class TestPython:
         assert found.stdout == f"{folder / 'python'}\n"
 
     def test_too_old_ones_are_told_with_their_version(self, tmp_path: Path) -> None:
+        """A-003."""
         for name in NAMES:
             put(tmp_path, name, reporting("3, 11, 7"))
 

@@ -36,11 +36,11 @@ async def test_a_drill_is_no_news_of_a_provider(tmp_path: Path) -> None:
             reply = await sidecar.call(ask())
             assert reply.status == 429
             assert reply.headers["retry-after"] == "30"
-        counts = sidecar.sidecar.settlement.counts
+        counts = sidecar.sidecar.parts.records.settlement.counts
         assert counts.errors == {}
         assert counts.requests == {("p0", "drill"): 3}
         assert counts.attempts == {("p0", "up0", "drill"): 3}
-        assert await sidecar.sidecar.errors.latest(10) == []
+        assert await sidecar.sidecar.parts.records.errors.latest(10) == []
         sidecar.rules.write_text(text)
         assert (await sidecar.call(ask())).status == 200
 
@@ -60,7 +60,7 @@ async def test_a_stream_ends_after_some_events(tmp_path: Path, kind: str) -> Non
         assert (row["state"], row["flags"]) == ("truncated", ["no_usage", "drill"])
         assert row["error"] == ("cut" if kind == "cut" else "idle_timeout")
         assert row["completion"] > 0
-        assert sidecar.sidecar.settlement.counts.errors == {}
+        assert sidecar.sidecar.parts.records.settlement.counts.errors == {}
 
 
 @pytest.mark.parametrize("kind", ["cut", "stall", "malformed"])
@@ -95,7 +95,7 @@ async def test_a_slow_drip_is_whole_and_late(tmp_path: Path) -> None:
         assert moments[-1] - moments[0] > 0.02 * 3
         whole = await sidecar.call(ask())
         assert whole.status == 200
-        figures = sidecar.sidecar.health.figures(("p0", "up0"))
+        figures = sidecar.sidecar.parts.memory.health.figures(("p0", "up0"))
         assert figures.calls == 0
 
 

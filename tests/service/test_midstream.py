@@ -119,7 +119,10 @@ async def test_an_end_from_outside_settles_both(tmp_path: Path, *, leaves: bool)
     async with sidecar_of(tmp_path, one, two) as sidecar:
         call = spawn(stream(sidecar), name="a client")
         async with asyncio.timeout(30):
-            while len(rows(sidecar)) < 2 or sidecar.sidecar.settlement.counts.attempts == {}:
+            while (
+                len(rows(sidecar)) < 2
+                or sidecar.sidecar.parts.records.settlement.counts.attempts == {}
+            ):
                 await asyncio.sleep(0.01)
         if leaves:
             call.cancel()
@@ -225,7 +228,7 @@ async def test_the_callers_window_counts_the_sum(tmp_path: Path) -> None:
             assert text_of(await stream(sidecar)) == TEXT
             (window,) = sidecar.sidecar.books.current.windows
             now = sidecar.sidecar.clock.monotonic()
-            calls, tokens = sidecar.sidecar.windows.used(window, "all", now)
+            calls, tokens = sidecar.sidecar.parts.memory.windows.used(window, "all", now)
             total = sum(row["prompt"] + row["completion"] for row in rows(sidecar))
             assert (calls, tokens) == (1, total)
 

@@ -6,9 +6,9 @@ import pytest
 
 from wattline.base.clock import ManualClock
 from wattline.base.settings import SettingsError
-from wattline.service.remembered import MAX_IDS, Remembered, remembered_seconds
+from wattline.service.remembered import MAX_IDS, Place, Remembered, remembered_seconds
 
-PLACE = ("p0", "up0", "m")
+PLACE = Place("p0", "up0", "m")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_until_its_time_is_over(clock, remembered):
     for _ in range(9):
         clock.advance(11)
         maker = remembered.find("videos", "ann", "v1")
-        assert (maker.provider, maker.model, maker.entry) == PLACE
+        assert Place(maker.provider, maker.model, maker.entry, maker.key) == PLACE
     clock.advance(1)
     assert remembered.find("videos", "ann", "v1") is None
 
@@ -47,7 +47,7 @@ def test_what_was_made_a_while_ago_has_less_time(clock, remembered):
 
 def test_only_for_the_caller_and_the_kind(remembered):
     remembered.note("videos", "ann", "x", PLACE)
-    remembered.note("videos", "bob", "x", ("p1", "up1", "m"))
+    remembered.note("videos", "bob", "x", Place("p1", "up1", "m"))
     assert remembered.find("videos", "ann", "x").provider == "p0"
     assert remembered.find("videos", "bob", "x").provider == "p1"
     assert remembered.find("videos", "eve", "x") is None
@@ -88,3 +88,9 @@ def test_the_setting(text, seconds):
 def test_a_setting_that_is_none(text):
     with pytest.raises(SettingsError, match="VIDEO_REQUEST_CACHE_TTL_MS"):
         remembered_seconds({"VIDEO_REQUEST_CACHE_TTL_MS": text})
+
+
+def test_the_key_that_made_it_is_remembered(remembered):
+    remembered.note("responses", "ann", "r1", Place("p0", "up0", "m", 3))
+    remembered.note("responses", "ann", "r2", Place("p0", "up0", "m"))
+    assert [remembered.find("responses", "ann", name).key for name in ("r1", "r2")] == [3, 0]

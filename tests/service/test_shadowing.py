@@ -26,7 +26,7 @@ PATIENT = "{connect: 30, first_byte: 60, idle: 60, total: 60}"
 
 async def settled(sidecar: Running) -> None:
     """Wait for the shadow calls that are under way."""
-    for task in list(sidecar.sidecar.shadows._open):
+    for task in list(sidecar.sidecar.parts.calls.shadows._open):
         await task
     async with asyncio.timeout(30):
         while any(row["state"] == "sent" for row in rows(sidecar)):
@@ -52,17 +52,21 @@ async def test_a_copy_is_asked_and_metered_apart(tmp_path: Path, *, stream: bool
         assert (copy["state"], copy["flags"], copy["rule"]) == ("complete", ["shadow"], "by-model")
         assert copy["call"] != own["call"]
         assert json.loads(copy["features"]) == {"shadow_of": own["call"]}
-        assert sidecar.sidecar.settlement.counts.shadows == {"sent": 1}
-        assert sum(sidecar.sidecar.settlement.counts.requests.values()) == 1
+        assert sidecar.sidecar.parts.records.settlement.counts.shadows == {"sent": 1}
+        assert sum(sidecar.sidecar.parts.records.settlement.counts.requests.values()) == 1
 
 
-async def test_the_client_does_not_wait(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_client_does_not_wait(tmp_path: Path, *, stream: bool) -> None:
+    """Its answer has its end while the copy's has not begun."""
     async with running(tmp_path, 2, timeouts=PATIENT) as sidecar:
         with_rule(sidecar, FULL)
         sidecar.upstreams[1].always("stall_head")
-        assert (await sidecar.call(ask())).status == 200
-        assert len(sidecar.sidecar.shadows._open) == 1
-        await sidecar.sidecar.shadows.close()
+        async with asyncio.timeout(20):
+            reply = await sidecar.call(ask(stream=stream))
+        assert (reply.status, reply.clean) == (200, True)
+        assert len(sidecar.sidecar.parts.calls.shadows._open) == 1
+        await sidecar.sidecar.parts.calls.shadows.close()
         (copy,) = shadows(sidecar)
         assert copy["state"] != "sent"
 
@@ -116,12 +120,12 @@ async def test_a_key_for_some_models_is_for_those_only(
 async def test_what_is_too_much_is_dropped_and_counted(tmp_path: Path) -> None:
     async with running(tmp_path, 2, timeouts=PATIENT) as sidecar:
         with_rule(sidecar, FULL)
-        sidecar.sidecar.shadows.most = 1
+        sidecar.sidecar.parts.calls.shadows.most = 1
         sidecar.upstreams[1].always("stall_head")
         for _ in range(3):
             assert (await sidecar.call(ask())).status == 200
-        assert sidecar.sidecar.settlement.counts.shadows == {"dropped": 2}
-        await sidecar.sidecar.shadows.close()
+        assert sidecar.sidecar.parts.records.settlement.counts.shadows == {"dropped": 2}
+        await sidecar.sidecar.parts.calls.shadows.close()
         assert len(shadows(sidecar)) <= 1
 
 
@@ -135,7 +139,7 @@ async def test_a_full_window_of_the_provider_drops_it(tmp_path: Path) -> None:
             assert (await sidecar.call(ask())).status == 200
             await settled(sidecar)
         assert len(shadows(sidecar)) == 1
-        assert sidecar.sidecar.settlement.counts.shadows == {"sent": 1, "dropped": 2}
+        assert sidecar.sidecar.parts.records.settlement.counts.shadows == {"sent": 1, "dropped": 2}
 
 
 async def test_a_stop_ends_and_settles_it(tmp_path: Path) -> None:
@@ -147,7 +151,7 @@ async def test_a_stop_ends_and_settles_it(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             while not sidecar.upstreams[1].journal.requests:
                 await asyncio.sleep(0.01)
-        await sidecar.sidecar.shadows.close()
+        await sidecar.sidecar.parts.calls.shadows.close()
         (copy,) = shadows(sidecar)
         assert copy["state"] in ("truncated", "failed")
         assert copy["error"] == "shutdown"

@@ -16,7 +16,7 @@ BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 async def test_refused_calls_are_bounded(tmp_path: Path) -> None:
     extra = "windows: {each: {calls: 1, per: 600s, scope: principal}}"
     async with running(tmp_path, extra=extra) as run:
-        unsent = run.sidecar.answers.opening.unsent
+        unsent = run.sidecar.parts.calls.answers.opening.unsent
         assert unsent is not None
         assert (await run.call(BODY)).status == 200
         assert (await run.call(BODY)).status == 429

@@ -8,10 +8,8 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
+import tempfile
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +22,6 @@ from wattline.store.sqlite import SqliteLedger
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 POINTS = (
     "before_begin", "mid_batch", "before_commit", "after_commit", "before_ack", "during_checkpoint",
 )  # fmt: skip
@@ -33,26 +30,28 @@ EACH = 4
 CUTS = 200
 
 
-def run_until_dead(path, seed, dice, *crash):
+def run_until_dead(nursery, path, seed, dice, *crash):
     """A life of the child; the lines that it wrote."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "kit.ledger_child", str(path), str(seed), *map(str, crash)],
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'addons'}{os.pathsep}{ROOT / 'tests'}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    lines = []
-    if not crash:
-        # Killed at random, but after a first acknowledgement: what comes before is start-up.
-        lines.append(child.stdout.readline())
-        killer = threading.Timer(dice.uniform(0, 0.08), child.kill)
-        killer.start()
-    try:
-        out, err = child.communicate(timeout=30)
-    finally:
-        child.kill()
-    assert child.returncode == -signal.SIGKILL, err.decode()
-    return (b"".join(lines) + out).decode().splitlines()
+    arguments = [str(path), str(seed), *map(str, crash)]
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as out, tempfile.TemporaryFile() as err:
+        streams = (None, writing, err.fileno())
+        child = nursery.start("kit.ledger_child", arguments, env=os.environ, streams=streams)
+        os.close(writing)
+        lines = []
+        if not crash:
+            # Killed at random, but after a first acknowledgement: what comes before is start-up.
+            lines.append(out.readline())
+            killer = threading.Timer(dice.uniform(0, 0.08), child.kill)
+            killer.start()
+        try:
+            lines.append(out.read())
+            code = child.wait_for(30)
+        finally:
+            child.kill()
+        err.seek(0)
+        assert code == -signal.SIGKILL, err.read().decode()
+    return b"".join(lines).decode().splitlines()
 
 
 def check(path, lines):
@@ -89,8 +88,8 @@ async def restart(path):
     return recovered
 
 
-def survive(path, seed, dice, *crash):
-    lines = run_until_dead(path, seed, dice, *crash)
+def survive(nursery, path, seed, dice, *crash):
+    lines = run_until_dead(nursery, path, seed, dice, *crash)
     check(path, lines)
     recovered = asyncio.run(restart(path))
     check(path, lines)
@@ -101,11 +100,11 @@ def survive(path, seed, dice, *crash):
     return lines, recovered
 
 
-def test_killed_at_random(tmp_path):
+def test_killed_at_random(tmp_path, nursery):
     """4.3: each life goes on with the file of the one before."""
     dice, path, every, recovered = random.Random(1), tmp_path / "ledger.sqlite", [], 0
     for seed in range(KILLS):
-        lines, closed = survive(path, seed, dice)
+        lines, closed = survive(nursery, path, seed, dice)
         every += lines
         recovered += closed
     check(path, every)
@@ -114,12 +113,12 @@ def test_killed_at_random(tmp_path):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_at_a_named_point(tmp_path, point):
+def test_killed_at_a_named_point(tmp_path, nursery, point):
     """4.3"""
     dice, path, every = random.Random(point), tmp_path / "ledger.sqlite", []
     for seed in range(EACH):
         after = dice.randrange(1, 4) if point == "during_checkpoint" else dice.randrange(1, 40)
-        lines, _ = survive(path, seed, dice, point, after)
+        lines, _ = survive(nursery, path, seed, dice, point, after)
         every += lines
     check(path, every)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings, SettingsError
 from wattline.serving import serve
 from wattline.testing.crash import AT, MARK, POINTS, Crash, CrashingUpstream, marks_attempts

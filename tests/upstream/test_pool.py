@@ -318,7 +318,7 @@ async def test_ended_before_its_head(serve, upstream, to, fault) -> None:
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nx-slow: ", b"HTTP/1.1 100 Go\r\n\r\n"])
 async def test_no_head_in_time(serve, upstream, to, start) -> None:
-    """Security 4.4 row 8, B-148: first byte means the whole head."""
+    """C-102: Security 4.4 row 8, B-148: first byte means the whole head."""
     async with serve(f.then_stall(start)) as server:
         broken = await broken_by(
             upstream, to(server.origin), Timeouts(connect=5, first_byte=0.15, idle=9, total=9)

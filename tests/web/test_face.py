@@ -117,7 +117,7 @@ async def test_the_secret_opens_the_port_to_a_visitor(open_face):
     sidecar, _ = open_face
     face = sidecar.sidecar.web
     visitor = Visitor("req_1", "192.0.2.1")
-    sidecar.sidecar.visits.announce(visitor)
+    sidecar.sidecar.parts.entrance.visits.announce(visitor)
     for name, status in (("req_1", 200), ("req_2", 404)):
         told = [(SECRET, face.secret), (VISIT, name)]
         reply = await call(
@@ -362,7 +362,7 @@ async def test_a_stop_lets_requests_end_and_refuses_new_ones(open_face):
     await pages.began.wait()
     stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=20))
     async with asyncio.timeout(30):
-        while not sidecar.sidecar.local.stopping:
+        while not sidecar.sidecar.parts.entrance.local.stopping:
             await asyncio.sleep(0.005)
     await other.send("GET", f"{BASE}/seen", host, b"")
     refused = b"".join([piece async for piece in other.pieces()])
@@ -457,7 +457,7 @@ async def test_a_client_that_reads_late_gets_all_of_a_page(open_face):
         while not any(layer.has_backlog() for layer in list(layers)) or sidecar.sidecar.web.busy:
             await asyncio.sleep(0)
         stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=30))
-        while not sidecar.sidecar.local.stopping:
+        while not sidecar.sidecar.parts.entrance.local.stopping:
             await asyncio.sleep(0)
         body = b"".join([piece async for piece in slow.pieces()])
         await stopping
@@ -472,7 +472,7 @@ async def test_hurry_ends_the_grace(open_face):
     await pages.began.wait()
     stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=60))
     async with asyncio.timeout(30):
-        while not sidecar.sidecar.local.stopping:
+        while not sidecar.sidecar.parts.entrance.local.stopping:
             await asyncio.sleep(0.005)
         sidecar.sidecar.hurry()
         await stopping

@@ -363,7 +363,7 @@ async def test_members_that_nobody_asked_for_give_nothing(tmp_path):
     async with party(
         tmp_path, "jwt", "accounts: {register: open, start_balance: 5}\n"
     ) as everybody:
-        asker, accounts = Asker(everybody), everybody.running.sidecar.accounts
+        asker, accounts = Asker(everybody), everybody.running.sidecar.parts.callers.accounts
         new = {"email": "eve2@example.com", "password": PASSWORD, "name": "Eve"}
         answer = await asker.ask("POST", "/api/v1/auth/register", {**new, **more}, "nobody")
         assert answer.status == 201
@@ -375,7 +375,7 @@ async def test_members_that_nobody_asked_for_give_nothing(tmp_path):
         asked = {"provider": "p0", "apiKey": "sk-another-own-key-0123456789", **more}
         answer = await asker.ask("POST", "/api/v1/keys", asked, "user")
         assert answer.status == 201
-        own = everybody.running.sidecar.own_keys
+        own = everybody.running.sidecar.parts.callers.own_keys
         assert answer.json()["id"] in {key.id for key in own.of("ann")}
         assert all(key.host == "127.0.0.1" for key in own.of("ann"))
         assert len(own.of("bob")) == 1
@@ -639,15 +639,15 @@ async def test_fifty_at_once_by_a_token(tmp_path):
     patient = "{connect: 5, first_byte: 30, idle: 30, total: 60}"
     async with party(tmp_path, "jwt", timeouts=patient) as everybody:
         sidecar, upstream = everybody.running.sidecar, everybody.running.upstreams[0]
-        new = await sidecar.accounts.create_user("max", start=10**9)
-        everybody.secrets["max"] = sidecar.tokens.issue(new)
+        new = await sidecar.parts.callers.accounts.create_user("max", start=10**9)
+        everybody.secrets["max"] = sidecar.parts.callers.tokens.issue(new)
         first = Asker(everybody)
         assert (await first.ask("POST", "/v1/chat/completions", CHAT, "max")).status == 200
         rows = everybody.kept()["attempts"]
         hold, cost = await _last(everybody)
         assert rows
-        left = sidecar.accounts.balance("max")
-        await sidecar.accounts.subtract("max", left - 3 * hold - hold // 2)
+        left = sidecar.parts.callers.accounts.balance("max")
+        await sidecar.parts.callers.accounts.subtract("max", left - 3 * hold - hold // 2)
         upstream.always("stall_head")
         askers = [Asker(everybody) for _ in range(50)]
         calls = [
@@ -662,7 +662,7 @@ async def test_fifty_at_once_by_a_token(tmp_path):
         upstream.release()
         answers = await asyncio.gather(*calls)
         assert sorted(answer.status for answer in answers) == [200] * 3 + [429] * 47
-        assert sidecar.accounts.balance("max") == 3 * hold + hold // 2 - 3 * cost
+        assert sidecar.parts.callers.accounts.balance("max") == 3 * hold + hold // 2 - 3 * cost
 
 
 async def _last(everybody) -> tuple[int, int]:

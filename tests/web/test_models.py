@@ -279,7 +279,7 @@ async def test_one_model(shop):
 
 
 async def test_top_search_and_providers(shop):
-    """D-048 to D-051."""
+    """D-048, D-049, D-050, D-051."""
     sidecar, _ = shop
     told = (await get(sidecar, "/api/v1/models/top?limit=3")).json()
     assert [m["id"] for m in told["data"]] == ["goo/gem-1", "big/maker/three", "claude-x"]
@@ -368,7 +368,7 @@ async def test_lists_are_asked_for_once_an_hour_and_on_demand(shop):
     await asyncio.gather(*(get(sidecar, "/v1/models") for _ in range(10)))
     await get(sidecar, "/api/v1/providers")
     assert maker.count("/v1/models") == 1
-    await sidecar.sidecar.catalog.refresh()
+    await sidecar.sidecar.parts.catalog.refresh()
     assert maker.count("/v1/models") == 2
 
 
@@ -409,8 +409,8 @@ async def test_what_rests_is_listed_last(shop):
     """What would be answered now comes first."""
     sidecar, _ = shop
     now = sidecar.sidecar.clock.monotonic()
-    sidecar.sidecar.resting.rest("claude", now + 60, "asked to wait")
-    sidecar.sidecar.resting.rest("big", now + 60, "asked to wait")
+    sidecar.sidecar.parts.memory.resting.rest("claude", now + 60, "asked to wait")
+    sidecar.sidecar.parts.memory.resting.rest("big", now + 60, "asked to wait")
     told = (await get(sidecar, "/api/v1/models")).json()["data"]
     assert [model["id"] for model in told][:2] == ["goo/gem-1", "home/tiny:1b"]
     assert [model["available"] for model in told] == [True] * 2 + [False] * 4

@@ -267,7 +267,7 @@ def askers(path: str, line: Line, mode: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("mode", ["keys", "jwt", "open"])
 async def test_the_matrix(tmp_path, monkeypatch, mode):
-    """A-027, A-030, A-130, B-063, E-006, E-111, decision 11, GHSA-qqcv-vg9f-5rr3, CVE-2026-42271."""
+    """A-005, B-005, A-027, A-030, A-130, B-063, E-006, E-111, decision 11, GHSA-qqcv-vg9f-5rr3, CVE-2026-42271."""
     monkeypatch.setattr(Pace, "take", lambda *_: None)
     async with party(tmp_path, mode, "accounts: {register: closed}\n") as everybody:
         asker, before, wrong = Asker(everybody), everybody.kept(), []

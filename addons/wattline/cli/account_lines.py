@@ -37,6 +37,12 @@ def print_user(user: dict[str, Any]) -> None:
     print(safe(f"{user['id']} ({user['role']}{tier}{state}): {balance}"))
 
 
+def print_balance(result: dict[str, Any], *, as_json: bool) -> None:
+    """What a user has after a change."""
+    if not print_json(result, as_json=as_json):
+        print_user(result["user"])
+
+
 def energy_text(energy: float | None, nothing: str) -> str:
     """An amount for people; `nothing` when there is none."""
     if energy is None:

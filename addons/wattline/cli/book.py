@@ -23,7 +23,7 @@ def rules_path(settings: Settings) -> Path:
     """The file that settings mean."""
     if settings.rules is not None:
         return settings.rules
-    from wattline.app import packaged_rules
+    from wattline.rules.packaged import packaged_rules
 
     return packaged_rules()
 

@@ -57,5 +57,9 @@ def write_file(path: Path, cases: Sequence[Any]) -> None:
     else:
         text = yaml.safe_dump(list(cases), sort_keys=False, allow_unicode=True, width=100)
     whole = path.with_name(f"{path.name}.new")
-    whole.write_text(text, "utf-8")
-    whole.replace(path)
+    try:
+        whole.write_text(text, "utf-8")
+        whole.replace(path)
+    except OSError:
+        whole.unlink(missing_ok=True)
+        raise

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,11 @@ from wattline.cli.failure import FAILED, USAGE, Failure
 from wattline.cli.options import age
 from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
-from wattline.engine.case import BadCase, Case, differences, outcome, plan_of, read_case
-from wattline.engine.case_record import cases_of
+from wattline.engine.backtest import Past
+from wattline.engine.case import differences, outcome, plan_of
+from wattline.engine.case_names import doubts
+from wattline.engine.case_record import cases_of, has_secret
+from wattline.engine.case_shape import BadCase, Case, read_case
 from wattline.rules.book import Book
 from wattline.rules.elsewhere import Elsewhere
 from wattline.service.history.past import past_calls
@@ -37,12 +40,13 @@ type Books = Callable[[frozenset[str]], Book]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one case. `problem`: it could not be asked."""
+    """What became of one case. `problem`: it could not be asked; `notes` are no differences."""
 
     file: Path
     name: str
     lines: tuple[str, ...] = ()
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -65,6 +69,7 @@ def check_cases(
     if as_json:
         _print_json(verdicts)
     else:
+        _print_notes(verdicts)
         _print(wrong, len(verdicts), rules_name(settings), update=update)
     if any(verdict.problem for verdict in verdicts):
         return USAGE
@@ -97,8 +102,9 @@ def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
     changed = False
     for number, value in enumerate(written, 1):
         try:
-            case = read_case(value, f"case {number}")
-            found = outcome(plan_of(case, books(case.without)))
+            case = read_case(value, f"case {number}", bare=update)
+            book = books(case.without)
+            found = outcome(plan_of(case, book))
         except BadCase as problem:
             yield Verdict(file, f"case {number}", problem=str(problem))
             continue
@@ -106,7 +112,7 @@ def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
         if update and (lines or not case.expect):
             value["expect"] = _expected(case, found)
             changed = True
-        yield Verdict(file, case.name, lines)
+        yield Verdict(file, case.name, lines, notes=tuple(doubts(case, book)))
     if changed:
         write_file(file, written)
 
@@ -115,6 +121,12 @@ def _expected(case: Case, found: dict[str, Any]) -> dict[str, Any]:
     """What the case spoke of, as it is now."""
     names = list(case.expect) or ["rule", "targets"]
     return {name: found[name] for name in names}
+
+
+def _print_notes(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        for note in verdict.notes:
+            print(safe(f"note: {verdict.file}: {verdict.name}: {note}"))
 
 
 def _print(wrong: list[Verdict], count: int, rules: str, *, update: bool) -> None:
@@ -137,6 +149,7 @@ def _print_json(verdicts: list[Verdict]) -> None:
             "ok": v.ok,
             "differences": list(v.lines),
             "problem": v.problem,
+            "notes": list(v.notes),
         }
         for v in verdicts
     ]
@@ -156,26 +169,27 @@ class Wish:
 
 
 def record(wish: Wish) -> int:
-    """Write cases, one file for each rule. Raises Failure, RulesError, LedgerDown, OSError."""
+    """Write cases, one file for each rule; nothing is written when anything fails. Raises Failure, RulesError,
+    LedgerDown, OSError.
+    """
     ledger = wish.settings.state / LEDGER
     if not ledger.exists():
         raise Failure(f"no ledger in {wish.settings.state}: no calls are recorded")
     start = 0 if wish.since == "all" else int((time.time() - age(wish.since)) * 1000)
+    books = books_of(wish.settings)
     with history(ledger, max(start, 0)) as found:
-        cases = list(cases_of(past_calls(found.calls()), wish.limit, people=wish.people))
+        calls = _Shown(past_calls(found.calls()))
+        cases = list(cases_of(calls, wish.limit, people=wish.people))
     if not cases:
         raise Failure("no calls in this time say what they were decided by")
-    files: dict[str, list[dict[str, Any]]] = {}
-    for case in cases:
-        files.setdefault(_ODD.sub("-", case["expect"]["rule"] or "no-rule")[:80], []).append(case)
-    wish.out.mkdir(parents=True, exist_ok=True)
-    for name, of_rule in files.items():
-        path = wish.out / f"{name}.yaml"
-        if path.exists():
-            raise Failure(f"{path} is there already: give another folder, or take it away")
-        write_file(path, of_rule)
-    odd = _odd(cases, books_of(wish.settings))
+    odd = _odd(cases, books)
+    files = _files(cases, wish.out)
+    _write(files)
     print(safe(f"{len(cases)} cases in {len(files)} files below {wish.out}"))
+    if calls.hidden:
+        print(
+            f"{calls.hidden} calls left out: the name of a model, or a tag, looks like a key in them."
+        )
     if odd:
         print(
             f"{odd} of them do not come to what was recorded with these rules: `wattline test` shows which."
@@ -183,10 +197,54 @@ def record(wish: Wish) -> int:
     return 0
 
 
+class _Shown:
+    """Calls but those that hold what looks like a key. `hidden`: how many these were, so far."""
+
+    def __init__(self, calls: Iterable[Past]) -> None:
+        self._calls = calls
+        self.hidden = 0
+
+    def __iter__(self) -> Iterator[Past]:
+        for past in self._calls:
+            if has_secret(past):
+                self.hidden += 1
+            else:
+                yield past
+
+
+def _files(cases: list[dict[str, Any]], folder: Path) -> dict[Path, list[dict[str, Any]]]:
+    """Cases by their file. Raises Failure when one of these is there."""
+    files: dict[Path, list[dict[str, Any]]] = {}
+    for case in cases:
+        name = _ODD.sub("-", case["expect"]["rule"] or "no-rule")[:80]
+        files.setdefault(folder / f"{name}.yaml", []).append(case)
+    for path in files:
+        if path.exists():
+            raise Failure(f"{path} is there already: give another folder, or take it away")
+    return files
+
+
+def _write(files: dict[Path, list[dict[str, Any]]]) -> None:
+    """All of them, or none."""
+    written: list[Path] = []
+    try:
+        for path, cases in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append(path)
+            write_file(path, cases)
+    except OSError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
 def _odd(cases: list[dict[str, Any]], books: Books) -> int:
-    """How many are otherwise with the rules as they are."""
+    """How many are otherwise with the rules as they are, or ask for what these do not have."""
     count = 0
     for number, value in enumerate(cases, 1):
-        case = read_case(value, f"case {number}")
-        count += any(differences(case, outcome(plan_of(case, books(case.without)))))
+        try:
+            case = read_case(value, f"case {number}")
+            count += any(differences(case, outcome(plan_of(case, books(case.without)))))
+        except BadCase:
+            count += 1
     return count

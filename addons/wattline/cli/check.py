@@ -13,7 +13,8 @@ from wattline.cli.comparison import Comparison, compare
 from wattline.cli.failure import FAILED
 from wattline.cli.files import network_note, permission_notes
 from wattline.cli.terminal import safe
-from wattline.rules.book import Book, Provider
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider
 from wattline.rules.problems import RulesError
 
 

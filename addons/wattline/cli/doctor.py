@@ -25,7 +25,8 @@ from wattline.cli.failure import FAILED
 from wattline.cli.files import network_note, permission_notes
 from wattline.cli.usage import LEDGER
 from wattline.proxy.ca import CaError, ensure_ca
-from wattline.rules.book import Book, Listen
+from wattline.rules.book import Book
+from wattline.rules.compiled.entrance import Listen
 from wattline.rules.problems import RulesError
 from wattline.rules.providers import NOWHERE
 from wattline.store.base import LedgerDown

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from wattline.cli.account_lines import amount, energy_text, print_json, print_notes, print_user
+from wattline.cli.account_lines import amount, print_balance, print_json, print_user
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
-from wattline.cli.options import AsJson, Rules, State, age, settings
-
-COLUMNS = ("id", "user", "key", "role", "tier", "balance", "spent 24 h", "expires", "state")
-NUMBERS = ("balance", "spent 24 h")
-IDS = ("id", "key", "expires")
-SPARE = ("spent 24 h", "key", "role", "tier")
-"""What a narrow terminal can do without."""
+from wattline.cli.key_lines import print_changed, print_issued, print_key, print_keys
+from wattline.cli.options import (
+    AsJson,
+    Energy,
+    Reason,
+    Rules,
+    State,
+    Subtract,
+    age,
+    settings,
+)
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -86,7 +88,7 @@ def create(
         "label": label,
     }
     result = ask(settings(rules=rules, state=state), "create", **given)
-    _issued(result, as_json=as_json)
+    print_issued(result, as_json=as_json)
 
 
 @app.command("list")
@@ -100,7 +102,7 @@ def list_keys(
     """List keys. The keys themselves are not kept: only their ends are shown."""
     result = ask(settings(rules=rules, state=state), "list", user=user)
     if not print_json(result, as_json=as_json):
-        _table(result["keys"])
+        print_keys(result["keys"])
 
 
 @app.command()
@@ -116,7 +118,7 @@ def show(
     if not print_json(result, as_json=as_json):
         print_user(result["user"])
         for key in result["keys"]:
-            _key(key)
+            print_key(key)
 
 
 @app.command()
@@ -125,7 +127,7 @@ def rotate(
 ) -> None:
     """Give a key a new secret. The old one is refused from the next call on."""
     result = ask(settings(rules=rules, state=state), "rotate", key=key)
-    _issued(result, as_json=as_json)
+    print_issued(result, as_json=as_json)
 
 
 @app.command()
@@ -133,7 +135,9 @@ def disable(
     key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
 ) -> None:
     """Refuse a key from the next call on."""
-    _changed(ask(settings(rules=rules, state=state), "disable", key=key), "disabled", as_json)
+    print_changed(
+        ask(settings(rules=rules, state=state), "disable", key=key), "disabled", as_json=as_json
+    )
 
 
 @app.command()
@@ -141,7 +145,9 @@ def enable(
     key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
 ) -> None:
     """Let a disabled key in again."""
-    _changed(ask(settings(rules=rules, state=state), "enable", key=key), "enabled", as_json)
+    print_changed(
+        ask(settings(rules=rules, state=state), "enable", key=key), "enabled", as_json=as_json
+    )
 
 
 @app.command()
@@ -149,7 +155,9 @@ def delete(
     key: Named, *, rules: Rules = None, state: State = None, as_json: AsJson = False
 ) -> None:
     """Forget a key. What it used stays in the ledger."""
-    _changed(ask(settings(rules=rules, state=state), "delete", key=key), "deleted", as_json)
+    print_changed(
+        ask(settings(rules=rules, state=state), "delete", key=key), "deleted", as_json=as_json
+    )
 
 
 @app.command("set")
@@ -181,87 +189,25 @@ def set_bounds(
         given["label"] = label
     if not given:
         raise Failure("say what to change: --tier, --expires, --models, --per-day, …", USAGE)
-    _changed(ask(settings(rules=rules, state=state), "set", key=key, **given), "changed", as_json)
+    print_changed(
+        ask(settings(rules=rules, state=state), "set", key=key, **given), "changed", as_json=as_json
+    )
 
 
 @app.command()
 def credit(
     user: Annotated[str, typer.Argument(help="A user's id, or that of one of its keys.")],
-    energy: Annotated[str, typer.Argument(help="How much, for example 5000 or 0.5.")],
+    energy: Energy,
     *,
-    subtract: Annotated[
-        bool, typer.Option("--subtract", help="Take it away instead; never more than is free.")
-    ] = False,
-    reason: Annotated[str | None, typer.Option(help="What the ledger says of it.")] = None,
+    subtract: Subtract = False,
+    reason: Reason = None,
     rules: Rules = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it."""
     given = {"user": user, "energy": amount(energy), "subtract": subtract, "reason": reason}
-    result = ask(settings(rules=rules, state=state), "credit", **given)
-    if not print_json(result, as_json=as_json):
-        print_user(result["user"])
-
-
-def _issued(result: dict[str, Any], *, as_json: bool) -> None:
-    if print_json(result, as_json=as_json):
-        return
-    # The key alone on stdout: KEY=$(wattline keys create --user ann)
-    print(result["secret"])
-    key = result["key"]
-    sys.stderr.write(
-        f"This is the key of {key['user']} ({key['id']}); it is not shown again. "
-        f"Balance: {energy_text(key['balance'], 'no limit')}.\n"
-    )
-    print_notes(result)
-
-
-def _changed(result: dict[str, Any], word: str, as_json: bool) -> None:  # noqa: FBT001 - an option
-    if not print_json(result, as_json=as_json):
-        key = result["key"]
-        print(f"{key['id']} of {key['user']} ({key['key']}): {word}")
-        print_notes(result)
-
-
-def _table(keys: list[dict[str, Any]]) -> None:
-    from wattline.cli.terminal import print_rows, safe
-
-    if not keys:
-        print("There are no keys. Make one: wattline keys create --user NAME")
-        return
-    rows = []
-    for key in keys:
-        cells = (
-            key["id"], key["user"], key["key"], key["role"], key["tier"] or "",
-            energy_text(key["balance"], "no limit"), energy_text(key["spent"]["day"], ""),
-            (key["expires"] or "")[:10], _state(key),
-        )  # fmt: skip
-        rows.append([safe(cell) for cell in cells])
-    print_rows(COLUMNS, rows, numbers=NUMBERS, ids=IDS, spare=SPARE)
-
-
-def _key(key: dict[str, Any]) -> None:
-    from wattline.cli.terminal import safe
-
-    print(safe(f"  {key['id']}  {key['key']}  {key['role']}, {_state(key)}  {key['label']}"))
-    facts: list[tuple[str, Callable[[], str]]] = [
-        ("tier", lambda: key["tier"] or ""),
-        ("expires", lambda: key["expires"] or ""),
-        ("models", lambda: "" if key["models"] is None else ", ".join(key["models"]) or "none"),
-    ]
-    for name, text in facts:
-        if text():
-            print(safe(f"    {name}: {text()}"))
-    for span, most in key["budgets"].items():
-        spent, bound = energy_text(key["spent"][span], ""), energy_text(most, "")
-        print(f"    {span}: {spent}" + (f" of {bound}" if bound else ""))
-
-
-def _state(key: dict[str, Any]) -> str:
-    if key["active"]:
-        return "active"
-    return "disabled" if key["disabled"] else "expired or its user disabled"
+    print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 
 def _budgets(hour: str | None, day: str | None, month: str | None) -> dict[str, str | None] | None:

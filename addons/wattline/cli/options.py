@@ -51,6 +51,11 @@ Key = Annotated[
         "Better given as WATTLINE_KEY: arguments can be seen by other users.",
     ),
 ]
+Energy = Annotated[str, typer.Argument(help="How much, for example 5000 or 0.5.")]
+Subtract = Annotated[
+    bool, typer.Option("--subtract", help="Take it away instead; never more than is free.")
+]
+Reason = Annotated[str | None, typer.Option(help="What the ledger says of it.")]
 LogLevel = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,8 @@ from wattline.service.watching.proofs import proof_file, read_proofs
 WRONG = ("changed", "unreadable")
 SHOWN = 20
 NUMBERS = ("passed", "bytes up", "bytes down")
+MESSAGES = ("messages up", "messages down")
+"""Only shown where WebSockets were passed on."""
 
 
 def proof(state: Path, *, since: str, as_json: bool = False) -> int:
@@ -44,14 +46,19 @@ def _print(found: list[dict[str, Any]]) -> None:
     sums: dict[tuple[str, str, str], list[int]] = {}
     for record in found:
         place = tuple(str(record.get(name, "?")) for name in ("host", "kind", "verdict"))
-        counts = sums.setdefault((place[0], place[1], place[2]), [0, 0, 0])
+        counts = sums.setdefault((place[0], place[1], place[2]), [0] * len(NUMBERS + MESSAGES))
         counts[0] += 1
-        if record["verdict"] != "unreadable":
-            counts[1] += record["up"]["bytes_in"]
-            counts[2] += record["down"]["bytes_in"]
-    made = table(("host", "kind", "verdict", *NUMBERS), NUMBERS)
+        if record["verdict"] == "unreadable":
+            continue
+        for at, way in enumerate((record["up"], record["down"]), 1):
+            counts[at] += way["bytes_in"]
+            counts[at + 2] += way.get("messages_in", 0)
+    any_messages = any(sum(counts[len(NUMBERS) :]) for counts in sums.values())
+    columns = NUMBERS + MESSAGES if any_messages else NUMBERS
+    made = table(("host", "kind", "verdict", *columns), columns)
     for (host, kind, verdict), counts in sorted(sums.items()):
-        made.add_row(safe(host), safe(kind), verdict, *(f"{count:,}" for count in counts))
+        numbers = (f"{count:,}" for count in counts[: len(columns)])
+        made.add_row(safe(host), safe(kind), verdict, *numbers)
     console().print(made)
 
 
@@ -63,9 +70,14 @@ def _print_wrong(wrong: list[dict[str, Any]]) -> None:
         text = f"CHANGED: {record.get('kind')} {record.get('id')} to {record.get('host')}"
         for way in ("up", "down"):
             one = record[way]
-            text += f"\n  {way}: {one['bytes_in']} bytes {one['digest_in']} came in,"
-            text += f"\n      {one['bytes_out']} bytes {one['digest_out']} went out"
+            text += f"\n  {way}: {_end(one, 'in')} came in,\n      {_end(one, 'out')} went out"
         for line in text.splitlines():
             print(safe(line))
     if len(wrong) > SHOWN:
         print(f"and {len(wrong) - SHOWN} more")
+
+
+def _end(way: dict[str, Any], end: str) -> str:
+    messages = way.get(f"messages_{end}")
+    told = "" if messages is None else f" in {messages} messages"
+    return f"{way[f'bytes_{end}']} bytes{told} {way[f'digest_{end}']}"

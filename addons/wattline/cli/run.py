@@ -28,7 +28,7 @@ from wattline.cli.running import NoAnswer, find_running, lets_in
 from wattline.cli.signals import Forwarder
 
 if TYPE_CHECKING:
-    from wattline.app import Sidecar
+    from wattline.app.sidecar import Sidecar
 
 HOST = "127.0.0.1"
 LOCK = "run.lock"
@@ -186,7 +186,7 @@ async def _await_running(order: Order) -> Door:
 
 async def _serve(order: Order, stack: contextlib.AsyncExitStack) -> Door:
     """Start a sidecar in this process."""
-    from wattline.app import Sidecar
+    from wattline.app.sidecar import Sidecar
     from wattline.base.logs import set_up
 
     settings = replace(order.settings, host=HOST, port=_usual_port(order.settings.state))

@@ -6,10 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from wattline.cli.account_lines import amount, energy_text, print_json, print_notes, print_user
+from wattline.cli.account_lines import (
+    amount,
+    energy_text,
+    print_balance,
+    print_json,
+    print_notes,
+    print_user,
+)
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
-from wattline.cli.options import AsJson, Rules, State, settings
+from wattline.cli.options import AsJson, Energy, Reason, Rules, State, Subtract, settings
 
 COLUMNS = ("id", "name", "email", "role", "tier", "balance", "keys", "state")
 NUMBERS = ("balance", "keys")
@@ -117,21 +124,17 @@ def enable(
 @app.command()
 def credit(
     user: User,
-    energy: Annotated[str, typer.Argument(help="How much, for example 5000 or 0.5.")],
+    energy: Energy,
     *,
-    subtract: Annotated[
-        bool, typer.Option("--subtract", help="Take it away instead; never more than is free.")
-    ] = False,
-    reason: Annotated[str | None, typer.Option(help="What the ledger says of it.")] = None,
+    subtract: Subtract = False,
+    reason: Reason = None,
     rules: Rules = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it: as `wattline keys credit`."""
     given = {"user": user, "energy": amount(energy), "subtract": subtract, "reason": reason}
-    result = ask(settings(rules=rules, state=state), "credit", **given)
-    if not print_json(result, as_json=as_json):
-        print_user(result["user"])
+    print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 
 def _told(result: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - an option

@@ -75,7 +75,7 @@ async def _watch(asked: Watch) -> int:
 
 @contextlib.asynccontextmanager
 async def _sidecar(asked: Watch, census: Census) -> AsyncIterator[Door]:
-    from wattline.app import Sidecar
+    from wattline.app.sidecar import Sidecar
     from wattline.base.logs import set_up
     from wattline.proxy.ca import ensure_ca
     from wattline.service.watching.proposal import KNOWN, observing

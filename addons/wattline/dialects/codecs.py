@@ -102,6 +102,11 @@ def client_codec(dialect: str, operation: Operation) -> Codec | None:
     return _CLIENTS.get((dialect, operation))
 
 
+def client_names() -> frozenset[str]:
+    """Every dialect whose requests can be translated."""
+    return frozenset(dialect for dialect, _ in _CLIENTS)
+
+
 def provider_names() -> tuple[str, ...]:
     """Every dialect that a provider may speak."""
     return ("openai", *_PROVIDERS)

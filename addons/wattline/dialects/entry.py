@@ -21,7 +21,7 @@ class Entry:
 
     As a client's it has a `dialect` (how a call is begun and metered, what a fault looks like), the `clients`
     that translate each of its operations, and the `paths` of its calls on the sidecar's own address. As a
-    provider's it has a `provider`, and a name in rules.yaml (`rules.provider_schema.DialectName`).
+    provider's it has a `provider`, and a name in rules.yaml (`rules.shapes.provider.DialectName`).
     """
 
     name: str

@@ -41,6 +41,8 @@ _BY_WORD = (
     ("invalid", "invalid_request"),
 )
 
+_OF_KEYS = frozenset({"authentication", "permission", "insufficient_quota"})
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}", re.ASCII)
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
 DEFAULT = "server_error"
@@ -51,7 +53,9 @@ def error_word(error: Any) -> str:
     (a parsed `error` member, or a text) doesn't say more.
     """
     if isinstance(error, str):
-        return _by_word(error) or DEFAULT
+        found = _by_word(error)
+        # A text may quote the call, and its words must not speak against a key.
+        return found if found and (found not in _OF_KEYS or _CODE.fullmatch(error)) else DEFAULT
     if not isinstance(error, dict):
         return DEFAULT
     words = [error.get(key) for key in ("code", "type", "status")]

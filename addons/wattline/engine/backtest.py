@@ -14,13 +14,14 @@ from zlib import crc32
 
 from wattline.engine.decide import decide
 from wattline.engine.health import Health
-from wattline.engine.past_call import Features, Known, rebuilt, skipped_of
+from wattline.engine.past_call import Features, Known, rebuilt, skipped_of, with_keys_of_then
 from wattline.engine.plan import Plan
+from wattline.engine.recurring import Course, Recurring, course
 from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED, summary
 from wattline.engine.then import ThenView
 from wattline.engine.windows import Claim, Ticket, Windows
-from wattline.rules.book import FROM_CACHE, Book, Scope, Target
+from wattline.rules.book import FROM_CACHE, Book, Scope, Target, Window
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.wire.call import Call
 
@@ -113,8 +114,13 @@ class Replay:
     resting: Resting = field(default_factory=Resting)
     health: Health = field(init=False)
     view: ThenView = field(init=False)
+    reuse: bool = True
+    """Plans are used again for calls that are alike. It changes nothing but the time that is taken."""
     unknown: int = 0
     """Calls that can't be decided again: too little of them is recorded."""
+    _plans: Recurring = field(init=False)
+    _over: dict[str | None, tuple[Window, ...]] = field(default_factory=dict)
+    """The windows that count callers, by tier."""
     _ends: list[tuple[float, int, PastAttempt | None, Ticket | None, int]] = field(
         default_factory=list
     )
@@ -129,6 +135,10 @@ class Replay:
         every = [*book.windows, *(w for t in book.tiers.values() for w in t.windows)]
         every += [w for p in book.providers.values() for w in p.windows]
         self._longest = max((w.per for w in every), default=0.0)
+        self._plans = Recurring(book)
+        for tier in (None, *book.tiers):
+            over = book.windows_over(tier)
+            self._over[tier] = tuple(w for w in over if w.scope in _COUNTED)
 
     def feed(self, past: Past) -> Replayed | None:
         """Decide one call anew; None when too little of it is known."""
@@ -136,10 +146,6 @@ class Replay:
         if self._ends:
             self.settle(now)
         found = past.found
-        call = rebuilt(past.row, found, self.book.providers)
-        if call is None:
-            self.unknown += 1
-            return None
         exact = now >= self._inexact_until and (
             past.book == self.book.version or past.book in self.same
         )
@@ -147,21 +153,40 @@ class Replay:
         self.view.look(found, planned, exact=exact)
         if found.skipped:
             self._note_rests(found, now)
-        draw = found.draw if found.draw is not None else _drawn(call.id)
-        plan = decide(call, self.book, self.view, now, now, draw)
-        made = self._followed(past, call, plan, planned, exact=exact)
+        decided = self._decided(past)
+        if decided is None:
+            self.unknown += 1
+            return None
+        made = self._followed(past, decided, planned, exact=exact)
         if made.then != made.now:
             self._inexact_until = now + self._longest
         return made
 
+    def _decided(self, past: Past) -> Course | None:
+        """What the rules say of the call; None when too little of it is known."""
+        row, found, now = past.row, past.found, past.at
+        key = self._plans.key(row, found, now) if self.reuse else None
+        if key is not None:
+            known = self._plans.find(key, self.view, found.tokens, now)
+            if known is not None:
+                return known
+        call = rebuilt(row, found, self.book.providers)
+        if call is None:
+            return None
+        draw = found.draw if found.draw is not None else _drawn(call.id)
+        plan = decide(call, self.book, self.view, now, now, draw)
+        made = course(with_keys_of_then(plan, call, found))
+        if key is not None:
+            self._plans.keep(key, call.model, made)
+        return made
+
     def _followed(
-        self, past: Past, call: Call, plan: Plan, planned: list[str], *, exact: bool
+        self, past: Past, decided: Course, planned: list[str], *, exact: bool
     ) -> Replayed:
         """What becomes of the call by this plan. It takes its slots."""
-        then = _then(past)
-        names = list(dict.fromkeys(str(target) for target in plan.targets))  # several keys: once
+        then, plan, names = _then(past), decided.plan, decided.names
         same = names == planned or (exact and sorted(names) == sorted(planned))
-        ticket = self._enter(past, call, exact=exact)
+        ticket = self._enter(past, exact=exact)
         if ticket is None:
             self._learn(past)
             return Replayed(past, plan, then, Outcome(None, LIMIT))
@@ -174,59 +199,56 @@ class Replay:
             return Replayed(past, plan, then, Outcome(None, plan.deny.status))
         if plan.passed or (plan.targets and (same or _cached(past))):
             if past.attempts or (same and (exact or past.code != RATE_LIMITED)):
-                return self._as_it_was(past, call, plan, then, ticket)
-            return self._anew(past, call, plan, then, ticket)
+                return self._as_it_was(past, decided, then, ticket)
+            return self._anew(past, decided, then, ticket)
         if not plan.targets:
             self._leave(ticket, past.at, 0)
             self._learn(past)
-            status = summary((), plan, call.model).status
+            status = summary((), plan, past.row.requested).status
             return Replayed(past, plan, then, Outcome(None, status))
-        return self._anew(past, call, plan, then, ticket)
+        return self._anew(past, decided, then, ticket)
 
     def _by_address(self, past: Past) -> bool:
         """It may have been too many calls of one address: which, nobody wrote down."""
         address = any(window.scope is Scope.ADDRESS for window in self.book.windows)
         return address and past.code == RATE_LIMITED
 
-    def _as_it_was(
-        self, past: Past, call: Call, plan: Plan, then: Outcome, ticket: Ticket
-    ) -> Replayed:
+    def _as_it_was(self, past: Past, decided: Course, then: Outcome, ticket: Ticket) -> Replayed:
         """The same plan: all of it is known."""
-        by_name = {str(target): target for target in plan.targets}
+        plan, by_name = decided.plan, decided.by_name
         served = None
         for attempt in past.attempts:
             target = by_name.get(attempt.target)
-            self._try(call, target, attempt)
+            self._try(past, target, attempt)
             served = attempt
         self._leave(ticket, served.ended if served else past.at, served.total if served else 0)
         target = by_name.get(served.target) if served is not None else None
         known = served if served is not None and served.state != FAILED else None
         return Replayed(past, plan, then, then, target, known)
 
-    def _anew(self, past: Past, call: Call, plan: Plan, then: Outcome, ticket: Ticket) -> Replayed:
+    def _anew(self, past: Past, decided: Course, then: Outcome, ticket: Ticket) -> Replayed:
         """Another plan: what was tried then ends as it did, what was not answers."""
+        plan = decided.plan
         tried = {attempt.target: attempt for attempt in past.attempts}
         last = past.attempts[-1] if past.attempts else None
         failed: list[str] = []
         seen: set[str] = set()
-        for target in plan.targets:
-            if (name := str(target)) in seen:
-                continue
+        for name, target in decided.firsts.items():
             seen.add(name)
             known = tried.get(name)
             if known is not None and known.state == FAILED:
-                self._try(call, target, known)
+                self._try(past, target, known)
                 failed.append(known.error or "")
                 continue
             used = known or last
-            tokens = call.tokens if used is None else used.total
+            tokens = past.found.tokens if used is None else used.total
             ended = past.at + ASSUMED_SECONDS if used is None else used.ended
-            self._take(call, target, past.at, ended, tokens)
+            self._take(past, target, ended, tokens)
             if known is not None:
                 self._push(known.ended, known, None, 0)
             self._leave(ticket, ended, tokens)
             self._learn(past, but=seen)
-            return Replayed(past, plan, then, Outcome(str(target)), target, known)
+            return Replayed(past, plan, then, Outcome(name), target, known)
         self._leave(ticket, past.at, 0)
         self._learn(past, but=seen)
         limited = bool(failed) and all(code in LIMITED for code in failed)
@@ -238,35 +260,38 @@ class Replay:
             if attempt.target not in but:
                 self._push(attempt.ended, attempt, None, 0)
 
-    def _try(self, call: Call, target: Target | None, attempt: PastAttempt) -> None:
+    def _try(self, past: Past, target: Target | None, attempt: PastAttempt) -> None:
         """Slots of its provider for as long as it took; a failed one gives them back."""
         if target is None or not target.provider.windows:
             self._push(attempt.ended, attempt, None, 0)
             return
         tokens = -1 if attempt.state == FAILED else attempt.total
-        ticket = self._taken(call, target, attempt.at)
+        ticket = self._taken(past, target, attempt.at)
         self._push(attempt.ended, attempt, ticket, tokens)
 
-    def _take(self, call: Call, target: Target, at: float, ended: float, tokens: int) -> None:
+    def _take(self, past: Past, target: Target, ended: float, tokens: int) -> None:
         if target.provider.windows:
-            self._push(ended, None, self._taken(call, target, at), tokens)
+            self._push(ended, None, self._taken(past, target, past.at), tokens)
 
-    def _taken(self, call: Call, target: Target, at: float) -> Ticket:
+    def _taken(self, past: Past, target: Target, at: float) -> Ticket:
         windows = target.provider.windows
-        claims = [Claim(window, window.name, 1, call.tokens) for window in windows]
+        claims = [Claim(window, window.name, 1, past.found.tokens) for window in windows]
         return self.windows.count(claims, at)
 
-    def _enter(self, past: Past, call: Call, *, exact: bool) -> Ticket | None:
+    def _enter(self, past: Past, *, exact: bool) -> Ticket | None:
         """The slots of the caller; None when there are none left. What was let in by these very rules is."""
-        windows = self.book.windows_over(call.principal.tier)
+        tier = past.found.tier
+        windows = self._over.get(tier) if tier is not None else None
+        if windows is None:
+            windows = self._over[None]
+        if exact and not past.attempts and past.status == LIMIT and self.book.windows_over(tier):
+            return None
         if not windows:
             return _NO_TICKET
-        if exact and not past.attempts and past.status == LIMIT:
-            return None
-        keys = {Scope.PRINCIPAL: call.principal.id, Scope.GLOBAL: GLOBAL_KEY}
-        claims = [Claim(w, keys[w.scope], 1, call.tokens) for w in windows if w.scope in keys]
-        if not claims:
-            return _NO_TICKET
+        who, tokens = past.row.principal, past.found.tokens
+        claims = [
+            Claim(w, who if w.scope is Scope.PRINCIPAL else GLOBAL_KEY, 1, tokens) for w in windows
+        ]
         if exact:
             return self.windows.count(claims, past.at)
         taken = self.windows.take(claims, past.at)
@@ -313,6 +338,8 @@ class Replay:
 
 
 _NO_TICKET: Final = Ticket(())
+_COUNTED: Final = frozenset({Scope.PRINCIPAL, Scope.GLOBAL})
+"""Scopes of callers' windows that the ledger knows the keys of."""
 
 
 def planned_of(past: Past) -> list[str]:

@@ -3,110 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from wattline.dialects.table import find, normalise
+from wattline.engine.case_names import check_names, windows_of
+from wattline.engine.case_shape import EXPECT, BadCase, Case, moment_of
 from wattline.engine.decide import decide
 from wattline.engine.health import Health
-from wattline.engine.past_call import Features, Left
+from wattline.engine.past_call import Features
 from wattline.engine.plan import Plan
 from wattline.engine.rest import Resting
 from wattline.engine.then import ThenView
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
 from wattline.rules.conditions import MICRO
-from wattline.wire.call import Call, Operation, Principal
+from wattline.wire.call import LOCAL, Call, Operation, Principal
 
-REQUEST: Final = frozenset(
-    {"model", "path", "method", "host", "dialect", "operation", "stream", "tools", "images", "tokens",
-     "max_output", "tags", "headers", "user", "principal", "tier", "forward", "provider", "own_keys", "at"}
-)  # fmt: skip
-STATE: Final = frozenset({"left_out", "fill", "balance", "health", "draw", "kept", "without_keys"})
-EXPECT: Final = ("rule", "first", "targets", "skipped", "denied", "passed", "panic", "unknown")
-"""What can be expected, in the order in which it is told."""
-_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
-    "stream": (bool,), "tools": (bool,), "images": (bool,), "forward": (bool,), "tokens": (int,),
-    "max_output": (int,), "tags": (list,), "own_keys": (list,), "headers": (dict,), "left_out": (dict,),
-    "fill": (dict,), "health": (dict,), "without_keys": (list,), "balance": (int, float), "draw": (int, float),
-    "at": (str, datetime),
-}  # fmt: skip
 NOON: Final = datetime(2026, 1, 7, 12, tzinfo=UTC)
 """When calls are made that say no time: a Wednesday."""
 
 
-class BadCase(ValueError):
-    """A case that can't be understood. The message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One case as it was written."""
-
-    name: str
-    request: Mapping[str, Any]
-    state: Mapping[str, Any] = field(default_factory=dict)
-    expect: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def without(self) -> frozenset[str]:
-        """Providers without a key; all others have theirs."""
-        return frozenset(map(str, self.state.get("without_keys", ())))
-
-
-def read_case(value: Any, place: str) -> Case:
-    """Raises BadCase."""
-    if not isinstance(value, dict):
-        raise BadCase(f"{place}: a case is a mapping with `request` and `expect`")
-    _check(value, {"name", "request", "state", "expect"}, place)
-    parts = {}
-    for part, known in (("request", REQUEST), ("state", STATE), ("expect", frozenset(EXPECT))):
-        found = value.get(part) or {}
-        if not isinstance(found, dict):
-            raise BadCase(f"{place}.{part}: it must be a mapping")
-        _check(found, known, f"{place}.{part}")
-        for name, said in found.items():
-            kinds = _KINDS.get(name) if part != "expect" else None
-            if kinds is not None and (
-                not isinstance(said, kinds) or (isinstance(said, bool) and bool not in kinds)
-            ):
-                raise BadCase(f"{place}.{part}.{name}: it can't be {said!r:.60}")
-        parts[part] = found
-    if not isinstance(parts["request"].get("model"), str):
-        raise BadCase(f"{place}.request.model: a text is needed")
-    return Case(str(value.get("name") or place), **parts)
-
-
-def _check(value: Mapping[Any, Any], known: frozenset[str] | set[str], place: str) -> None:
-    for name in value:
-        if name not in known:
-            raise BadCase(f"{place}: unknown key {name!r:.60}. Known: {', '.join(sorted(known))}")
-
-
 def call_of(case: Case, book: Book) -> Call:
     """The call that is asked about. Raises BadCase."""
+    check_names(case, book)
     said = case.request
-    forward = bool(said.get("forward", False))
-    host = str(said.get("host", "127.0.0.1"))
-    method, path = str(said.get("method", "POST")), str(said.get("path", "/v1/chat/completions"))
+    forward, host = said.get("forward", False), said.get("host", "127.0.0.1")
+    method, path = said.get("method", "POST"), said.get("path", "/v1/chat/completions")
     route = find(method, host if forward else "", normalise(path) or path, forward=forward)
     dialect = said.get("dialect") or (route.dialect if route is not None else None)
     operation = said.get("operation") or (route.operation.value if route is not None else None)
-    if dialect is None or operation not in set(Operation):
+    if dialect is None or operation is None:
         raise BadCase(
-            f"{case.name}: {method} {path} is no model call; say `dialect` and `operation`"
+            f"{case.place}.request: {method} {path} is no model call; say `dialect` and `operation`"
         )
-    principal = str(said.get("principal", "local"))
+    principal = said.get("principal", LOCAL.id)
     tier = said.get("tier", book.auth.tiers.get(principal))
-    owned = frozenset(
-        (name, book.providers[name].origin)
-        for name in said.get("own_keys", ())
-        if name in book.providers
-    )
+    owned = frozenset((name, book.providers[name].origin) for name in said.get("own_keys", ()))
     return Call(
         id="case",
-        dialect=str(dialect),
+        dialect=dialect,
         operation=Operation(operation),
         method=method,
         host=host,
@@ -114,13 +50,13 @@ def call_of(case: Case, book: Book) -> Call:
         model=said["model"],
         stream=said.get("stream", False),
         principal=Principal(principal, tier, providers=owned),
-        headers={str(k).lower(): str(v) for k, v in said.get("headers", {}).items()},
+        headers={k.lower(): str(v) for k, v in said.get("headers", {}).items()},
         tokens=said.get("tokens", 0),
         max_output=said.get("max_output"),
         tools=said.get("tools", False),
         images=said.get("images", False),
         user=said.get("user"),
-        tags=frozenset(map(str, said.get("tags", ()))),
+        tags=frozenset(said.get("tags", ())),
         forward=forward,
         provider=said.get("provider"),
         conversation="?" if "kept" in case.state else None,
@@ -132,60 +68,46 @@ def plan_of(case: Case, book: Book) -> Plan:
     call = call_of(case, book)
     view = ThenView(Windows(), Resting(), Health(book.health))
     kept = case.state.get("kept")
-    view.look(_facts(case), [kept] if isinstance(kept, str) else [], exact=True)
-    wall = _moment(case).timestamp()
+    view.look(_facts(case, book), [] if kept is None else [kept], exact=True)
+    said = case.request.get("at")
+    wall = (NOON if said is None else moment_of(said, case.place)).timestamp()
     return decide(call, book, view, 0.0, wall, float(case.state.get("draw", 0.0)))
 
 
-def _facts(case: Case) -> Features:
+def _facts(case: Case, book: Book) -> Features:
     state = case.state
-    left = {str(name): Left(str(code), 60.0) for name, code in state.get("left_out", {}).items()}
     limited = ("window_full", "resting")
     balance = state.get("balance")
     return Features(
         skipped=[
-            [name, one.code, one.wait, int(one.code in limited)] for name, one in left.items()
+            [name, code, 60.0, int(code in limited)]
+            for name, code in state.get("left_out", {}).items()
         ],
-        fill=state.get("fill"),
+        fill=_fill(state["fill"], book) if "fill" in state else None,
         balance=None if balance is None else {"micro": round(balance * MICRO)},
-        health=_health(state.get("health", {}), case.name),
+        health=_health(state.get("health", {})),
         kept=None if "kept" not in state else state["kept"] is not None,
     )
 
 
+def _fill(said: Mapping[str, float], book: Book) -> dict[str, float]:
+    """A window that several providers or keys share is as full for all of them."""
+    found = {
+        window.name: said[window.declared]
+        for window in windows_of(book)
+        if window.declared is not None and window.declared in said
+    }
+    return {**found, **said}
+
+
 def _health(
-    said: Mapping[str, Any], place: str
+    said: Mapping[str, Any],
 ) -> dict[str, tuple[str, int, float, float, float | None]] | None:
-    """`groq: resting`, or all figures: state, attempts, score, share of errors, milliseconds."""
-    found: dict[str, tuple[str, int, float, float, float | None]] = {}
-    for name, value in said.items():
-        match value:
-            case str():
-                found[name] = (value, 0, 1.0, 0.0, None)
-            case [
-                str() as state,
-                int() as calls,
-                float() | int() as score,
-                float() | int() as errors,
-                first,
-            ]:
-                found[name] = (state, calls, score, errors, first)
-            case _:
-                raise BadCase(f"{place}: health of {name!r:.60}: write healthy, resting or out")
-    return found or None
-
-
-def _moment(case: Case) -> datetime:
-    said = case.request.get("at")
-    if said is None:
-        return NOON
-    try:
-        found = said if isinstance(said, datetime) else datetime.fromisoformat(said)
-    except ValueError:
-        raise BadCase(
-            f"{case.name}: at {said!r:.60} is no time: write 2026-01-07T12:00:00Z"
-        ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    """A state alone has the figures of what was not tried."""
+    return {
+        name: (value, 0, 1.0, 0.0, None) if isinstance(value, str) else tuple(value)
+        for name, value in said.items()
+    } or None
 
 
 def outcome(plan: Plan) -> dict[str, Any]:

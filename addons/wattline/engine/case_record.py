@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from wattline.base.secret_look import looks_secret
 from wattline.engine.backtest import Past, planned_of
+from wattline.engine.case_shape import CODES
 from wattline.engine.past_call import NO_FEATURES, skipped_of
 from wattline.rules.conditions import MICRO
 
@@ -28,6 +30,11 @@ def cases_of(
         yield case_of(past, len(seen), people=people)
         if len(seen) >= limit:
             return
+
+
+def has_secret(past: Past) -> bool:
+    """What it called a model, or tagged itself with, looks like a key: somebody mistook one field for another."""
+    return any(map(looks_secret, (past.row.requested, past.found.path, *(past.found.tags or ()))))
 
 
 def _of_rules(past: Past) -> bool:
@@ -113,7 +120,7 @@ def _request(past: Past, *, people: bool) -> dict[str, Any]:
 
 def _state(past: Past, skipped: dict[str, str], planned: list[str]) -> dict[str, Any]:
     found = past.found
-    passing = {name: code for name, code in skipped.items() if code in _PASSING}
+    passing = {name: code for name, code in skipped.items() if code in CODES}
     without = sorted(
         {name.partition("/")[0] for name, code in skipped.items() if code == "unavailable"}
     )
@@ -129,7 +136,3 @@ def _state(past: Past, skipped: dict[str, str], planned: list[str]) -> dict[str,
     if found.kept is not None:
         said["kept"] = planned[0] if found.kept and planned else None
     return {name: value for name, value in said.items() if value is not None or name == "kept"}
-
-
-_PASSING = frozenset({"resting", "parked", "breaker", "window_full", "score"})
-"""Codes of what may be otherwise at another time."""

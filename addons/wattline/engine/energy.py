@@ -15,11 +15,22 @@ def energy(usage_total: int, rate: Fraction | None, margin: Fraction) -> int | N
     """
     if rate is None:
         return None
-    below = rate.numerator * margin.denominator
-    above = rate.denominator * (margin.denominator + margin.numerator) * MICRO
+    above, below = per_token(rate, margin)
     if usage_total < 0 or below <= 0 or above < 0:
         raise ValueError(f"no energy for {usage_total} tokens at rate {rate}, margin {margin}")
-    # Plain integers: Fraction would look for common divisors at each step.
-    whole, rest = divmod(usage_total * above, below)
+    return charged(usage_total, above, below)
+
+
+def per_token(rate: Fraction, margin: Fraction) -> tuple[int, int]:
+    """Micro-units for one token, as a fraction of plain integers: Fraction itself would look for common divisors
+    at each step.
+    """
+    above = rate.denominator * (margin.denominator + margin.numerator) * MICRO
+    return above, rate.numerator * margin.denominator
+
+
+def charged(tokens: int, above: int, below: int) -> int:
+    """Micro-units for so many tokens at `per_token`, rounded half to even."""
+    whole, rest = divmod(tokens * above, below)
     twice = rest * 2
     return whole + (twice > below or (twice == below and whole & 1))

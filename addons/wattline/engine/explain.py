@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from wattline.base.ids import mask
@@ -43,10 +43,21 @@ __all__ = ["Explanation", "as_json", "explain", "render"]
 
 
 def explain(
-    call: Call, book: Book, view: View, now: float, wall: float, draw: float = 0.0
+    call: Call,
+    book: Book,
+    view: View,
+    now: float,
+    wall: float,
+    draw: float = 0.0,
+    *,
+    made: Callable[[Plan], Plan] | None = None,
 ) -> Explanation:
-    """Decide, and look at each rule up to the one that decided. Arguments as for `decide`."""
+    """Decide, and look at each rule up to the one that decided. Arguments as for `decide`; `made` is what becomes of
+    its plan, where that depends on more than rules: callers' own keys, and what the call goes on from.
+    """
     plan = decide(call, book, view, now, wall, draw)
+    if made is not None:
+        plan = made(plan)
     asked = len(book.rules) if plan.position is None else plan.position + 1
     rules = tuple(
         _rule(rule, position, plan, call, book, view, now, wall)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from wattline.engine.error_codes import codes_in
 from wattline.engine.retry_after import retry_after
 from wattline.engine.summary import Failure, summary
 from wattline.rules.book import Limits, Target
@@ -44,19 +45,25 @@ _CREDENTIAL = frozenset({401, 402, 403})
 _WAIT = frozenset({407, 408, 429})
 """407 is here since a client must not take an upstream's proxy question for ours."""
 _TOO_LONG = frozenset({400, 413, 422})
-_CREDENTIAL_WORDS = frozenset({"authentication", "permission", "insufficient_quota"})
-_KEY_WORDS = (
-    b"api key",
-    b"api_key",
-    b"apikey",
-    b"authenticat",
-    b"billing",
-    b"credential",
-    b"deactivated",
-    b"quota",
-    b"revoked",
-    b"suspended",
+_NO_QUOTA = "insufficient_quota"
+_CREDENTIAL_WORDS = frozenset({"authentication", _NO_QUOTA})
+"""`permission` is none: as with a 403 it may be about one model, or one prompt."""
+_KEY_CODES = (
+    "access_token",
+    "api_key",
+    "apikey",
+    "authenticat",
+    "billing",
+    "consumer_",
+    "credential",
+    "deactivated",
+    "quota",
+    "revoked",
+    "service_disabled",
+    "suspended",
+    "unsupported_country",
 )
+"""Parts of the codes by which a 403 says that the key, or the account, is what is refused."""
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
 _CONTEXT_PHRASES = (
@@ -110,8 +117,9 @@ def judge_status(
         message = f"{name}: the prompt is too long for it"
         return Verdict(next=True, code=CONTEXT_LENGTH, message=message)
     wait = retry_after(headers, wall, cap)
-    if status in _CREDENTIAL or (status == 429 and b"insufficient_quota" in body):
-        refused = target.provider.credential is not None and _refuses_key(status, body)
+    no_quota = status == 429 and b"insufficient_quota" in body and _NO_QUOTA in codes_in(body_head)
+    if status in _CREDENTIAL or no_quota:
+        refused = target.provider.credential is not None and _refuses_key(status, body_head)
         return Verdict(
             next=True, code=code, retry_after=wait, rest_credential=refused, message=message
         )
@@ -159,13 +167,14 @@ class StartupHold:
 
 def _refuses_key(status: int, body: bytes) -> bool:
     """The provider refused our key, not only this call: some answer 403 to a prompt that their moderation
-    does not like, and 402 to a call that asks for more tokens than the credit allows
-    (https://openrouter.ai/docs/api-reference/errors). Such a call must not take the provider from all others.
+    does not like or to a model that the key has no access to, and 402 to a call that asks for more tokens than the
+    credit allows (https://openrouter.ai/docs/api-reference/errors). Such a call must not take the provider from all
+    others, whatever is quoted of it.
     """
     if status == 402:
-        return b"max_tokens" not in body
+        return b"max_tokens" not in body[:_READ].lower()
     if status == 403:
-        return not body.lstrip().startswith(b"{") or any(word in body for word in _KEY_WORDS)
+        return any(part in code for code in codes_in(body) for part in _KEY_CODES)
     return True
 
 

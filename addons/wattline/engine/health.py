@@ -6,12 +6,13 @@ and its model there. Pure: no I/O, and the clock is an argument, in monotonic se
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from wattline.engine.breaker import Breaker, State
+from wattline.engine.breaker import FREE, Breaker, Permit, State
 from wattline.rules.book import HealthRules
 
 WEIGHT: Final = 0.2
@@ -54,13 +55,69 @@ UNTRIED: Final = Figures()
 
 
 class _Target:
-    __slots__ = ("breaker", "figures", "proven")
+    __slots__ = ("breaker", "figures", "out", "proven")
 
     def __init__(self) -> None:
         self.breaker = Breaker()
         self.figures = UNTRIED
         self.proven = False
         """It answered once."""
+        self.out: float | None = None
+        """What its account counts it as: out until then."""
+
+
+class _Account:
+    """Sums over its models, kept up with each outcome: whoever calls may make up names, and asking must cost no more
+    for each.
+    """
+
+    __slots__ = (
+        "_calls", "_errors", "_first", "_first_calls", "_total", "_total_calls", "_untils",
+        "models", "troubled",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.models: set[str] = set()
+        """Those that were tried."""
+        self.troubled: set[str] = set()
+        """Those whose breaker is not closed."""
+        self._calls = self._first_calls = self._total_calls = 0
+        self._errors = self._first = self._total = 0.0
+        self._untils: list[float] = []
+        """When those that answered once, and are out, may be tried again; in that order."""
+
+    def add(self, figures: Figures, times: int = 1) -> None:
+        """Count a model's figures; with -1 no longer."""
+        calls = figures.calls * times
+        self._calls += calls
+        self._errors += figures.errors * calls
+        if figures.first_ms is not None:
+            self._first += figures.first_ms * calls
+            self._first_calls += calls
+        if figures.total_ms is not None:
+            self._total += figures.total_ms * calls
+            self._total_calls += calls
+
+    def figures(self) -> Figures:
+        """Of all models together, each by its share of the attempts."""
+        calls = self._calls
+        if not calls:
+            return UNTRIED
+        # What was added and taken away again leaves an error in the last digits.
+        errors = min(max(self._errors / calls, 0.0), 1.0)
+        first, total = _mean(self._first, self._first_calls), _mean(self._total, self._total_calls)
+        return Figures(calls, errors, first, total)
+
+    def count_out(self, old: float | None, new: float | None) -> None:
+        """A model that was out until `old` is out until `new`; None: it is not."""
+        if old is not None:
+            del self._untils[bisect_left(self._untils, old)]
+        if new is not None:
+            insort(self._untils, new)
+
+    def out(self, now: float) -> int:
+        """How many of those that answered once are out."""
+        return len(self._untils) - bisect_right(self._untils, now)
 
 
 class Health:
@@ -69,13 +126,17 @@ class Health:
     def __init__(self, rules: HealthRules | None = None) -> None:
         self.rules = rules or HealthRules()
         self._targets: OrderedDict[Place, _Target] = OrderedDict()
-        self._of: dict[str, set[str]] = {}
-        """The models that were tried, by account."""
+        self._of: dict[str, _Account] = {}
         self._troubled: set[Place] = set()
         """Targets whose breaker is not closed: most often none, so that asking costs nothing."""
 
     def __len__(self) -> int:
         return len(self._targets)
+
+    @property
+    def all_well(self) -> bool:
+        """No breaker is open, nor half-open."""
+        return not self._troubled
 
     def figures(self, place: Place) -> Figures:
         """What is known of a target."""
@@ -84,16 +145,24 @@ class Health:
 
     def figures_of(self, account: str) -> Figures:
         """Those of all models of an account together, each by its share of the attempts."""
-        found = [self._targets[account, model].figures for model in self._of.get(account, ())]
-        calls = sum(one.calls for one in found)
-        if not calls:
-            return UNTRIED
-        errors = sum(one.errors * one.calls for one in found) / calls
-        return Figures(calls, errors, _mean(found, "first_ms"), _mean(found, "total_ms"))
+        found = self._of.get(account)
+        return UNTRIED if found is None else found.figures()
 
     def models_of(self, account: str) -> list[str]:
         """Its models that were tried, in the order of their names."""
-        return sorted(self._of.get(account, ()))
+        found = self._of.get(account)
+        return [] if found is None else sorted(found.models)
+
+    def worst(self, account: str, now: float) -> State:
+        """The worst breaker among its models."""
+        found = self._of.get(account) if self._troubled and self.rules.breaker else None
+        if found is None or not found.troubled:
+            return State.CLOSED
+        is_open = (
+            self._targets[account, model].breaker.state(now) is State.OPEN
+            for model in found.troubled
+        )
+        return State.OPEN if any(is_open) else State.HALF_OPEN
 
     def state(self, place: Place, now: float) -> State:
         """Of its breaker; closed while the rules have no breakers."""
@@ -119,57 +188,82 @@ class Health:
         found = self._targets.get(place)
         return None if found is None else found.breaker.wait(now)
 
-    def claim(self, place: Place, now: float) -> bool:
-        """As `admits`, at the moment when an attempt begins: in a half-open state only the first may."""
+    def claim(self, place: Place, now: float) -> Permit | None:
+        """As `admits`, at the moment when an attempt begins: in a half-open state only the first may. What it gets
+        is said again with its outcome. None: it may not.
+        """
         if not self._troubled or not self.rules.breaker:
-            return True
+            return FREE
         if not self.admits(place, now):
-            return False
+            return None
         found = self._targets.get(place) if place in self._troubled else None
-        return found is None or found.breaker.claim(now)
+        return FREE if found is None else found.breaker.claim(now)
 
-    def release(self, place: Place) -> None:
+    def release(self, place: Place, permit: Permit) -> None:
         """An attempt ended without a word on its target: its client left, or we stopped it."""
-        found = self._targets.get(place) if place in self._troubled else None
-        if found is not None:
-            found.breaker.release()
+        if permit is not FREE and (found := self._targets.get(place)) is not None:
+            found.breaker.release(permit)
 
     def good(
-        self, place: Place, now: float, first_ms: float | None = None, total_ms: float | None = None
+        self,
+        place: Place,
+        now: float,
+        first_ms: float | None = None,
+        total_ms: float | None = None,
+        *,
+        began: float | None = None,
+        permit: Permit | None = None,
     ) -> None:
-        """It answered, in so many milliseconds."""
+        """It answered, in so many milliseconds, an attempt that began then and got this leave. Without: an attempt
+        of the past, that gets its leave now, for the time when it began (None: now).
+        """
         target = self._target(place)
         target.proven = True
         old = target.figures
-        target.figures = Figures(
+        self._learn(place, target, Figures(
             old.calls + 1,
             _moved(old.errors, 0.0, old.calls),
             old.first_ms if first_ms is None else _averaged(old.first_ms, first_ms),
             old.total_ms if total_ms is None else _averaged(old.total_ms, total_ms),
-        )
-        target.breaker.good(now, self.rules)
-        self._mark(place, target, now)
+        ))  # fmt: skip
+        began = now if began is None else began
+        if permit is None:
+            permit = target.breaker.claim(began) or FREE
+        target.breaker.good(now, self.rules, began, permit)
+        self._mark(place, target)
 
-    def bad(self, place: Place, code: str, now: float) -> None:
-        """It failed with this code. What the rules ignore, and what was our own fault, does not count."""
-        if code in NEITHER or self.rules.ignores(code):
-            self.release(place)
-            return
-        if code in _NO_OUTAGE:
-            self.release(place)
+    def bad(
+        self,
+        place: Place,
+        code: str,
+        now: float,
+        *,
+        began: float | None = None,
+        permit: Permit | None = None,
+    ) -> None:
+        """It failed with this code; `began` and `permit` as in `good`. What the rules ignore, and what was our own
+        fault, does not count.
+        """
+        if code in NEITHER or code in _NO_OUTAGE or self.rules.ignores(code):
+            if permit is not None:
+                self.release(place, permit)
             return
         target = self._target(place)
         old = target.figures
         errors = _moved(old.errors, 1.0, old.calls)
-        target.figures = Figures(old.calls + 1, errors, old.first_ms, old.total_ms)
-        target.breaker.bad(now, self.rules)
-        self._mark(place, target, now)
+        self._learn(place, target, Figures(old.calls + 1, errors, old.first_ms, old.total_ms))
+        began = now if began is None else began
+        if permit is None:
+            permit = target.breaker.claim(began) or FREE
+        target.breaker.bad(now, self.rules, began, permit)
+        self._mark(place, target)
 
     def clear(self) -> None:
         """Close every breaker: the rules have changed, and with them perhaps what was wrong."""
-        for place in self._troubled:
-            self._targets[place].breaker = Breaker()
-        self._troubled.clear()
+        for place in list(self._troubled):
+            target = self._targets[place]
+            target.breaker.forget()
+            self._mark(place, target)
 
     def places(self) -> list[Place]:
         """Every target that was tried."""
@@ -179,7 +273,7 @@ class Health:
         found = self._targets.get(place)
         if found is None:
             found = self._targets[place] = _Target()
-            self._of.setdefault(place[0], set()).add(place[1])
+            self._of.setdefault(place[0], _Account()).models.add(place[1])
             if len(self._targets) > KEPT:
                 self._forget()
         else:
@@ -190,40 +284,51 @@ class Health:
         """The one that nobody used for longest. One that is out is used by nobody, and stays all the same."""
         oldest = islice(self._targets, LOOKED_AT)
         place = next((p for p in oldest if p not in self._troubled), next(iter(self._targets)))
-        del self._targets[place]
+        target = self._targets.pop(place)
         self._troubled.discard(place)
-        models = self._of[place[0]]
-        models.discard(place[1])
-        if not models:
+        account = self._of[place[0]]
+        account.models.discard(place[1])
+        account.troubled.discard(place[1])
+        if not account.models:
             del self._of[place[0]]
+            return
+        account.add(target.figures, -1)
+        account.count_out(target.out, None)
 
-    def _mark(self, place: Place, target: _Target, now: float) -> None:
-        if target.breaker.state(now) is State.CLOSED:
+    def _learn(self, place: Place, target: _Target, figures: Figures) -> None:
+        account = self._of[place[0]]
+        account.add(target.figures, -1)
+        account.add(figures)
+        target.figures = figures
+
+    def _mark(self, place: Place, target: _Target) -> None:
+        until = target.breaker.until
+        if until is None and place not in self._troubled:
+            return
+        account = self._of[place[0]]
+        if until is None:
             self._troubled.discard(place)
+            account.troubled.discard(place[1])
         else:
             self._troubled.add(place)
+            account.troubled.add(place[1])
+        out = until if target.proven else None
+        account.count_out(target.out, out)
+        target.out = out
 
     def account_out(self, account: str, now: float) -> bool:
         """So many of its models are out that the provider itself must be (B-082, B-146). Models that never
         answered are none: whoever calls may make up names.
         """
         limit = self.rules.disable_after
-        if limit is None or len(self._troubled) < limit:
+        if limit is None or len(self._troubled) < limit or not self.rules.breaker:
             return False
-        models = self._of.get(account, ())
-        out = sum(
-            (account, model) in self._troubled
-            and (found := self._targets[account, model]).proven
-            and found.breaker.state(now) is State.OPEN
-            for model in models
-        )
-        return out >= limit
+        found = self._of.get(account)
+        return found is not None and found.out(now) >= limit
 
 
-def _mean(found: list[Figures], name: str) -> float | None:
-    known = [(time, one.calls) for one in found if (time := getattr(one, name)) is not None]
-    calls = sum(count for _, count in known)
-    return sum(time * count for time, count in known) / calls if calls else None
+def _mean(total: float, calls: int) -> float | None:
+    return max(total / calls, 0.0) if calls else None
 
 
 def _averaged(old: float | None, new: float) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
 
 from wattline.base.origin import Origin
+from wattline.engine.plan import Plan, Skip
 from wattline.rules.book import Provider
 from wattline.wire.call import Call, Operation, Principal
 
@@ -123,6 +125,33 @@ class Left(NamedTuple):
     code: str
     wait: float | None = None
     limited: bool = False
+
+
+OWN_KEY: Final = "own_key"
+"""The code of a target whose caller's own key did not open."""
+
+
+def with_keys_of_then(plan: Plan, call: Call, found: Features) -> Plan:
+    """The plan without targets that the caller's own key was for, where that did not open then: nobody else's key
+    took its place.
+    """
+    if not found.own or not found.skipped:
+        return plan
+    left = skipped_of(found)
+    closed = {name.partition("/")[0] for name, one in left.items() if one.code == OWN_KEY}
+    out = [
+        target
+        for target in plan.targets
+        if target.provider.name in closed and target.provider.owned_by(call.principal)
+    ]
+    if not out:
+        return plan
+    skipped = [Skip(str(target), OWN_KEY, "the caller's own key did not open") for target in out]
+    return replace(
+        plan,
+        targets=tuple(target for target in plan.targets if target not in out),
+        skipped=(*plan.skipped, *skipped),
+    )
 
 
 def skipped_of(found: Features) -> dict[str, Left]:

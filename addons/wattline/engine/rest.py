@@ -20,11 +20,20 @@ class Resting:
     def __init__(self) -> None:
         self._rests: dict[str, Rest] = {}
 
-    def rest(self, provider: str, until: float, reason: str, *, limited: bool = False) -> None:
-        """Let it rest. A rest that ends later stays: a short wait doesn't heal a refused key."""
+    @property
+    def nobody(self) -> bool:
+        """None rests. One whose time is over counts until somebody asks for it."""
+        return not self._rests
+
+    def rest(self, provider: str, until: float, reason: str, *, limited: bool = False) -> bool:
+        """Let it rest. A rest that ends later stays, and False is returned: a short wait doesn't heal a refused
+        key.
+        """
         known = self._rests.get(provider)
-        if known is None or until > known.until:
-            self._rests[provider] = Rest(until, reason, limited)
+        if known is not None and not until > known.until:
+            return False
+        self._rests[provider] = Rest(until, reason, limited)
+        return True
 
     def resting(self, provider: str, now: float) -> Rest | None:
         """Its rest, or None when it may be tried."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from wattline.engine.backtest import ASSUMED_OUTPUT, FAILED, LIMIT, Replayed
-from wattline.engine.energy import energy
+from wattline.engine.energy import charged, per_token
 from wattline.rules.book import FROM_CACHE, Book, Rule, Target
 from wattline.rules.conditions import BalanceIs, HeaderIs
 
@@ -83,6 +83,12 @@ class Tally:
     last: float | None = None
     _headers: tuple[str, ...] = ()
     _balance: bool = False
+    _rates: dict[int, tuple[Fraction, int, int]] = field(default_factory=dict)
+    """What a token costs, by the identity of its rate: a Fraction is slow to hash. The rate is in it, so that no other
+    can have its identity.
+    """
+    _prices: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    """By target."""
 
     def __post_init__(self) -> None:
         conditions = [c for rule in self.book.rules for c in rule.conditions]
@@ -132,13 +138,19 @@ class Tally:
 
     def _price(self, made: Replayed) -> None:
         past = made.past
-        spent = [a.energy for a in past.attempts if a.state != FAILED]
-        then = None if None in spent else sum(e or 0 for e in spent)
-        self.energy.add(then, self._energy(made, then))
+        then: int | None = 0
+        for attempt in past.attempts:
+            if attempt.state != FAILED:
+                then = None if then is None or attempt.energy is None else then + attempt.energy
+        served = made.now.served is not None and made.now.served != FROM_CACHE
+        tokens = _tokens(made) if served and made.known is None else _NONE
+        self.energy.add(then, self._energy(made, then, tokens))
         if self.price is not None:
-            self.dollars.add(self._dollars_then(made), self._dollars_now(made))
+            self.dollars.add(self._dollars_then(made), self._dollars_now(made, tokens))
 
-    def _energy(self, made: Replayed, then: int | None) -> tuple[float, float] | None:
+    def _energy(
+        self, made: Replayed, then: int | None, tokens: _Tokens
+    ) -> tuple[float, float] | None:
         past, now, known = made.past, made.now, made.known
         if now.served is None:
             return (0, 0)
@@ -146,17 +158,26 @@ class Tally:
             return (then, then)
         if made.target is None:
             return None
+        if known is not None and (not known.energy or past.row.operation in _BY_SOUND):
+            return None if known.energy is None else (known.energy, known.energy)
         rate = self._rate(made.target)
+        if rate is None:
+            return None
         if known is not None:
-            if known.energy in (None, 0) or past.row.operation in _BY_SOUND:
-                return None if known.energy is None else (known.energy, known.energy)
-            exact = energy(known.total, rate, self.book.margin)
-            return None if exact is None else (exact, exact)
-        low, high = (energy(sum(t), rate, self.book.margin) for t in _tokens(made))
-        return None if low is None or high is None else (low, high)
+            exact = charged(known.total, *rate)
+            return (exact, exact)
+        prompt, low, high = tokens
+        return (charged(prompt + low, *rate), charged(prompt + high, *rate))
 
-    def _rate(self, target: Target) -> Fraction | None:
-        return target.rate if target.rate is not None else self.book.default_rate
+    def _rate(self, target: Target) -> tuple[int, int] | None:
+        """`per_token`, where the target has a rate."""
+        rate = target.rate if target.rate is not None else self.book.default_rate
+        if rate is None:
+            return None
+        known = self._rates.get(id(rate))
+        if known is None:
+            known = self._rates[id(rate)] = (rate, *per_token(rate, self.book.margin))
+        return known[1:]
 
     def _dollars_then(self, made: Replayed) -> float | None:
         if made.then.served is None or made.then.served == FROM_CACHE:
@@ -167,7 +188,7 @@ class Tally:
             return None
         return last.prompt * price[0] + (last.completion or 0) * price[1]
 
-    def _dollars_now(self, made: Replayed) -> tuple[float, float] | None:
+    def _dollars_now(self, made: Replayed, tokens: _Tokens) -> tuple[float, float] | None:
         served = made.now.served
         if served is None or served == FROM_CACHE:
             return (0.0, 0.0)
@@ -178,12 +199,15 @@ class Tally:
             known = made.known
             exact = (known.prompt or 0) * price[0] + (known.completion or 0) * price[1]
             return (exact, exact)
-        low, high = (prompt * price[0] + output * price[1] for prompt, output in _tokens(made))
-        return (low, high)
+        prompt, low, high = tokens
+        return (prompt * price[0] + low * price[1], prompt * price[0] + high * price[1])
 
     def _price_of(self, target: str) -> tuple[float, float] | None:
-        provider, _, model = target.partition("/")
-        return None if self.price is None else self.price(provider, model)
+        if target not in self._prices:
+            provider, _, model = target.partition("/")
+            price = None if self.price is None else self.price(provider, model)
+            self._prices[target] = price
+        return self._prices[target]
 
     @property
     def never(self) -> list[Rule]:
@@ -191,14 +215,19 @@ class Tally:
         return [rule for rule in self.book.rules if not self.rules_now[rule.name]]
 
 
-def _tokens(made: Replayed) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Prompt and answer at least and at most, of a call that this target never had: the same prompt, and an answer of
+type _Tokens = tuple[int, int, int]
+"""Of a prompt, and of its answer at least and at most."""
+_NONE: Final = (0, 0, 0)
+
+
+def _tokens(made: Replayed) -> _Tokens:
+    """Of a call that this target never had: the same prompt, and an answer of
     half to twice the length; of one that nobody answered, what it asked for.
     """
-    used = next((a for a in reversed(made.past.attempts) if a.prompt is not None), None)
-    if used is None or used.prompt is None:
-        found = made.past.found
-        most = ASSUMED_OUTPUT if found.max_output is None else found.max_output
-        return (found.tokens, 0), (found.tokens, most)
-    output = used.completion or 0
-    return (used.prompt, output // 2), (used.prompt, output * 2)
+    for attempt in reversed(made.past.attempts):
+        if attempt.prompt is not None:
+            output = attempt.completion or 0
+            return attempt.prompt, output // 2, output * 2
+    found = made.past.found
+    most = ASSUMED_OUTPUT if found.max_output is None else found.max_output
+    return found.tokens, 0, most

@@ -6,7 +6,7 @@ holds under other rules too. Whether its windows had room holds only as long as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, override
 
@@ -82,6 +82,8 @@ class ThenView(View):
 
     @override
     def resting(self, account: str, now: float) -> Rest | None:
+        if not self._left and self._resting.nobody:
+            return None
         rest = super().resting(account, now)
         if rest is None and not self._left:
             return None
@@ -109,6 +111,8 @@ class ThenView(View):
 
     @override
     def admits(self, target: Target, now: float) -> bool:
+        if not self._left and self._health.all_well:
+            return True
         admitted = super().admits(target, now)
         if admitted and not self._left:
             return True
@@ -117,6 +121,23 @@ class ThenView(View):
             return True
         found = self._left.get(name)
         return admitted and (found is None or found.code != "breaker")
+
+    def clear(self, targets: Iterable[Target], tokens: int, now: float) -> bool:
+        """Nothing stands in the way of these now: no rest, no full window, no breaker. All are ready at any time, with
+        the operator's only key.
+        """
+        if self._left:
+            return False
+        rest, trouble = not self._resting.nobody, not self._health.all_well
+        for target in targets:
+            provider = target.provider
+            if rest and self.resting(provider.account, now) is not None:
+                return False
+            if provider.windows and self.full(provider, tokens, now) is not None:
+                return False
+            if trouble and not self.admits(target, now):
+                return False
+        return True
 
     @override
     def kept_at(self, call: Call, now: float) -> Place | None:

@@ -101,10 +101,7 @@ class View(Facts):
 
     def worst(self, provider: str, now: float) -> State:
         """The worst breaker among a provider's models."""
-        if self.out(provider, now):
-            return State.OPEN
-        states = {self._health.state((provider, model), now) for model in self.tried(provider)}
-        return next((s for s in (State.OPEN, State.HALF_OPEN) if s in states), State.CLOSED)
+        return self._health.worst(provider, now)
 
     def tried(self, provider: str) -> list[str]:
         """The models of a provider that were tried with the operator's keys, in the order of their names."""

@@ -59,8 +59,6 @@ class EdgeHttp1Server(Http1Server):
         self._deadline: commands.RequestWakeup | None = None
         self._body_deadline: commands.RequestWakeup | None = None
         self._chunked = False
-        self._held = b""
-        """The head of an answer whose body comes next."""
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -187,44 +185,39 @@ class EdgeHttp1Server(Http1Server):
 
     @override
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, WholeAnswer):
+            return self._send_whole(event)
         if isinstance(event, ResponseHeaders):
-            coding = event.response.headers.get("transfer-encoding", "")
-            self._chunked = "chunked" in coding.lower()
-            if event.response.data.content and not event.end_stream and not event.response.stream:
-                yield from self._hold_head(event)
-                return
-        elif self._held:
-            yield from self._send_held(event)
-            return
-        if isinstance(event, ResponseProtocolError) and not self.response:
+            self._note_coding(event.response)
+        elif isinstance(event, ResponseProtocolError) and not self.response:
             status = event.code.http_status_code()
             if status is not None and self.conn.state & ConnectionState.CAN_WRITE:
-                answer = error_answer(status, "bad_request", event.message)
-                yield commands.SendData(self.conn, answer)
-                yield commands.CloseConnection(self.conn)
-                return
-        yield from super().send(event)
+                return self._send_error(status, event.message)
+        return super().send(event)
 
-    def _hold_head(self, event: ResponseHeaders) -> CommandGenerator[None]:
-        """The body of an answer that is whole comes next: both go in one write, and one packet."""
-        for command in super().send(event):
+    def _note_coding(self, response: http.Response) -> None:
+        coding = response.headers.get("transfer-encoding", "")
+        self._chunked = "chunked" in coding.lower()
+
+    def _send_whole(self, event: WholeAnswer) -> CommandGenerator[None]:
+        """Head and body in one write, and one packet."""
+        self._note_coding(event.response)
+        body = self.framed(event.response.raw_content or b"")
+        for command in super().send(ResponseHeaders(event.stream_id, event.response)):
             if isinstance(command, commands.SendData):
-                self._held += command.data
-            else:
-                yield command
-
-    def _send_held(self, event: HttpEvent) -> CommandGenerator[None]:
-        head, self._held = self._held, b""
-        for command in super().send(event):
-            if head and isinstance(command, commands.SendData):
-                command = commands.SendData(self.conn, head + command.data)  # noqa: PLW2901
-                head = b""
-            elif head:
-                yield commands.SendData(self.conn, head)
-                head = b""
+                command = commands.SendData(self.conn, command.data + body)  # noqa: PLW2901
             yield command
-        if head:
-            yield commands.SendData(self.conn, head)
+
+    def _send_error(self, status: int, message: str) -> CommandGenerator[None]:
+        yield commands.SendData(self.conn, error_answer(status, "bad_request", message))
+        yield commands.CloseConnection(self.conn)
+
+
+@dataclass
+class WholeAnswer(HttpEvent):
+    """An answer that is complete, for HTTP/1."""
+
+    response: http.Response
 
 
 def _head_in(command: commands.Command) -> http.Request | None:

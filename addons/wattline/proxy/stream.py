@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -32,6 +33,7 @@ from mitmproxy.proxy.layers.http import (
     HttpLayer,
     HTTPMode,
     HttpResponseHeadersHook,
+    HttpResponseHook,
     HttpStream,
     RequestData,
     RequestEndOfMessage,
@@ -54,7 +56,7 @@ from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
 from wattline.proxy.framing import framed
-from wattline.proxy.head import EdgeHttp1Server, HeadLimits
+from wattline.proxy.head import EdgeHttp1Server, HeadLimits, WholeAnswer
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.proxy.pending import Pending
@@ -295,6 +297,26 @@ class EdgeStream(HttpStream):
             "upgrade", proof.id, proof.host, proof.port, proving=True, framed=True
         )
         return ProvedSocket(self.context, carried, self.edge.proved)
+
+    @override
+    def send_response(self, already_streamed: bool = False) -> CommandGenerator[None]:
+        response = self.flow.response
+        if already_streamed or response is None or response.trailers or response.status_code == 101:
+            stock: CommandGenerator[None] = super().send_response(already_streamed)
+            return stock
+        return self._send_whole() if self.edge_layer.speaks_http1() else super().send_response()
+
+    def _send_whole(self) -> CommandGenerator[None]:
+        """As the stock method, in one event instead of two."""
+        assert self.flow.response is not None  # noqa: S101  (its caller looked)
+        self.flow.response.timestamp_end = time.time()
+        yield HttpResponseHook(self.flow)
+        self.server_state = self.state_done
+        if (yield from self.check_killed(False)):  # noqa: FBT003  (mitmproxy's parameter)
+            return
+        yield SendHttp(WholeAnswer(self.stream_id, self.flow.response), self.context.client)
+        if self.client_state == self.state_done:
+            yield from self.flow_done()
 
     def _relay(self, layer: Layer) -> CommandGenerator[None]:
         """A WebSocket: bytes both ways, unread. The stock layer would keep each message."""

@@ -7,23 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from wattline.rules.book import (
-    Action,
-    Asked,
-    Condition,
-    Deny,
-    Listed,
-    Pass,
-    Provider,
-    Rule,
-    Scope,
-    Subject,
-    Target,
-    Tiered,
-    Weighted,
-    Window,
-    names_of,
-)
+from wattline.rules.book import names_of
+from wattline.rules.compiled.facts import Condition, Subject
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Scope, Window
 from wattline.rules.conditions import (
     DAYS,
     FLAGS,
@@ -44,9 +33,10 @@ from wattline.rules.conditions import (
 )
 from wattline.rules.globs import Patterns
 from wattline.rules.problems import unknown
-from wattline.rules.provider_schema import CREDENTIALS
 from wattline.rules.report import Report
-from wattline.rules.rule_schema import FillShape, HealthIsShape, RuleShape, TryShape, WhenShape
+from wattline.rules.shapes.header import CREDENTIALS
+from wattline.rules.shapes.rule import RuleShape, TryShape
+from wattline.rules.shapes.when import FillShape, HealthIsShape, WhenShape
 from wattline.rules.targets import Targets
 from wattline.rules.tree import Path
 from wattline.rules.trials import compile_drill, compile_shadow

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from wattline.rules.book import AffinityRules
+from wattline.rules.compiled.upkeep import AffinityRules
 from wattline.rules.fields import Duration, Shape, Text
-from wattline.rules.provider_schema import CREDENTIALS
+from wattline.rules.shapes.header import CREDENTIALS
 
 
 class AffinityShape(Shape):

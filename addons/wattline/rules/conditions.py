@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import override
 
 from wattline.base.origin import Origin
-from wattline.rules.book import HEALTHY, Facts, Fares, Scope, Subject, Window
+from wattline.rules.compiled.facts import HEALTHY, Facts, Fares, Subject
+from wattline.rules.compiled.window import Scope, Window
 from wattline.rules.globs import Patterns
 from wattline.rules.names import Names
 from wattline.wire.call import Call

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from wattline.rules.book import Cors, Limits, Over, Scope, Window
+from wattline.rules.compiled.entrance import Cors, Limits
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.fields import read_duration
 from wattline.rules.origins import ANY_ORIGIN
 from wattline.rules.report import Report
-from wattline.rules.schema import CorsShape
+from wattline.rules.shapes.entrance import CorsShape
 
 MAX_REQUESTS = "RATE_LIMIT_MAX_REQUESTS"
 WINDOW_MS = "RATE_LIMIT_WINDOW_MS"

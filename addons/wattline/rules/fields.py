@@ -24,6 +24,7 @@ from wattline.rules.addresses import read_host
 from wattline.rules.references import Reference, Template, is_name, read_secret, read_template
 
 MICRO = 1_000_000
+MIB = 1024 * 1024
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(s|m|h|d)")
 _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
@@ -208,6 +209,7 @@ Duration = Annotated[
     ),
 ]
 """Seconds, or a number with its unit."""
+Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400), Strict()]
 """Seconds as a number."""
 

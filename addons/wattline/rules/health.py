@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wattline.rules.book import HealthRules
+from wattline.rules.compiled.upkeep import HealthRules
 from wattline.rules.door import Environment
 from wattline.rules.globs import Patterns
 from wattline.rules.report import Report
-from wattline.rules.schema import HealthShape
+from wattline.rules.shapes.upkeep import HealthShape
 
 NEVER, AFTER_MODELS = "DISABLE_PROVIDER_AUTO_DISABLE", "DISABLE_PROVIDER_AFTER_MODELS"
 _MOST_MODELS = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattline.rules.book import Listen
+from wattline.rules.compiled.entrance import Listen
 
 
 @dataclass(slots=True)

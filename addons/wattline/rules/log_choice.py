@@ -9,7 +9,7 @@ from typing import Final
 
 from wattline.base.logs import FORMATS, default_level
 from wattline.base.settings import SettingsError
-from wattline.rules.book import LogRules
+from wattline.rules.compiled.upkeep import LogRules
 
 FOLDER: Final = "logs"
 """Of the state folder."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.wire.call import Call
-
-if TYPE_CHECKING:
-    from wattline.rules.book import Provider, Target
 
 MAX_NAMES = 100
 """Names in one list for a client."""
-_AS_ASKED = "*"
-"""`book.AS_ASKED`: the book imports this module."""
 
 
 class Names:
@@ -37,7 +33,7 @@ class Names:
         self._at: dict[tuple[str, str], Target] = {}
         for chain in models.values():
             for target in chain:
-                if target.model != _AS_ASKED:
+                if target.model != AS_ASKED:
                     self._at.setdefault((target.provider.name, target.model), target)
 
     def chain(self, name: str) -> tuple[Target, ...]:
@@ -97,5 +93,5 @@ class Names:
         """What an entry or alias stands for at that provider."""
         chain = self._models.get(name, ())
         return next(
-            (t for t in chain if t.provider.name == provider.name and t.model != _AS_ASKED), None
+            (t for t in chain if t.provider.name == provider.name and t.model != AS_ASKED), None
         )

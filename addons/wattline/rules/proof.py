@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from wattline.rules.book import ProofRules
+from wattline.rules.compiled.upkeep import ProofRules
 from wattline.rules.fields import Shape
 
 

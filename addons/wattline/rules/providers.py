@@ -8,12 +8,15 @@ from types import MappingProxyType
 
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
-from wattline.rules.book import FROM_CACHE, Over, Provider, ProviderModel, Scope, Timeouts, Window
+from wattline.rules.compiled.provider import FROM_CACHE, Provider, ProviderModel, Timeouts
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.environment import settable
 from wattline.rules.problems import unknown
-from wattline.rules.provider_schema import Access, ProviderShape, TimeoutsShape, WindowShape
 from wattline.rules.references import Filled, Reference, fill
 from wattline.rules.report import Report
+from wattline.rules.shapes.model import TimeoutsShape
+from wattline.rules.shapes.provider import Access, ProviderShape
+from wattline.rules.shapes.window import WindowShape
 from wattline.rules.tree import Path
 
 _STYLES: Mapping[str, AuthStyle] = MappingProxyType(

@@ -10,10 +10,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from wattline.rules.problems import unknown
-from wattline.rules.provider_schema import ModelShape, ProviderShape, WindowShape
 from wattline.rules.report import Report
-from wattline.rules.rule_schema import RuleShape
 from wattline.rules.schema import RulesShape
+from wattline.rules.shapes.model import ModelShape
+from wattline.rules.shapes.provider import ProviderShape
+from wattline.rules.shapes.rule import RuleShape
+from wattline.rules.shapes.window import WindowShape
 from wattline.rules.tree import Path
 from wattline.rules.wording import message
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 
 
 @dataclass(frozen=True, slots=True)

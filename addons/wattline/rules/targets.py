@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from wattline.rules.book import AS_ASKED, Provider, Target
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.rules.problems import nearest, unknown
-from wattline.rules.provider_schema import ModelShape
 from wattline.rules.providers import compile_timeouts
 from wattline.rules.report import Report
+from wattline.rules.shapes.model import ModelShape
 from wattline.rules.tree import Path
 
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wattline.rules.drill import Drill
-from wattline.rules.drill_schema import FaultShape, ShadowShape
 from wattline.rules.globs import Patterns
-from wattline.rules.provider_schema import CREDENTIALS
 from wattline.rules.report import Report
 from wattline.rules.shadow import Shadow
+from wattline.rules.shapes.drill import FaultShape, ShadowShape
+from wattline.rules.shapes.header import CREDENTIALS
 from wattline.rules.targets import Targets
 from wattline.rules.tree import Path
 

@@ -35,6 +35,7 @@ from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.hearing import error_body, has_type, is_stream, no_stream, read_body
 from wattline.service.large import is_large_answer
+from wattline.service.lookup import is_nowhere
 from wattline.service.making import note_begun, note_made
 from wattline.service.metering.counting import counted_here
 from wattline.service.metering.left_open import settle_left_open
@@ -47,7 +48,7 @@ from wattline.service.opening import Opening
 from wattline.service.outgoing.bypass import Bypass
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.unfolding import Unfolding
-from wattline.service.passing import passing_target
+from wattline.service.passing import passing_target, patience
 from wattline.service.relay import InBand, StreamRelay
 from wattline.service.shadowing import Shadows
 from wattline.service.watching.passing import Proving
@@ -93,7 +94,8 @@ class Answers:
         self.under_way += 1
         try:
             self._make_way()
-            exchange = await self.opening.open(request, route, explainable=True)
+            watching = self.bypass is not None and self.bypass.watching
+            exchange = await self.opening.open(request, route, explainable=not watching)
             self._show(exchange)
             ready = exchange.explained or counted_here(exchange)
             if ready is not None:
@@ -104,9 +106,9 @@ class Answers:
                     yield item
         except Fault as fault:
             told = fault
-            if exchange is not None and not exchange.attempts:
-                self.opening.refused(exchange, fault)
-            yield _with(dialect.error(fault, request.id), exchange_headers(exchange, request))
+            async with aclosing(self._told(request, exchange, dialect, fault)) as items:
+                async for item in items:
+                    yield item
         except asyncio.CancelledError:
             if not _stopping(request, exchange):
                 raise
@@ -135,6 +137,19 @@ class Answers:
             return items
         return self.shadows.around(exchange, items)
 
+    async def _told(
+        self, request: Request, exchange: Exchange | None, dialect: Dialect, fault: Fault
+    ) -> Items:
+        """The error of a call without an answer; or its host's answer, where we only watch. Raises Truncated."""
+        if exchange is not None and not exchange.attempts:
+            self.opening.refused(exchange, fault)
+        if self.bypass is None or not self.bypass.must(request, exchange):
+            yield _with(dialect.error(fault, request.id), exchange_headers(exchange, request))
+            return
+        async with aclosing(self._failed(request, exchange, dialect, fault)) as items:
+            async for item in items:
+                yield item
+
     async def _failed(
         self, request: Request, exchange: Exchange | None, dialect: Dialect, told: Fault
     ) -> Items:
@@ -142,9 +157,11 @@ class Answers:
         operator chose that. Raises Truncated.
         """
         fault, bypass = told, self.bypass
-        if bypass is not None and bypass.may(request, exchange, self.opening.books.current):
+        book = self.opening.books.current
+        must = bypass is not None and bypass.must(request, exchange)
+        if bypass is not None and (must or bypass.may(request, exchange, book)):
             try:
-                async with aclosing(bypass.answer(request)) as items:
+                async with aclosing(bypass.answer(request, patience(book.limits))) as items:
                     async for item in items:
                         yield item
             except Fault as unreachable:
@@ -255,6 +272,7 @@ class Answers:
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
+        attempt.first_output = self.clock.monotonic()
         return self._large(exchange, attempt, incoming, meter, first)
 
     async def _refused(
@@ -275,12 +293,8 @@ class Answers:
         if self.payloads is not None:
             self.payloads.refused(exchange, attempt, incoming.status, body)
         gone = exchange.call.operation is Operation.LOOKUP and incoming.status == 404
-        if gone and attempt.target.provider.key:
-            gone = (
-                attempt.target is exchange.plan.targets[-1]
-            )  # else another key's account may have it
-            if not gone:
-                return None
+        if gone and not is_nowhere(exchange.plan, attempt.target, exchange.failures):
+            return None
         if verdict.next and not exchange.plan.passed and not gone:
             return None
         exchange.delivered = True
@@ -300,6 +314,7 @@ class Answers:
         except Broken as broken:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
+        attempt.first_output = self.clock.monotonic()
         passage = attempt.passage
         if rest:
             if passage is not None and passage.foreign:
@@ -383,6 +398,7 @@ class Answers:
         except InBand as error:
             self.settlement.failed(exchange, attempt, judge_inband(error.word))
             return None
+        attempt.first_output = self.clock.monotonic() if relay.shown else None
         note_begun(self.opening.remembered, exchange, attempt, relay.begun)
         return self._stream(exchange, attempt, incoming, meter, relay)
 
@@ -401,6 +417,8 @@ class Answers:
         secrets = secrets_of(attempt.target)
         try:
             while data := await relay.next():
+                if attempt.first_output is None and relay.shown:
+                    attempt.first_output = self.clock.monotonic()
                 yield scrub(data, secrets)
         except (Broken, InBand) as error:
             if attempt.transcript is None:
@@ -448,7 +466,7 @@ def _heard(exchange: Exchange, passage: Passage | None, body: bytes) -> tuple[An
 
 def _targets(exchange: Exchange) -> tuple[Target, ...]:
     if exchange.plan.passed:
-        return (passing_target(exchange.request, exchange.call),)
+        return (passing_target(exchange.request, exchange.call, exchange.book.limits),)
     return exchange.plan.targets
 
 

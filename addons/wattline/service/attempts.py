@@ -15,6 +15,7 @@ from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import new_id
 from wattline.dialects.lead import Lead
+from wattline.engine.breaker import FREE, Permit
 from wattline.engine.decide import BREAKER
 from wattline.engine.failover import judge_broken
 from wattline.engine.features import features, missed_only
@@ -69,28 +70,28 @@ class Attempts:
         except CannotExpress as reason:
             self._inexpressible(exchange, target, reason)
             return None
-        ticket = self._take(exchange, target, now)
-        if ticket is None:
+        taken = self._take(exchange, target, now)
+        if taken is None:
             return None
-        attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, ticket, now)
-        attempt.passage = passage
+        attempt = Attempt(new_id("att"), len(exchange.attempts) + 1, target, taken[0], now)
+        attempt.passage, attempt.permit = passage, taken[1]
         if exchange.shadow_of is not None:
             attempt.marks = (SHADOW_COPY,)
         try:
             attempt.request = await self._made(exchange, attempt)
         except CannotExpress as reason:
-            self._give_back(target, ticket, now)
+            self._give_back(attempt)
             self._inexpressible(exchange, target, reason)
             return None
         except BaseException:
-            self._give_back(target, ticket, now)
+            self._give_back(attempt)
             raise
         await self.write(exchange, attempt, self.row(exchange, attempt))
         return attempt
 
-    def _give_back(self, target: Target, ticket: Ticket, now: float) -> None:
-        self.windows.release(ticket, now)
-        self.settlement.health.release(target.place)
+    def _give_back(self, attempt: Attempt) -> None:
+        self.windows.release(attempt.ticket, attempt.began)
+        self.settlement.health.release(attempt.target.place, attempt.permit)
 
     async def write(self, exchange: Exchange, attempt: Attempt, row: Opened) -> None:
         """Wait until an attempt's row is durable; from then on it is one of the call's. Raises Fault: then it
@@ -99,7 +100,7 @@ class Attempts:
         try:
             attempt.reserved = self._reserve(exchange, attempt, row)
         except BaseException:
-            self._give_back(attempt.target, attempt.ticket, attempt.began)
+            self._give_back(attempt)
             raise
         attempt.hold = row.hold
         done = self.ledger.open(row)
@@ -112,7 +113,7 @@ class Attempts:
             if not done.cancelled() and done.exception() is None:
                 # It was written a moment before the call was ended.
                 self.settlement.not_sent(attempt)
-            self._give_back(attempt.target, attempt.ticket, attempt.began)
+            self._give_back(attempt)
             raise
         exchange.attempts.append(attempt)
 
@@ -179,7 +180,7 @@ class Attempts:
                 ) from error
             log.warning("%s goes on without its ledger row: %s", exchange.call.id, error)
 
-    def _take(self, exchange: Exchange, target: Target, now: float) -> Ticket | None:
+    def _take(self, exchange: Exchange, target: Target, now: float) -> tuple[Ticket, Permit] | None:
         provider = target.provider
         tokens = exchange.call.tokens
         owner = target.owner
@@ -189,12 +190,13 @@ class Attempts:
             exchange.failures.append(Failure(str(target), "window_full", taken.retry_after))
             return None
         place = target.place
-        if not exchange.plan.panic and not self.settlement.health.claim(place, now):
+        permit = self.settlement.health.claim(place, now)
+        if permit is None and not exchange.plan.panic:
             self.windows.release(taken, now)
             wait = self.settlement.health.wait(place, now)
             exchange.failures.append(Failure(str(target), BREAKER, wait))
             return None
-        return taken
+        return taken, permit or FREE
 
     def row(self, exchange: Exchange, attempt: Attempt) -> Opened:
         """What the ledger says of an attempt before it is sent."""
@@ -251,7 +253,7 @@ class Attempts:
             self.settlement.failed(exchange, attempt, judge_broken(broken.code))
             return None
         attempt.request = SENT
-        attempt.status, attempt.first_byte = incoming.status, self.clock.monotonic()
+        attempt.status, attempt.first_output = incoming.status, self.clock.monotonic()
         return incoming if exchange.proof is None else Heard(incoming, exchange.proof)
 
     def timeouts(self, exchange: Exchange, target: Target) -> Timeouts:

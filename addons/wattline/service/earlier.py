@@ -14,10 +14,11 @@ from wattline.base.errors import ClientFault, Kind
 from wattline.service.remembered import Remembered
 from wattline.wire.call import LOCAL, Call, Operation
 
-_FIELDS: Final[Mapping[Operation, tuple[str, ...]]] = {
+FIELDS: Final[Mapping[Operation, tuple[str, ...]]] = {
     Operation.RESPONSES: ("previous_response_id",),
     Operation.INTERACTIONS: ("previous_interaction_id",),
 }
+"""The members of a call's body that name what an earlier one made."""
 _OF_NOBODY: Final[Mapping[Operation, tuple[str, ...]]] = {Operation.RESPONSES: ("conversation",)}
 """What is made by calls that do not go through here, so that nobody can be known to own it."""
 
@@ -34,7 +35,7 @@ class Earlier:
 
     async def check(self, call: Call, value: Mapping[str, Any]) -> None:
         """Raises ClientFault 404 for an id that this caller was not given, 400 for what nobody is given here."""
-        if call.operation not in _FIELDS or call.principal.id == LOCAL.id:
+        if call.operation not in FIELDS or call.principal.id == LOCAL.id:
             return
         for field in _OF_NOBODY.get(call.operation, ()):
             if value.get(field) is not None:
@@ -43,7 +44,7 @@ class Earlier:
                     code="unsupported_parameter",
                     param=field,
                 )
-        for field, said in _named(call.operation, value):
+        for field, said in named(call.operation, value):
             kind, caller = call.operation.value, call.principal.id
             if self.remembered.find(kind, caller, said) is None and not await self.was_made(
                 caller, said
@@ -51,8 +52,9 @@ class Earlier:
                 raise _unknown(field, said)
 
 
-def _named(operation: Operation, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for field in _FIELDS[operation]:
+def named(operation: Operation, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a call goes on from: member and id, which is empty where it is no text."""
+    for field in FIELDS.get(operation, ()):
         said = value.get(field)
         if said is not None:
             yield field, said if isinstance(said, str) else ""

@@ -10,6 +10,7 @@ from typing import Any
 from wattline.dialects.base import Dialect, Energy, Route
 from wattline.dialects.lead import Lead
 from wattline.dialects.transcript import Transcript
+from wattline.engine.breaker import FREE, Permit
 from wattline.engine.features import Noted
 from wattline.engine.plan import Plan
 from wattline.engine.spending import Reserved
@@ -56,8 +57,11 @@ class Attempt:
     request: Outgoing | Broken = field(default=_NOT_MADE, repr=False)
     """What is sent; `Broken` when it could not be made."""
     status: int | None = None
-    first_byte: float | None = None
+    first_output: float | None = None
+    """When the first of its answer was there: until then, and of a failed one, when its head was."""
     settled: bool = False
+    permit: Permit = FREE
+    """Of its target's breaker."""
     reserved: Reserved | None = field(default=None, repr=False)
     """What it holds of its key's budgets."""
     hold: int = 0

@@ -1,7 +1,12 @@
-"""A question about what an earlier call made: it goes to that call's provider, whatever the rules say now."""
+"""A question about what an earlier call made: it goes to that call's provider, whatever the rules say now.
+
+What was made lives in one account. Where the provider has several keys it is asked with the one that was used;
+if that is not known any more, or is not in the rules any more, with each of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,8 +15,9 @@ from wattline.dialects.base import Route
 from wattline.dialects.follow_up import kind_of, query_of
 from wattline.dialects.headers import plain_headers, tags
 from wattline.engine.decide import obstacle_of
-from wattline.engine.keys import keyed
-from wattline.engine.plan import Plan, Skip
+from wattline.engine.keys import all_out, keyed
+from wattline.engine.plan import KeyOut, Plan, Skip
+from wattline.engine.summary import Failure
 from wattline.engine.view import View
 from wattline.rules.book import Book, Target
 from wattline.service.remembered import Maker, Remembered
@@ -66,11 +72,11 @@ def lookup_plan(call: Call, maker: Maker, book: Book, view: View, now: float) ->
         targets: tuple[Target, ...] = ()
     else:
         target = Target(provider, maker.model, maker.entry, _FREE)
-        own = provider.owned_by(call.principal)
-        every = (target,) if own else keyed(target)  # which key made it is not remembered
+        every = (target,) if provider.owned_by(call.principal) else _keys(target, maker)
         found = [(one, obstacle_of(one, call, view, now)) for one in every]
         targets = tuple(one for one, obstacle in found if obstacle is None)
-        skip = None if targets else found[0][1]
+        out = [KeyOut(one, obstacle) for one, obstacle in found if obstacle is not None]
+        skip = _waiting(target, out, whole=not targets)
     return Plan(
         rule=None,
         position=None,
@@ -79,6 +85,30 @@ def lookup_plan(call: Call, maker: Maker, book: Book, view: View, now: float) ->
         reasons=(f"it was made by {name}",),
         version=book.version,
     )
+
+
+def _keys(target: Target, maker: Maker) -> tuple[Target, ...]:
+    """The one that made it, or each that may have."""
+    each = keyed(target)
+    return tuple(one for one in each if maker.key and one.provider.key == maker.key) or each
+
+
+def _waiting(target: Target, out: Sequence[KeyOut], *, whole: bool) -> Skip | None:
+    """Why some of its keys can't be asked now; `whole`: none can."""
+    if not out:
+        return None
+    skip = all_out(target, out) if whole and len(out) > 1 else out[0].skip
+    return replace(skip, reason=f"{target.provider.name} made it: {skip.reason}")
+
+
+def is_nowhere(plan: Plan, target: Target, failures: Sequence[Failure]) -> bool:
+    """The 404 that ended the last of `failures` is the answer: no other key is left that may have made it, was
+    passed over, or failed in another way.
+    """
+    if len(plan.targets) == 1 and not plan.skipped:
+        return True
+    known = all(failure.code == "http_404" for failure in failures)
+    return known and target is plan.targets[-1] and not plan.skipped
 
 
 def without_body(request: Request) -> Request:

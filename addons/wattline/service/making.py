@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattline.dialects.follow_up import MADE
 from wattline.dialects.made_id import begun_id, made_id
 from wattline.service.exchange import Attempt, Exchange
-from wattline.service.remembered import Remembered
+from wattline.service.remembered import Place, Remembered
 
 
 def note_made(remembered: Remembered, exchange: Exchange, attempt: Attempt, answer: bytes) -> None:
@@ -35,7 +35,6 @@ def _makes(exchange: Exchange, attempt: Attempt) -> bool:
 def _note(remembered: Remembered, exchange: Exchange, attempt: Attempt, made: str | None) -> None:
     if made is None:
         return
-    call, target = exchange.call, attempt.target
-    kind, place = call.operation.value, (target.provider.name, target.model, target.entry)
-    remembered.note(kind, call.principal.id, made, place)
+    call = exchange.call
+    remembered.note(call.operation.value, call.principal.id, made, Place.of(attempt.target))
     attempt.made = made

@@ -204,6 +204,7 @@ class Midstream:
         except InBand as error:
             self.settlement.failed(exchange, attempt, judge_inband(error.word))
             return False
+        attempt.first_output = self.clock.monotonic()
         part.relay = relay
         return True
 

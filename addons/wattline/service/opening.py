@@ -29,6 +29,7 @@ from wattline.service.entrance.counting import rate_limited, standing_in
 from wattline.service.exchange import Exchange
 from wattline.service.explaining import answer as explained
 from wattline.service.explaining import asks, check_allowed, check_lookup
+from wattline.service.following import followed
 from wattline.service.large import is_large
 from wattline.service.lookup import (
     lookup_call,
@@ -75,9 +76,17 @@ class Opening:
     """Called with the first call of each book."""
     _known: Book | None = None
 
-    async def open(self, request: Request, route: Route, *, explainable: bool = False) -> Exchange:
+    async def open(
+        self,
+        request: Request,
+        route: Route,
+        *,
+        explainable: bool = False,
+        context: int | None = None,
+    ) -> Exchange:
         """An exchange whose plan may be tried. `explainable`: or one that is `explained`, where its client asks
-        for that. Raises Fault.
+        for that. `context`: it is a response on a WebSocket, a stream that reads so many tokens beside its own.
+        Raises Fault.
         """
         book = await self.books.fresh()
         request = still_let_in(request, self.current, book.auth)
@@ -87,24 +96,35 @@ class Opening:
             return self._look_up(request, route, dialect, book)
         read = await self._body(request, route, book)
         try:
-            return await self._opened(request, read, dialect, book, explainable=explainable)
+            return await self._opened(
+                request, read, dialect, book, explainable=explainable, context=context
+            )
         except Fault as fault:
             fault.requested = _named(request, read[2])
             raise
 
     async def _opened(
-        self, request: Request, read: Read, dialect: Dialect, book: Book, *, explainable: bool
+        self,
+        request: Request,
+        read: Read,
+        dialect: Dialect,
+        book: Book,
+        *,
+        explainable: bool,
+        context: int | None,
     ) -> Exchange:
         """The body is read. Raises Fault."""
         route, body, value = read
         call = await self._call(request, route, body, value)
+        if context is not None:
+            call = replace(call, stream=True, tokens=call.tokens + context)
         if book.affine:
             call = await self.conversations.told(call, value, body, book)
         now, wall = self.clock.monotonic(), self.clock.wall()
         explaining = explainable and asks(call)
         if explaining:
             check_allowed(request, book)
-        plan = self.decided(call, book, now, wall)
+        plan = followed(self.decided(call, book, now, wall), call, value, self.remembered)
         if self.earlier is not None and not plan.passed:
             await self.earlier.check(call, value)
         exchange = Exchange(

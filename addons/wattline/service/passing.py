@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from wattline.base.origin import AuthStyle, Origin
-from wattline.rules.book import Provider, Target, Timeouts
+from wattline.rules.book import Limits, Provider, Target, Timeouts
 from wattline.wire.call import Call
 from wattline.wire.http import Request
 
 
-def passing_target(request: Request, call: Call) -> Target:
+def patience(limits: Limits) -> Timeouts:
+    """For a host that its client chose, and that has no timeouts in the rules: the client knows how long to wait, up to
+    the call's deadline.
+    """
+    seconds = limits.deadline
+    return Timeouts(first_byte=seconds, idle=seconds, total=seconds)
+
+
+def passing_target(request: Request, call: Call, limits: Limits) -> Target:
     """The target that is the client's own destination. It has no credential of ours."""
     provider = Provider(
         name=request.host,
@@ -18,6 +26,6 @@ def passing_target(request: Request, call: Call) -> Target:
         auth=AuthStyle.NONE,
         credential=None,
         windows=(),
-        timeouts=Timeouts(),
+        timeouts=patience(limits),
     )
     return Target(provider, call.model, "pass")

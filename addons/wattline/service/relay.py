@@ -80,6 +80,7 @@ class StreamRelay:
         "dialect",
         "ended",
         "meter",
+        "shown",
     )
 
     def __init__(
@@ -96,6 +97,8 @@ class StreamRelay:
         self.meter = meter
         self.ended = False
         """The answer came to its own end."""
+        self.shown = False
+        """Something of the answer came, or its end."""
         self._reader: StreamReader = reader or dialect.reader(call)
         self._data = aiter(incoming.pieces())
         self._finished = False
@@ -129,6 +132,7 @@ class StreamRelay:
                 raise InBand(piece.error or "server_error")
             self._keep(piece, self._held)
             release = hold.add(piece) or release
+        self.shown = self.ended or _some_output(pieces)
         return release or self.ended
 
     async def _next(self) -> Sequence[Piece]:
@@ -194,6 +198,8 @@ class StreamRelay:
                     self._failed = InBand(piece.error or "server_error")
                     break
                 self._keep(piece, passing)
+            if not self.shown:  # it was too much to be held until the first output
+                self.shown = _some_output(pieces)
         if not passing and not self.ended:
             if not self._finished:
                 raise Broken("cut", "the stream ended without its end", sent=True)
@@ -212,3 +218,7 @@ class StreamRelay:
     def tail(self, usage: Usage, energy: Energy | None) -> bytes:
         """See `Held.tail`."""
         return self.held.tail(self.dialect, self.call, usage, energy)
+
+
+def _some_output(pieces: Sequence[Piece]) -> bool:
+    return any(piece.mark is Mark.OUTPUT for piece in pieces)

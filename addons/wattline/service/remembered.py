@@ -6,12 +6,13 @@ An id leads to its provider only for the caller that it was given to. Times are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from cachetools import TLRUCache
 
 from wattline.base.settings import SettingsError
+from wattline.rules.book import Target
 
 TTL: Final = 3600.0
 """Seconds that an id is remembered, unless configured."""
@@ -21,14 +22,32 @@ _VARIABLE: Final = "VIDEO_REQUEST_CACHE_TTL_MS"
 _MAX_MS: Final = 30 * 24 * 3600 * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """Who made it, by the names in rules.yaml and at the provider; and until when that is remembered."""
+class Place(NamedTuple):
+    """Where something was made, by the names in rules.yaml and at the provider. `key` is the number of the key
+    that was used, 0 where there is only one.
+    """
 
     provider: str
     model: str
     entry: str
-    until: float
+    key: int = 0
+
+    @classmethod
+    def of(cls, target: Target) -> Place:
+        """The target's."""
+        provider = target.provider
+        return cls(provider.name, target.model, target.entry, provider.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who made it (see `Place`), and until when that is remembered."""
+
+    provider: str
+    model: str
+    entry: str
+    key: int = 0
+    until: float = field(kw_only=True)
 
 
 type _Key = tuple[str, str]
@@ -48,13 +67,11 @@ class Remembered:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {sum(map(len, self._kinds.values()))} ids>"
 
-    def note(
-        self, kind: str, principal: str, id_: str, target: tuple[str, str, str], age: float = 0.0
-    ) -> None:
-        """Remember who made `id_`: a provider, its model, the entry. `age` is seconds since it was made."""
+    def note(self, kind: str, principal: str, id_: str, place: Place, age: float = 0.0) -> None:
+        """Remember where `id_` was made. `age` is seconds since then."""
         left = self.ttl - max(age, 0.0)
         if left > 0:
-            maker = Maker(*target, until=self._clock() + left)
+            maker = Maker(*place, until=self._clock() + left)
             self._of(kind)[principal, id_] = maker
 
     def find(self, kind: str, principal: str, id_: str) -> Maker | None:

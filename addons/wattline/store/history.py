@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wattline.store.reading import reading
 from wattline.store.rows import MAX_TIME
 from wattline.wire.call import SHADOW
 
+DRILL = '"drill"'
+"""As it stands in the JSON of an attempt's flags."""
 _WHOLE = "attempt, call, number, at, principal, provider, model, requested, rule, dialect, operation, stream, book, features, state, status, settled_at, prompt, completion, source, energy, error, flags, first_byte_ms, total_ms"  # fmt: skip
 _FIRST = f"""
 SELECT {_WHOLE} FROM attempts
@@ -23,9 +25,16 @@ _ONE = f"SELECT {_WHOLE} FROM attempts WHERE call = ?1 OR attempt = ?1 ORDER BY 
 _REFUSED = "call, at, principal, requested, rule, dialect, operation, stream, book, status, code, left_out, features"  # fmt: skip
 _UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE at >= ? AND at < ? ORDER BY at, seq"  # noqa: S608 - constants
 _ONE_UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE call = ? ORDER BY seq DESC LIMIT 1"  # noqa: S608 - constants
+_SHORT = f"""
+SELECT call, principal, requested, dialect, operation, stream, rule, book, features, instr(flags, '{DRILL}'),
+    provider || '/' || model, at / 1000.0, coalesce(settled_at, at) / 1000.0, state, prompt, completion, energy,
+    error, first_byte_ms, total_ms
+FROM attempts"""  # noqa: S608 - constants
+_SHORT_FIRST = f"""
+{_SHORT} WHERE at >= ? AND at < ? AND number = 1 AND operation <> 'lookup' AND principal <> '{SHADOW.id}'
+ORDER BY at, seq"""
+_SHORT_LATER = f"{_SHORT} WHERE at >= ? AND number > 1 ORDER BY seq"
 BATCH = 5_000
-DRILL = '"drill"'
-"""As it stands in the JSON of an attempt's flags."""
 
 
 class AttemptRow(NamedTuple):
@@ -76,6 +85,23 @@ class RefusedRow(NamedTuple):
     features: str
 
 
+class ShortRow(NamedTuple):
+    """What a backtest needs of a call's first attempt. `ends`: of each attempt its target, begin and end in seconds
+    since 1970 UTC, state, tokens of prompt and answer, energy, error, milliseconds to the first byte and in all.
+    """
+
+    call: str
+    principal: str
+    requested: str
+    dialect: str
+    operation: str
+    stream: int
+    rule: str
+    book: str
+    features: str
+    ends: tuple[tuple[Any, ...], ...]
+
+
 type CallRows = tuple[AttemptRow, ...] | RefusedRow
 """All attempts of one call, or its refusal."""
 
@@ -106,6 +132,25 @@ class History:
         """
         return heapq.merge(self._sent(), self._unsent(), key=_at)
 
+    def short(self) -> Iterator[ShortRow | RefusedRow]:
+        """As `calls`, with less of each: a million of them are read in less time."""
+        return heapq.merge(self._short(), self._unsent(), key=_seconds)
+
+    def _short(self) -> Iterator[ShortRow]:
+        later: dict[str, list[tuple[Any, ...]]] = {}
+        for row in self._connection.execute(_SHORT_LATER, (self._since,)):
+            later.setdefault(row[0], []).append(row)
+        cursor = self._connection.execute(_SHORT_FIRST, (self._since, self._until))
+        while rows := cursor.fetchmany(BATCH):
+            for row in rows:
+                if row[0] not in later:
+                    if not row[9]:
+                        yield ShortRow._make((*row[:9], (row[10:],)))
+                    continue
+                attempts = (row, *later.pop(row[0]))
+                if not any(attempt[9] for attempt in attempts):
+                    yield ShortRow._make((*row[:9], tuple(one[10:] for one in attempts)))
+
     def _sent(self) -> Iterator[tuple[AttemptRow, ...]]:
         later: dict[str, list[AttemptRow]] = {}
         for row in self._connection.execute(_LATER, (self._since,)):
@@ -134,6 +179,10 @@ def _drilled(rows: tuple[AttemptRow, ...]) -> bool:
 
 def _at(rows: CallRows) -> int:
     return rows.at if isinstance(rows, RefusedRow) else rows[0].at
+
+
+def _seconds(row: ShortRow | RefusedRow) -> float:
+    return row.at / 1000 if isinstance(row, RefusedRow) else float(row.ends[0][1])
 
 
 def _has(connection: Connection, table: str) -> bool:

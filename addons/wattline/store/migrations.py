@@ -12,6 +12,7 @@ failed statement and leaves the transaction alive), so a bad row can't harm its 
 * insert into `referrals`: credits the bonus to both users
 * insert into `messages`: forgets those before the oldest that is kept
 * insert into `decisions` or `books`: forgets the oldest
+* insert into `rests`: forgets those that are over
 
 Needs SQLite 3.37 (STRICT tables).
 """
@@ -437,6 +438,23 @@ CREATE TRIGGER books_forget_old AFTER INSERT ON books BEGIN
         SELECT version FROM books ORDER BY at DESC, version LIMIT {KEPT_BOOKS});
 END"""  # noqa: S608 - as above
 
+# What rests, until when. `key` tells another key from the same one; it is too short to find a key by.
+_RESTS = """
+CREATE TABLE rests (
+    account TEXT PRIMARY KEY CHECK (account <> ''),
+    at INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    limited INTEGER NOT NULL CHECK (limited IN (0, 1)),
+    book TEXT NOT NULL,
+    key TEXT NOT NULL CHECK (length(key) <= 4)
+) STRICT, WITHOUT ROWID"""
+
+_FORGET_RESTS = """
+CREATE TRIGGER rests_forget_old AFTER INSERT ON rests BEGIN
+    DELETE FROM rests WHERE until <= new.at;
+END"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -455,6 +473,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_BOOKS, _FORGET_BOOKS),
     _WITH_KEYS,
     (_BY_MADE,),
+    (_RESTS, _FORGET_RESTS),
 )  # fmt: skip
 
 

@@ -39,20 +39,22 @@ _RECENT = """
 SELECT seq, attempt, call, number, at, principal, provider, model, requested, rule, state, status,
     prompt, completion, source, energy, error, first_byte_ms, total_ms
 FROM attempts ORDER BY seq DESC LIMIT ?"""
-_SEED = """
+_ACCOUNT = """CASE WHEN features LIKE '%"key":%' AND json_valid(features)
+    THEN coalesce(json_extract(features, '$.key'), 0) ELSE 0 END"""
+"""Which of its provider's keys an attempt took; 0 where there is only one."""
+_SEED = f"""
 SELECT provider, principal, at, coalesce(prompt + completion, estimate), state, key,
-    CASE WHEN features LIKE '%"key":%' AND json_valid(features)
-    THEN coalesce(json_extract(features, '$.key'), 0) ELSE 0 END
-FROM attempts WHERE at >= ? ORDER BY at, seq"""
+    {_ACCOUNT}
+FROM attempts WHERE at >= ? ORDER BY at, seq"""  # noqa: S608 - made of constants
 _SPENT = """
 SELECT key, settled_at / 60000 * 60000 + 59999, sum(energy) FROM attempts
 WHERE at >= ?1 - 86400000 AND settled_at >= ?1 AND key IS NOT NULL AND energy > 0
 GROUP BY 1, 2 ORDER BY 2"""
 """No call takes a day: what ended since then began at most a day earlier."""
 
-_MADE = """
-SELECT operation, principal, made, provider, model, entry, at
-FROM attempts WHERE at >= ? AND made IS NOT NULL ORDER BY at, seq"""
+_MADE = f"""
+SELECT operation, principal, made, provider, model, entry, at, {_ACCOUNT}
+FROM attempts WHERE at >= ? AND made IS NOT NULL ORDER BY at, seq"""  # noqa: S608 - made of constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Made(NamedTuple):
     model: str
     entry: str
     at: int
+    account: int = 0
+    """Which of the provider's keys was used; 0 where there is only one."""
 
 
 @dataclass(frozen=True, slots=True)

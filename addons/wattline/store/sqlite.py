@@ -28,6 +28,7 @@ from wattline.store.people import People
 from wattline.store.provider_keys import ProviderKey, SqliteProviderKeys
 from wattline.store.referrals import SqliteReferrals
 from wattline.store.repeats import Repeats
+from wattline.store.rests import SqliteRests
 from wattline.store.rows import Values, credit_values, opened_values, settled_values
 from wattline.store.start import Started, Sync
 from wattline.store.writer import CREDIT, OPEN, SETTLE, CrashAt, Job, Writer, no_crash
@@ -62,6 +63,8 @@ class SqliteLedger:
         """Requests under an Idempotency-Key."""
         self.parking = SqliteParking(self._submit)
         """Providers that an operator switched off."""
+        self.rests = SqliteRests(self._submit)
+        """Providers that asked to wait, or refused their keys."""
         self.offers = SqliteOffers(self._submit)
         """Provider keys that strangers offered."""
         self.dialogs = SqliteDialogs(self._submit, path)

@@ -1,7 +1,7 @@
 """Kills the process at a named point, so that tests see what a death just there leaves behind.
 
 `WATTLINE_CRASH_AT=NAME:COUNT` is SIGKILL at the COUNT-th time that the point is reached. Nothing of
-this is on a call's way when the variable is not set: app.py then puts nothing around the parts.
+this is on a call's way when the variable is not set: the app then puts nothing around the parts.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Guard:
         """What can be said before a name is resolved."""
         if tunnel.policy == "none":
             raise Forbidden("tunnel.policy in rules.yaml is 'none': no tunnel is allowed.")
-        if not 0 < port <= MAX_PORT or port not in tunnel.ports:
+        if not 0 < port <= MAX_PORT or (port not in tunnel.ports and tunnel.policy != "any"):
             ports = ", ".join(str(allowed) for allowed in tunnel.ports) or "none"
             raise Forbidden(
                 f"Port {port} of {wanted} is not among tunnel.ports in rules.yaml ({ports}); add it "
@@ -133,6 +133,8 @@ class Guard:
         """
         if self._listeners.owns(address, port):
             raise Forbidden(f"{wanted} port {port} is this sidecar itself; that is never allowed.")
+        if tunnel.policy == "any":
+            return
         reason = why_not_public(address)
         if reason is None or _is_listed(tunnel, address):
             return

@@ -207,11 +207,12 @@ def test_a_running_sidecar_takes_them_over(cli: Cli, files: Path) -> None:
 
 
 def test_many_rows(cli: Cli, tmp_path: Path) -> None:
+    """A-184: more users than that gateway was made for."""
     rows = [
         {"id": f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}", "user_id": f"u{number}", "tokens_gpt": 1}
-        for number in range(1, 3_001)
+        for number in range(1, 12_001)
     ]  # fmt: skip
     path = tmp_path / "tokens.json"
     path.write_text(json.dumps(rows))
-    assert taken(cli("import", str(path), "--json")) == {"tokens.json": (3_000, 0, 0)}
-    assert asked(cli, "SELECT count(*) FROM keys") == [(3_000,)]
+    assert taken(cli("import", str(path), "--json")) == {"tokens.json": (12_000, 0, 0)}
+    assert asked(cli, "SELECT count(*) FROM keys") == [(12_000,)]

@@ -17,7 +17,7 @@ from kit.providers.generate import FakeGenerate
 from kit.providers.ollama import FakeOllama
 from kit.providers.openai_chat import FakeOpenAi
 from kit.sidecars import Running
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
 from wattline.store.audit import audit
 

@@ -89,9 +89,9 @@ async def test_secrets_drawn_while_it_runs_are_known_from_then_on(tmp_path, file
         list(inner.secrets())  # whoever keeps what was found misses the rest
         assert not (sidecar.state / file).exists()
         if file == "jwt.secret":
-            inner.token_secret.need()
+            inner.parts.callers.token_secret.need()
         else:
-            inner.sealing.seal("x", "y")
+            inner.parts.callers.sealing.seal("x", "y")
         drawn = (sidecar.state / file).read_text().strip()
         assert drawn in set(inner.secrets())
     async with running(tmp_path, 1) as sidecar:

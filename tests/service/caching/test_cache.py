@@ -215,6 +215,7 @@ def key(number: int) -> Key:
 
 
 def test_an_entry_is_found_until_it_is_too_old():
+    """E-005: caching."""
     cache = cache_of(ttl=10.0)
     assert cache.find(key(1)) is None
     cache.keep(key(1), kept := entry(cache), "v")

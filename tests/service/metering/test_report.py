@@ -14,6 +14,7 @@ DONE = re.compile(
 
 
 async def test_each_call_leaves_one_line_without_its_content(tmp_path, caplog):
+    """C-105."""
     caplog.set_level(logging.INFO, "wattline.requests")
     async with running(tmp_path) as sidecar:
         for stream in (False, True):

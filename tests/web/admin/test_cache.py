@@ -83,7 +83,7 @@ async def test_in_every_dialect(tmp_path, path):
     async with running(tmp_path, 1, extra="affinity: {diagnose: true}\n") as sidecar:
         for body in BODIES[path]:
             assert (await sidecar.call(body, path=path)).status == 200
-        told = sidecar.sidecar.diagnosis.told()
+        told = sidecar.sidecar.parts.memory.diagnosis.told()
     assert told["totals"]["breaks"] == {"system": 1}
 
 

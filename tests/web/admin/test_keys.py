@@ -243,4 +243,4 @@ async def test_the_ledger_is_down(tmp_path):
             reply = await asked.ask(method, path, body)
             assert (reply.status, reply.json()["error"]["code"]) == (503, "ledger_down"), path
         assert asked.accounts.store.user("eve") is None
-        assert asked.sidecar.sidecar.parking.parking.of("p0") is None
+        assert asked.sidecar.sidecar.parts.memory.parking.parking.of("p0") is None

@@ -125,7 +125,7 @@ async def test_bad_input_is_not_kept(tmp_path):
 
 
 async def test_so_many_from_an_address(tmp_path):
-    """B-139 to B-141: bad ones count too, and the refusal says when."""
+    """B-139, B-140, B-141: bad ones count too, and the refusal says when."""
     for name, span in (("RPS", 1), ("RPM", 60), ("RPD", 86_400)):
         env = {**OPEN, f"ADMIN_KEYS_RATE_LIMIT_{name}": "2"}
         folder = tmp_path / name

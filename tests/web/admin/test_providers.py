@@ -146,7 +146,7 @@ async def test_bad_input_switches_nothing_off(tmp_path):
         for path, body, status in BAD:
             reply = await asked.ask("POST", f"/api/admin/providers{path}", body)
             assert reply.status == status, (path, body, reply.body)
-        assert len(asked.sidecar.sidecar.parking.parking) == 0
+        assert len(asked.sidecar.sidecar.parts.memory.parking.parking) == 0
 
 
 WRITES = (

@@ -20,7 +20,7 @@ def routes(sidecar) -> list[tuple[str, str]]:
     inner = sidecar.sidecar
     found = [
         (method, route.path)
-        for router in admin_routers(inner._control(), inner._admin())
+        for router in admin_routers(inner.site.control(), inner.site.admin())
         for route in router.routes
         if isinstance(route, APIRoute)
         for method in sorted(route.methods)

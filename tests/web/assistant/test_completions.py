@@ -327,7 +327,9 @@ async def test_of_50_concurrent_completions_a_balance_for_3_admits_3(tmp_path):
         answer_of(await assistant.say("bob", max_tokens=100))
         (row,) = rows(assistant.running.state)
         hold, cost = row["hold"], row["energy"]
-        await assistant.running.sidecar.accounts.create_user("ann", start=2 * cost + hold)
+        await assistant.running.sidecar.parts.callers.accounts.create_user(
+            "ann", start=2 * cost + hold
+        )
         asked = (assistant.say("ann", max_tokens=100) for _ in range(50))
         replies = await asyncio.gather(*asked)
         assert Counter(reply.status for reply in replies) == {200: 3, 429: 47}
@@ -335,7 +337,7 @@ async def test_of_50_concurrent_completions_a_balance_for_3_admits_3(tmp_path):
         assert {told(reply)[1] for reply in refused} == {"insufficient_balance"}
         assert {reply.json()["error"] for reply in refused} == {"Insufficient balance"}
         assert not any("retry-after" in reply.headers for reply in refused)
-        assert assistant.running.sidecar.accounts.balance("ann") == hold - cost
+        assert assistant.running.sidecar.parts.callers.accounts.balance("ann") == hold - cost
         assert len(assistant.running.upstreams[0].journal.requests) == 4
     check_books(assistant.running)
 
@@ -366,7 +368,7 @@ async def test_windows_budgets_and_models_of_the_key_apply(tmp_path):
     """The call is the user's, whoever sent it."""
     extra = "tiers: {free: {rpm: 2}}\n"
     async with assisting(tmp_path, extra=extra) as assistant:
-        accounts = assistant.running.sidecar.accounts
+        accounts = assistant.running.sidecar.parts.callers.accounts
         await accounts.create_user("ann")
         issued = await accounts.create_key("ann", tier="free", models=("m",))
         assert told(await assistant.say("ann", model="m0")) == (403, "model_not_allowed")
@@ -543,7 +545,7 @@ async def test_bad_questions(assistant):
         assert told(await assistant.ask("POST", "/completions", raw))[0] == 400
     huge = json.dumps({**good, "content": "x" * 5_000_000}).encode()
     assert told(await assistant.ask("POST", "/completions", huge)) == (413, "body_too_large")
-    assert assistant.running.sidecar.accounts.store.user("ann") is None
+    assert assistant.running.sidecar.parts.callers.accounts.store.user("ann") is None
     assert assistant.sent() == []
 
 

@@ -55,7 +55,7 @@ async def test_each_user_is_referred_once(assistant):
 
 async def test_the_bonus_can_be_spent_at_once(assistant):
     """What `/token` says is what a call may cost: both balances are known as of the commit."""
-    accounts = assistant.running.sidecar.accounts
+    accounts = assistant.running.sidecar.parts.callers.accounts
     for user in ("ann", "bob"):
         await accounts.create_user(user, start=0)
         assert told(await assistant.say(user))[1] == "insufficient_balance"

@@ -97,7 +97,7 @@ async def test_other_methods(assistant):
               ("GET", "/completions"), ("PATCH", "/system-message"), ("DELETE", "/referral")]  # fmt: skip
     for method, path in others:
         assert (await assistant.ask(method, path, userId="ann")).status == 405
-    assert not assistant.running.sidecar.accounts.store.user("ann")
+    assert not assistant.running.sidecar.parts.callers.accounts.store.user("ann")
 
 
 async def test_the_master_token_is_in_no_log(assistant, caplog):

@@ -73,7 +73,7 @@ async def test_a_token_outlives_a_restart(tmp_path):
 
 async def test_a_key_of_the_command_line_is_the_users_token(assistant):
     """A-135: one user, one token, whoever made it. Its bounds stay."""
-    accounts = assistant.running.sidecar.accounts
+    accounts = assistant.running.sidecar.parts.callers.accounts
     await accounts.create_user("john", start=5_000_000_000)
     issued = await accounts.create_key("john", models=("m",))
     assert (await assistant.token("john")) == {
@@ -188,7 +188,9 @@ async def test_odd_ids_of_users(assistant):
         for user in ODD:
             reply = await assistant.ask(method, path, userId=user)
             assert told(reply)[0] == 400, (method, path, user)
-    assert [user.id for user in assistant.running.sidecar.accounts.store.users()] == ["boss"]
+    assert [user.id for user in assistant.running.sidecar.parts.callers.accounts.store.users()] == [
+        "boss"
+    ]
 
 
 async def test_ids_mean_themselves(assistant):
@@ -221,7 +223,7 @@ async def test_a_hundred_at_once_make_one(assistant):
     replies = await asyncio.gather(*(assistant.token("ann") for _ in range(100)))
     assert len({reply["id"] for reply in replies}) == 1
     assert {reply["tokens_gpt"] for reply in replies} == {10_000}
-    assert len(assistant.running.sidecar.accounts.store.keys_of("ann")) == 1
+    assert len(assistant.running.sidecar.parts.callers.accounts.store.keys_of("ann")) == 1
 
 
 async def test_a_hundred_admins_at_once_are_shown_one_key_once(assistant):
@@ -256,6 +258,7 @@ async def test_calls_and_renewals_at_once(assistant):
 
 
 async def test_changes_at_once_add_up(assistant):
+    """A-185."""
     await assistant.token("ann")
     add, take = {"operation": "add", "amount": 7}, {"operation": "subtract", "amount": 300}
     asked = [

@@ -21,7 +21,7 @@ async def test_who_sees_what(tmp_path):
     async with gateway(tmp_path, env={"ADMIN_FIRST": MASTER}) as sidecar:
         ann, token = await registered(sidecar)
         bob, other = await registered(sidecar, "bob@example.com")
-        issued = await sidecar.sidecar.accounts.create_key(ann)
+        issued = await sidecar.sidecar.parts.callers.accounts.create_key(ann)
         await called(sidecar, token)
         await called(sidecar, issued.secret)
         await called(sidecar, other)

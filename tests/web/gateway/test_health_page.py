@@ -31,7 +31,7 @@ async def test_it_needs_a_credential_outside_open_mode(tmp_path):
 async def test_what_rests_is_degraded(tmp_path):
     """E-048."""
     async with running(tmp_path) as sidecar:
-        resting, now = sidecar.sidecar.resting, sidecar.sidecar.clock.monotonic()
+        resting, now = sidecar.sidecar.parts.memory.resting, sidecar.sidecar.clock.monotonic()
         resting.rest("p0", now + 100, "it asked to wait")
         told = (await get(sidecar, PATH)).json()
         assert (told["status"], told["providers"]) == (
@@ -48,13 +48,13 @@ async def test_when_all_are_off_every_answer_says_so(tmp_path):
         assert (await get(sidecar, "/health")).json()["status"] == "healthy"
         for name in ("p0", "p1"):
             assert (await get(sidecar, "/health")).json()["status"] == "healthy"
-            await sidecar.sidecar.parking.park(name, "", "a secret reason", "admin")
+            await sidecar.sidecar.parts.memory.parking.park(name, "", "a secret reason", "admin")
         told = (await get(sidecar, "/health")).json()
         assert (told["status"], "no provider can be used" in told["reason"]) == ("degraded", True)
         assert "secret" not in told["reason"]
         assert (await get(sidecar, PATH)).json()["status"] == "unhealthy"
         assert (await get(sidecar, "/health/ready")).status == 200
-        await sidecar.sidecar.parking.unpark("p1", "", "admin")
+        await sidecar.sidecar.parts.memory.parking.unpark("p1", "", "admin")
         assert (await get(sidecar, "/health")).json()["status"] == "healthy"
 
 

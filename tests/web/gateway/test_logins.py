@@ -87,7 +87,7 @@ async def test_a_token_calls_models_in_each_header(sidecar):
     for pair in (("authorization", f"Bearer {token}"), ("x-api-key", token), ("api-key", token)):
         reply = await sidecar.call(chat(), headers=[pair])
         assert reply.status == 200, reply.body
-    assert sidecar.sidecar.accounts.balance(user) < 10_000_000_000
+    assert sidecar.sidecar.parts.callers.accounts.balance(user) < 10_000_000_000
     reply = await sidecar.call(chat(), headers=[("authorization", "Bearer eyJh.b.c")])
     assert reply.status == 401
     assert (await sidecar.call(chat())).status == 401
@@ -233,11 +233,11 @@ async def test_a_disabled_user_is_out_at_once_and_stays_out(sidecar):
     """E-121: what is cached of a user does not outlive its rights."""
     user, token = await registered(sidecar)
     assert (await get(sidecar, "/api/v1/keys", token=token)).status == 200
-    await sidecar.sidecar.accounts.disable_user(user)
+    await sidecar.sidecar.parts.callers.accounts.disable_user(user)
     assert (await get(sidecar, "/api/v1/keys", token=token)).status == 401
     assert (await post(sidecar, LOGIN, CREDENTIALS)).status == 401
     assert (await post(sidecar, REFRESH, token=token)).status == 401
-    await sidecar.sidecar.accounts.enable_user(user)
+    await sidecar.sidecar.parts.callers.accounts.enable_user(user)
     assert (await get(sidecar, "/api/v1/keys", token=token)).status == 401
     assert (await post(sidecar, LOGIN, CREDENTIALS)).status == 200
 
@@ -246,8 +246,8 @@ async def test_tokens_outlive_a_restart_and_end_with_it_where_they_must(tmp_path
     async with gateway(tmp_path) as sidecar:
         user, token = await registered(sidecar)
         _, other = await registered(sidecar, "bob@example.com")
-        await sidecar.sidecar.accounts.disable_user(user)
-        await sidecar.sidecar.accounts.enable_user(user)
+        await sidecar.sidecar.parts.callers.accounts.disable_user(user)
+        await sidecar.sidecar.parts.callers.accounts.enable_user(user)
     async with gateway(tmp_path) as sidecar:
         assert (await get(sidecar, "/api/v1/keys", token=token)).status == 401
         assert (await get(sidecar, "/api/v1/keys", token=other)).status == 200
@@ -301,12 +301,12 @@ async def test_a_users_tier_bounds_its_tokens(tmp_path):
         assert [await called(plain) for _ in range(2)] == [200, 200]
     async with gateway(tmp_path, extra=rules) as sidecar:
         assert await called(token) == 429
-        await sidecar.sidecar.accounts.change_user(user, tier="paid")
+        await sidecar.sidecar.parts.callers.accounts.change_user(user, tier="paid")
         assert [await called(token) for _ in range(2)] == [200, 200]
-        issued = await sidecar.sidecar.accounts.create_key(user)
-        assert sidecar.sidecar.directory.principal(issued.key.id).tier == "paid"
-        issued = await sidecar.sidecar.accounts.create_key(user, tier="free")
-        assert sidecar.sidecar.directory.principal(issued.key.id).tier == "free"
+        issued = await sidecar.sidecar.parts.callers.accounts.create_key(user)
+        assert sidecar.sidecar.parts.callers.directory.principal(issued.key.id).tier == "paid"
+        issued = await sidecar.sidecar.parts.callers.accounts.create_key(user, tier="free")
+        assert sidecar.sidecar.parts.callers.directory.principal(issued.key.id).tier == "free"
 
 
 async def test_keys_mode_takes_keys_alone(tmp_path):
@@ -315,8 +315,8 @@ async def test_keys_mode_takes_keys_alone(tmp_path):
         for path in (REGISTER, LOGIN, REFRESH):
             reply = await post(sidecar, path, ANN)
             assert (reply.status, code(reply)) == (403, "tokens_not_taken")
-        user = await sidecar.sidecar.accounts.create_user(email="z@example.com")
-        token = sidecar.sidecar.tokens.issue(user)
+        user = await sidecar.sidecar.parts.callers.accounts.create_user(email="z@example.com")
+        token = sidecar.sidecar.parts.callers.tokens.issue(user)
         assert (
             await sidecar.call(chat(), headers=[("authorization", f"Bearer {token}")])
         ).status == 401

@@ -11,6 +11,7 @@ import pytest
 from kit.gateway_pages import ADMIN_KEY, ENV, ask, chat, get, post, registered
 from kit.key_holders import KeyHolder, holding
 from kit.sidecars import running
+from wattline.service.history.recalled import recall_call
 
 KEYS, CHECK = "/api/v1/keys", "/api/v1/keys/validate"
 RULES = """
@@ -190,13 +191,13 @@ async def test_an_own_key_takes_the_place_of_the_operators(made):
     sidecar, alpha, beta = made
     user, ann = await registered(sidecar)
     _, bob = await registered(sidecar, "bob@example.com")
-    before = sidecar.sidecar.accounts.balance(user)
+    before = sidecar.sidecar.parts.callers.accounts.balance(user)
     await add(sidecar, ann, "alpha")
     reply = await called(sidecar, ann)
     assert reply.status == 200
     assert OWN not in reply.body.decode()  # the provider echoed it
     assert alpha.seen == [("/v1/chat/completions", OWN)]
-    assert sidecar.sidecar.accounts.balance(user) == before
+    assert sidecar.sidecar.parts.callers.accounts.balance(user) == before
     await called(sidecar, bob)
     assert alpha.seen[-1] == ("/v1/chat/completions", OPERATOR)
     assert not beta.seen
@@ -209,11 +210,11 @@ async def test_an_own_key_takes_the_place_of_the_operators(made):
 async def test_an_own_key_can_be_charged(tmp_path):
     async with house(tmp_path, own_keys="charged") as (sidecar, alpha, _):
         user, ann = await registered(sidecar)
-        before = sidecar.sidecar.accounts.balance(user)
+        before = sidecar.sidecar.parts.callers.accounts.balance(user)
         await add(sidecar, ann, "alpha")
         assert (await called(sidecar, ann)).json()["usage"]["energy"] > 0
         assert alpha.seen == [("/v1/chat/completions", OWN)]
-        assert sidecar.sidecar.accounts.balance(user) < before
+        assert sidecar.sidecar.parts.callers.accounts.balance(user) < before
         ((_, energy, _, flags),) = await rows(sidecar)
         assert energy > 0
         assert json.loads(flags) == ["own_key"]
@@ -304,6 +305,13 @@ async def test_a_row_in_anothers_name_does_not_open(tmp_path):
                 assert reply.status == 503
                 assert "your key can't be used" in reply.body.decode()
         assert not alpha.seen
+        found = recall_call(
+            path, reply.headers["x-wattline-call"], sidecar.sidecar.books.current, env
+        )
+        assert found is not None
+        assert found.explanation is not None
+        assert found.agrees
+        assert {skip.code for skip in found.explanation.plan.skipped} == {"own_key"}
 
 
 async def test_at_most_fifty_keys(made):
@@ -311,7 +319,7 @@ async def test_at_most_fifty_keys(made):
     user, token = await registered(sidecar)
     provider = sidecar.sidecar.books.current.providers["beta"]
     for number in range(50):
-        await sidecar.sidecar.own_keys.add(user, provider, f"{OWN}{number}", "")
+        await sidecar.sidecar.parts.callers.own_keys.add(user, provider, f"{OWN}{number}", "")
     reply = await add(sidecar, token)
     assert (reply.status, code(reply)) == (409, "too_many_keys")
 

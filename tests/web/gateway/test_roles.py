@@ -38,7 +38,7 @@ async def test_each_page_for_each_role(tmp_path, monkeypatch):
     monkeypatch.setattr("wattline.service.accounts.key_check._is_public", _not_public)
     rules = "\nauth: {mode: jwt, wrong_per_minute: 1000}\naccounts: {register: closed}\n"
     async with gateway(tmp_path, extra=rules, env={"ADMIN_FIRST": MASTER}) as sidecar:
-        accounts = sidecar.sidecar.accounts
+        accounts = sidecar.sidecar.parts.callers.accounts
         await ask(
             sidecar,
             "POST",
@@ -53,7 +53,7 @@ async def test_each_page_for_each_role(tmp_path, monkeypatch):
             "nobody": None,
             "wrong": "f" * 32,
             "expired": expired.secret,
-            "token": sidecar.sidecar.tokens.issue(user),
+            "token": sidecar.sidecar.parts.callers.tokens.issue(user),
             "key": issued.secret,
             "admin": ADMIN_KEY,
             "master": MASTER,

@@ -58,7 +58,7 @@ async def test_a_token_opens_a_tunnel_until_it_ends(tmp_path):
                 )
                 assert [piece async for piece in client.pieces()]
                 assert client.reply.status == expected
-                await sidecar.sidecar.accounts.disable_user(user)
+                await sidecar.sidecar.parts.callers.accounts.disable_user(user)
         async with tunnel(sidecar, f"Bearer {token}") as (status, _, _):
             assert b" 407 " in status
 
@@ -76,7 +76,7 @@ async def test_chats_over_a_websocket(tmp_path):
         for client in clients:
             await client.ask()
             await client.until("chat.complete")
-        await sidecar.sidecar.accounts.disable_user(user)
+        await sidecar.sidecar.parts.callers.accounts.disable_user(user)
         for client in (named, shown):
             await client.ask("r2")
             heard = await client.hear()
@@ -104,7 +104,7 @@ async def test_a_realtime_session_takes_the_own_key(tmp_path, own):
                     await socket.send(json.dumps(create))
                     await told(socket, "response.done")
                     if own:
-                        await sidecar.sidecar.own_keys.store.drop(
+                        await sidecar.sidecar.parts.callers.own_keys.store.drop(
                             key, await user_of(sidecar, token)
                         )
             (upgrade,) = provider.upgrades
@@ -115,7 +115,7 @@ async def test_a_realtime_session_takes_the_own_key(tmp_path, own):
 
 
 async def user_of(sidecar, token):
-    return sidecar.sidecar.sessions.find(token).id
+    return sidecar.sidecar.parts.callers.sessions.find(token).id
 
 
 async def test_a_stream_with_an_own_key(tmp_path):
@@ -140,7 +140,7 @@ async def test_an_empty_balance_is_no_obstacle_to_an_own_key(tmp_path):
     """Decision 10 is about what is owed here."""
     async with gateway(tmp_path, count=1) as sidecar:
         user, token = await registered(sidecar)
-        accounts = sidecar.sidecar.accounts
+        accounts = sidecar.sidecar.parts.callers.accounts
         await accounts.subtract(user, accounts.balance(user))
         reply = await sidecar.call(chat(), headers=bearer(token))
         assert (reply.status, reply.json()["error"]["code"]) == (429, "insufficient_balance")

@@ -53,7 +53,7 @@ async def test_calls_are_counted_under_the_names_that_dashboards_know(tmp_path):
         await sidecar.call(CHAT)
         for upstream in sidecar.upstreams:
             upstream.script(["500"])
-        sidecar.sidecar.resting.clear()
+        sidecar.sidecar.parts.memory.resting.clear()
         await sidecar.call(CHAT)
         await sidecar.call(b"{")
         found = samples(await scraped(sidecar))
@@ -101,7 +101,7 @@ async def test_attempts_energy_and_the_sidecar_itself(tmp_path):
 
 
 async def test_an_open_breaker(tmp_path):
-    """B-080, B-082: the worst of a provider's models."""
+    """A-078, B-080, B-082: the worst of a provider's models."""
     text = "health: {failures: 1, cooldown: 5m}\n"
     async with running(tmp_path, extra=text) as sidecar:
         sidecar.upstreams[0].script(["500"])

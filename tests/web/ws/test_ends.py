@@ -49,7 +49,7 @@ async def test_a_stop_lets_requests_end(sidecar: Running):
         await sidecar.upstreams[0].journal.wait_for(lambda entry: entry.stalled)
         stopping = asyncio.ensure_future(sidecar.sidecar.stop(grace=20))
         async with asyncio.timeout(30):
-            while not sidecar.sidecar.local.stopping:
+            while not sidecar.sidecar.parts.entrance.local.stopping:
                 await asyncio.sleep(0.005)
         await chat.ask("late")
         error = (await chat.until("error"))[-1]

@@ -8,28 +8,25 @@ can't be written.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypedDict, Unpack
 
 from wattline.base.clock import Clock
-from wattline.base.errors import ClientFault, Kind, OurFault
+from wattline.base.errors import ClientFault
 from wattline.base.ids import hash_secret, mask
 from wattline.dialects.base import Energy
 from wattline.engine.spending import Spending, Spent
 from wattline.rules.book import Book
-from wattline.store.accounts import SqliteAccounts, Taken
-from wattline.store.base import BadRow, Ledger, LedgerDown
+from wattline.service.accounts.account_checks import check_email, check_role, check_user_id
+from wattline.service.accounts.account_faults import accounts_told, bad_value, missing
+from wattline.store.accounts import SqliteAccounts
+from wattline.store.base import Ledger
 from wattline.store.people import Key, User
 from wattline.wire.call import LOCAL, Budgets, Role
 
 log = logging.getLogger("wattline.tokens")
-
-_USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 
 
 class _AsConfigured:
@@ -75,14 +72,14 @@ class Accounts:
         """A user by id. Raises ClientFault 404."""
         found = self.store.user(user)
         if found is None:
-            raise _missing("user", user)
+            raise missing("user", user)
         return found
 
     def key(self, key: str) -> Key:
         """A key by its id. Raises ClientFault 404."""
         found = self.store.key(key)
         if found is None:
-            raise _missing("key", key)
+            raise missing("key", key)
         return found
 
     def balance(self, user: str) -> int | None:
@@ -124,7 +121,7 @@ class Accounts:
     def check_expiry(self, expires: int | None) -> None:
         """A new key ends later than now. Raises ClientFault 400."""
         if expires is not None and expires <= self.now_ms():
-            raise _bad("expires: is in the past: the key could never be used.", "expires")
+            raise bad_value("expires: is in the past: the key could never be used.", "expires")
 
     async def create_user(
         self,
@@ -143,7 +140,7 @@ class Accounts:
         self.check_tier(tier)
         made = self._new_user(user, role, name, email, start)
         made = replace(made, password=password, tier=tier)
-        async with self._told():
+        async with accounts_told():
             await self.store.create_user(made)
         log.info("user %s (%s) was made", made.id, role)
         return made
@@ -161,7 +158,7 @@ class Accounts:
         """Add a user and its first key, of the same role, in one transaction. Raises Fault."""
         owner = self._new_user(user, role, name, email, start)
         issued = self._new_key(owner, role, bounds)
-        async with self._told():
+        async with accounts_told():
             await self.store.create_user_with_key(owner, issued.key)
         log.info("user %s (%s) was made, with key %s", owner.id, role, issued.key.id)
         return issued
@@ -181,7 +178,7 @@ class Accounts:
         """
         issued = self._new_key(self.user(user), role, bounds, secret)
         made = replace(issued.key, id=key or issued.key.id, salt=salt)
-        async with self._told():
+        async with accounts_told():
             await self.store.create_key(made)
         log.info("key %s of %s (%s) was made", made.id, user, role)
         return Issued(made, issued.secret)
@@ -195,12 +192,12 @@ class Accounts:
     async def change_key(self, key: str, **changes: object) -> Key:
         """Set some of hash, mask, role, tier, expires, disabled, models, label, budgets, salt. Raises Fault."""
         if (role := changes.get("role")) is not None:
-            _check_role(self.user(self.key(key).user), Role(str(role)))
+            check_role(self.user(self.key(key).user), Role(str(role)))
         if (tier := changes.get("tier")) is not None:
             self.check_tier(str(tier))
-        async with self._told():
+        async with accounts_told():
             if not await self.store.change_key(key, **changes):
-                raise _missing("key", key)
+                raise missing("key", key)
         log.info("key %s %s", key, _changed(changes))
         return self.key(key)
 
@@ -214,9 +211,9 @@ class Accounts:
 
     async def delete_key(self, key: str) -> None:
         """Forget a key; what it used stays in the books. Raises Fault."""
-        async with self._told():
+        async with accounts_told():
             if not await self.store.delete_key(key):
-                raise _missing("key", key)
+                raise missing("key", key)
         self._spending.forget(key)
         log.info("key %s was deleted", key)
 
@@ -225,10 +222,10 @@ class Accounts:
         if (tier := changes.get("tier")) is not None:
             self.check_tier(str(tier))
         if isinstance(email := changes.get("email"), str):
-            changes["email"] = _email(email)
-        async with self._told():
+            changes["email"] = check_email(email)
+        async with accounts_told():
             if not await self.store.change_user(user, **changes):
-                raise _missing("user", user)
+                raise missing("user", user)
         log.info("user %s %s", user, _changed(changes))
         return self.user(user)
 
@@ -244,8 +241,8 @@ class Accounts:
         """Add to a balance; from then on the user is limited by it. The new balance. Raises Fault."""
         self.user(user)
         if micro <= 0:
-            raise _bad("What is added must be more than 0.", "energy")
-        async with self._told():
+            raise bad_value("What is added must be more than 0.", "energy")
+        async with accounts_told():
             await self._ledger.credit(user, micro, reason)
         log.info("user %s: %s energy added", user, Energy(micro).json)
         return self.balance(user)
@@ -257,8 +254,8 @@ class Accounts:
         """
         self.user(user)
         if micro <= 0:
-            raise _bad("What is taken must be more than 0.", "energy")
-        async with self._told():
+            raise bad_value("What is taken must be more than 0.", "energy")
+        async with accounts_told():
             if not await self.store.take(user, micro, reason, self.now_ms()):
                 raise ClientFault(
                     "The free balance is less than that, or the user has no limit.",
@@ -282,14 +279,14 @@ class Accounts:
             name=name or user or "",
             role=role,
             created=self.now_ms(),
-            email=None if email is None else _email(email),
+            email=None if email is None else check_email(email),
             start=self._start(role) if isinstance(start, _AsConfigured) else start,
         )
 
     def _new_key(
         self, owner: User, role: Role, bounds: Bounds, secret: str | None = None
     ) -> Issued:
-        _check_role(owner, role)
+        check_role(owner, role)
         self.check_tier(bounds.get("tier"))
         chosen = secret or new_secret()
         made = Key(
@@ -319,42 +316,6 @@ class Accounts:
             )
         return wanted
 
-    @asynccontextmanager
-    async def _told(self) -> AsyncIterator[None]:
-        """What the store says, as a fault."""
-        try:
-            async with ledger_told():
-                yield
-        except Taken as taken:
-            column = str(taken).rpartition(".")[2]
-            code = (
-                "email_exists"
-                if column == "email"
-                else "user_exists"
-                if "users" in str(taken)
-                else "key_exists"
-            )
-            raise ClientFault(
-                f"There is one with this {column} already.", status=409, code=code, param=column
-            ) from None
-
-
-@asynccontextmanager
-async def ledger_told() -> AsyncIterator[None]:
-    """What any store beside the ledger says, as a fault: 400 for what it can't keep, 503 when it is down."""
-    try:
-        yield
-    except BadRow as error:
-        raise _bad(f"This can't be kept: {error}.", None) from None
-    except LedgerDown as error:
-        raise OurFault(
-            "The ledger can't be written; nothing was changed. The log says why.",
-            status=503,
-            code="ledger_down",
-            kind=Kind.UNAVAILABLE,
-            retry_after=5,
-        ) from error
-
 
 def _changed(changes: Mapping[str, object]) -> str:
     """What was done, in words for the log: never a value."""
@@ -370,42 +331,6 @@ def tiers_text(book: Book) -> str:
     return f"rules.yaml has {', '.join(book.tiers)}" if book.tiers else "rules.yaml has none"
 
 
-def check_user_id(user: str) -> None:
-    """Raises ClientFault 400 for what can be no user's id."""
-    if not _USER_ID.fullmatch(user):
-        raise _bad("A user's id has letters, digits and ._@- only, and at most 64 of them.", "user")
-
-
 def new_secret() -> str:
     """A key: 128 random bits as 32 hexadecimal digits."""
     return secrets.token_hex(16)
-
-
-def _email(text: str) -> str:
-    text = text.strip().lower()
-    if not _EMAIL.fullmatch(text) or not text.isprintable():
-        raise _bad("This is no e-mail address.", "email")
-    return text
-
-
-def _check_role(owner: User, role: Role) -> None:
-    if role is Role.ADMIN and owner.role is not Role.ADMIN:
-        raise ClientFault(
-            f"{owner.id} is no admin, so its key can't be one's.",
-            status=409,
-            code="not_an_admin",
-            param="role",
-        )
-
-
-def _missing(what: str, name: str) -> ClientFault:
-    return ClientFault(
-        f"There is no {what} {name[:100]!r}.",
-        status=404,
-        code=f"{what}_not_found",
-        kind=Kind.NOT_FOUND,
-    )
-
-
-def _bad(message: str, param: str | None) -> ClientFault:
-    return ClientFault(message, code="invalid_value", param=param)

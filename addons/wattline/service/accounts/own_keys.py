@@ -56,7 +56,7 @@ class OwnKeys:
     def secrets(self) -> Iterable[str]:
         """What is open now: what no log line may show."""
         if not self._open:
-            return ()
+            return []
         return [credential.secret for credential in list(self._open.values())]
 
     async def add(self, user: str, provider: Provider, secret: str, name: str) -> ProviderKey:

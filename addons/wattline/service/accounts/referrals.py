@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from wattline.base.errors import ClientFault
 from wattline.rules.book import Book
-from wattline.service.accounts.accounts import Accounts, check_user_id, ledger_told
+from wattline.service.accounts.account_checks import check_user_id
+from wattline.service.accounts.account_faults import ledger_told
+from wattline.service.accounts.accounts import Accounts
 from wattline.service.accounts.user_tokens import UserTokens
 from wattline.store.accounts import Taken
 from wattline.store.referrals import Referral, SqliteReferrals

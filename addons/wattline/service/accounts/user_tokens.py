@@ -16,7 +16,8 @@ from typing import Final
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import hash_secret, mask
-from wattline.service.accounts.accounts import Accounts, check_user_id, new_secret
+from wattline.service.accounts.account_checks import check_user_id
+from wattline.service.accounts.accounts import Accounts, new_secret
 from wattline.service.accounts.directory import principal_of
 from wattline.store.people import Key, User
 from wattline.wire.call import Principal, Role

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from wattline.rules.book import Provider, Timeouts
 from wattline.service.catalog.reported import PATHS, BadList, Reported, read_list
@@ -11,6 +12,8 @@ from wattline.upstream.credentials import outgoing_headers
 
 MAX_BYTES = 16 * 1024 * 1024
 """OpenRouter's list is about 1 MB."""
+_OF_ITS_KEY: Final = frozenset({401, 402, 403, 429})
+"""Statuses after which another key of the same provider may do better."""
 _TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=20.0)
 
 
@@ -27,6 +30,18 @@ async def ask(provider: Provider, upstream: Upstream, pseudonym: str) -> tuple[R
     if provider.dialect not in PATHS:
         return ()
     return read_list(await inquire(provider, None, upstream, pseudonym))
+
+
+async def ask_any(provider: Provider, upstream: Upstream, pseudonym: str) -> tuple[Reported, ...]:
+    """Its list, by the first of its keys that it does not refuse. Raises Broken, BadList."""
+    *others, last = provider.each
+    for one in others:
+        try:
+            return await ask(one, upstream, pseudonym)
+        except Refused as refused:
+            if refused.status not in _OF_ITS_KEY:
+                raise
+    return await ask(last, upstream, pseudonym)
 
 
 async def inquire(

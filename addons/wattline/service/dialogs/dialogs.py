@@ -7,7 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from wattline.base.clock import Clock
-from wattline.service.accounts.accounts import check_user_id, ledger_told
+from wattline.service.accounts.account_checks import check_user_id
+from wattline.service.accounts.account_faults import ledger_told
 from wattline.service.dialogs.turns import Turn, Turns
 from wattline.store.dialogs import Dialog, Message, SqliteDialogs
 

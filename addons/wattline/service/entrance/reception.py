@@ -57,6 +57,7 @@ MAGIC_HOST = "wattline.local"
 
 FORBIDDEN = 403
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LOOP = "loop_detected"
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
 _LOCAL_NAMES = frozenset({"localhost", MAGIC_HOST})
@@ -160,6 +161,8 @@ class Reception:
         self.pseudonym = pseudonym
         self.knows = knows
         """Whether what a lookup asks about was made through us."""
+        self.watching: Callable[[str], None] | None = None
+        """Where nothing is to be changed: hears the host of each request that goes on although we can't read it."""
 
     @property
     def limits(self) -> Limits:
@@ -171,6 +174,9 @@ class Reception:
         try:
             decision = self._receive(head)
         except Fault as fault:
+            if self.watching is not None and self._goes_on(head, fault):
+                self.watching(head.host)
+                return Decision(Verdict.PASS)
             self._note(head, fault)
             over = frozenset() if _asks_first(head) else OVER_REFUSED
             decision = Decision(Verdict.ANSWER, self._refusal(head, fault), over=over)
@@ -180,6 +186,10 @@ class Reception:
         if book.cors is not None and decision.verdict is not Verdict.PASS:
             decision = self._shared(head, decision, book.cors)
         return decision
+
+    def _goes_on(self, head: RequestHead, fault: Fault) -> bool:
+        """It is to another host, and does not come back to us."""
+        return not self._is_to_us(head) and fault.code != LOOP
 
     def address(self, peer: str, use: Use, headers: Headers) -> str:
         """The client's, given the other end of its connection. What comes through a tunnel was written by the
@@ -550,7 +560,7 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
                 "This request has passed through this sidecar before: a provider's URL leads back "
                 "here. Check `url` of the providers in rules.yaml.",
                 status=508,
-                code="loop_detected",
+                code=LOOP,
             )
     if query_key(head.path) is not None:
         credentials += 1

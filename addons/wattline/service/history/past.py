@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from wattline.engine.backtest import Past, PastAttempt
 from wattline.engine.past_call import NO_FEATURES, Known, read_features
-from wattline.store.history import AttemptRow, CallRows, RefusedRow
+from wattline.store.history import AttemptRow, CallRows, RefusedRow, ShortRow
 
 
 def past_calls(found: Iterable[CallRows]) -> Iterator[Past]:
@@ -47,6 +47,21 @@ def past_of(rows: CallRows) -> Past:
     features = read_features(first.features) if first.number == 1 else NO_FEATURES
     attempts = tuple(map(_attempt, rows))
     return Past(first.at / 1000, known, first.rule, first.book, features, attempts)
+
+
+def past_in_short(found: Iterable[ShortRow | RefusedRow]) -> Iterator[Past]:
+    """Each as the engine replays it, of what a backtest needs."""
+    for row in found:
+        if isinstance(row, RefusedRow):
+            yield past_of(row)
+            continue
+        call, principal, requested, dialect, operation, stream, rule, book, features, ends = row
+        known = Known(call, principal, requested, dialect, operation, stream == 1)
+        if len(ends) == 1:
+            attempts: tuple[PastAttempt, ...] = (PastAttempt._make(ends[0]),)
+        else:
+            attempts = tuple(map(PastAttempt._make, ends))
+        yield Past(attempts[0].at, known, rule, book, read_features(features), attempts)
 
 
 def _attempt(row: AttemptRow) -> PastAttempt:

@@ -11,7 +11,7 @@ from typing import Any
 from wattline.engine.backtest import Past, Replay, planned_of
 from wattline.engine.explain import as_json, explain
 from wattline.engine.explanation import Explanation
-from wattline.engine.past_call import rebuilt, skipped_of
+from wattline.engine.past_call import rebuilt, skipped_of, with_keys_of_then
 from wattline.engine.then import ThenView
 from wattline.rules.book import Book
 from wattline.rules.conditions import MICRO
@@ -70,7 +70,15 @@ def recall_call(ledger: Path, name: str, current: Book, env: Mapping[str, str]) 
         return Recalled(rows, past, None, same, tuple(notes))
     view = _view(ledger, book, past, same=same)
     draw = past.found.draw
-    found = explain(call, book, view, past.at, past.at, 0.0 if draw is None else draw)
+    found = explain(
+        call,
+        book,
+        view,
+        past.at,
+        past.at,
+        0.0 if draw is None else draw,
+        made=lambda plan: with_keys_of_then(plan, call, past.found),
+    )
     notes += ["Not recorded: the body, so no request is compared; the client's address."]
     if book.windows or any(provider.windows for provider in book.providers.values()):
         notes.append("Windows, breakers and figures are rebuilt from the attempts before it.")

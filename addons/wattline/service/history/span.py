@@ -10,7 +10,7 @@ from wattline.engine.backtest import Replay
 from wattline.engine.tally import Price, Tally
 from wattline.rules.book import Book, Target, Window
 from wattline.service.catalog.costs import ANSWER
-from wattline.service.history.past import past_calls
+from wattline.service.history.past import past_in_short
 from wattline.store.books import read_books
 from wattline.store.history import history
 from wattline.store.reading import reading
@@ -62,7 +62,7 @@ def run(
     before = 0
     with history(ledger, max(span.since - int(longest * 1000), 0), span.until) as found:
         count = found.count()
-        for done, past in enumerate(past_calls(found.calls())):
+        for done, past in enumerate(past_in_short(found.short())):
             made = replay.feed(past)
             if past.at < start:
                 before = replay.unknown

@@ -68,13 +68,15 @@ class CallsOnce:
     counts: Counts = field(default_factory=Counts)
     permit: Permit = _anything
     """Whether a caller whose key is for some models may ask this."""
+    watching: bool = False
+    """Nothing is changed: the key is its host's to look at."""
 
     def answer(self, request: Request, route: Route) -> Items:
         """As the service's, once for each key."""
         for name, _ in request.headers:
             if name == HEADER and request.method not in SAFE:
-                if request.header(EXPLAIN) is not None:
-                    break  # nothing is made, so nothing can be made twice
+                if self.watching or request.header(EXPLAIN) is not None:
+                    break  # nothing is made by us, so nothing can be made twice
                 return self._answer(request, route)
         return self.service.answer(request, route)
 

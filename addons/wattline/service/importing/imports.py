@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from wattline.base.errors import ClientFault, Fault
 from wattline.base.ids import hash_secret
 from wattline.rules.book import Book
-from wattline.service.accounts.accounts import Accounts, check_user_id, ledger_told
+from wattline.service.accounts.account_checks import check_user_id
+from wattline.service.accounts.account_faults import ledger_told
+from wattline.service.accounts.accounts import Accounts
 from wattline.service.importing.rows import (
     DialogRow,
     Done,

@@ -13,7 +13,7 @@ from wattline.engine.spending import LONGEST, Spending
 from wattline.engine.windows import Windows
 from wattline.rules.book import FROM_CACHE, Book, Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
-from wattline.service.remembered import Remembered
+from wattline.service.remembered import Place, Remembered
 from wattline.store.base import State
 from wattline.store.fared import fared_since
 from wattline.store.reading import Seed, made_since, spent_since, window_seed
@@ -59,7 +59,7 @@ def recall(remembered: Remembered, ledger: Path, wall: float) -> int:
     """
     found = made_since(ledger, int((wall - remembered.ttl) * 1000))
     for made in found:
-        place = (made.provider, made.model, made.entry)
+        place = Place(made.provider, made.model, made.entry, made.account)
         age = wall - made.at / 1000
         remembered.note(made.operation, made.principal, made.id, place, age)
     return len(found)
@@ -72,10 +72,11 @@ def heal(health: Health, ledger: Path, now: float, wall: float) -> int:
         place, at = (one.provider, one.model), now + min(one.at / 1000 - wall, 0.0)
         if one.provider == FROM_CACHE:
             continue
+        began = at - (one.total_ms or 0) / 1000
         if one.state is State.COMPLETE:
-            health.good(place, at, one.first_byte_ms, one.total_ms)
+            health.good(place, at, one.first_byte_ms, one.total_ms, began=began)
         elif one.error is not None and one.error != Ending.SHUTDOWN:
-            health.bad(place, one.error, at)
+            health.bad(place, one.error, at, began=began)
     return len(found)
 
 

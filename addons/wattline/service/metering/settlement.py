@@ -14,12 +14,13 @@ from wattline.engine.energy import energy as energy_of
 from wattline.engine.failover import Verdict
 from wattline.engine.health import Health
 from wattline.engine.rest import Resting
-from wattline.engine.summary import LIMITED, Failure
+from wattline.engine.summary import Failure
 from wattline.engine.windows import Windows
 from wattline.rules.book import FROM_CACHE, Book, Target
 from wattline.service.exchange import Attempt, Exchange, Sound
 from wattline.service.metering.counts import Counts
 from wattline.service.metering.prompt_caches import Diagnosis
+from wattline.service.metering.rests import Rests
 from wattline.store.base import Ledger, LedgerDown, Settled, State
 from wattline.wire.http import Ending
 from wattline.wire.usage import Usage
@@ -33,13 +34,18 @@ class Settlement:
 
     ledger: Ledger
     windows: Windows
-    resting: Resting
+    rests: Rests
     clock: Clock
     counts: Counts = field(default_factory=Counts)
     """What `/metrics` tells."""
     health: Health = field(default_factory=Health)
     affinity: Affinity = field(default_factory=Affinity)
     diagnosis: Diagnosis | None = None
+
+    @property
+    def resting(self) -> Resting:
+        """The accounts that rest."""
+        return self.rests.resting
 
     def failed(
         self, exchange: Exchange, attempt: Attempt, verdict: Verdict, why: str = ""
@@ -50,11 +56,17 @@ class Settlement:
         now = self.clock.monotonic()
         self.windows.release(attempt.ticket, now)
         if attempt.drill is None:
-            self._rest(exchange, attempt.target, verdict, now)
+            self.rests.after(verdict, attempt.target, exchange.book)
         if attempt.drill is None and verdict.next:
-            self.health.bad(attempt.target.place, verdict.code, now)
+            self.health.bad(
+                attempt.target.place,
+                verdict.code,
+                now,
+                began=attempt.began,
+                permit=attempt.permit,
+            )
         else:  # made up, or the call's own fault
-            self.health.release(attempt.target.place)
+            self.health.release(attempt.target.place, attempt.permit)
         self._queue(attempt, State.FAILED, None, None, verdict.code, ())
         self.counts.failed(attempt, exchange.book, verdict.code)
         failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
@@ -119,19 +131,20 @@ class Settlement:
         """What the end of an attempt says of its target: a stream that broke off is a failure of its
         provider's, one that its client or we ended says nothing.
         """
-        place = attempt.target.place
+        place, began, permit = attempt.target.place, attempt.began, attempt.permit
         if attempt.target.provider.name == FROM_CACHE:
             return
         if attempt.drill is not None:
-            self.health.release(place)
+            self.health.release(place, permit)
         elif state is State.COMPLETE:
-            first = attempt.first_byte
-            first_ms = None if first is None else (first - attempt.began) * 1000
-            self.health.good(place, now, first_ms, (now - attempt.began) * 1000)
+            first = attempt.first_output
+            first_ms = None if first is None else (first - began) * 1000
+            total_ms = (now - began) * 1000
+            self.health.good(place, now, first_ms, total_ms, began=began, permit=permit)
         elif state is State.TRUNCATED and error is not None and error != Ending.SHUTDOWN:
-            self.health.bad(place, error, now)
+            self.health.bad(place, error, now, began=began, permit=permit)
         else:
-            self.health.release(place)
+            self.health.release(place, permit)
 
     def _stick(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """The next call of this conversation goes there first. An answer that was kept says nothing."""
@@ -181,7 +194,7 @@ class Settlement:
         now = self.clock.monotonic()
         if attempt.reserved is not None:
             attempt.reserved.settle(micro or 0, now)
-        first = attempt.first_byte
+        first = attempt.first_output
         return self.ledger.settle(
             Settled(
                 attempt=attempt.id,
@@ -198,18 +211,6 @@ class Settlement:
             )
         )
 
-    def _rest(self, exchange: Exchange, target: Target, verdict: Verdict, now: float) -> None:
-        if verdict.rest_credential:
-            self.resting.rest(target.account, now + CREDENTIAL_REST, "its key was refused")
-        elif verdict.retry_after:
-            seconds = min(verdict.retry_after, exchange.book.limits.retry_after_cap)
-            self.resting.rest(
-                target.account,
-                now + seconds,
-                "it asked to wait",
-                limited=verdict.code in LIMITED,
-            )
-
 
 BONUS = "bonus"
 """The flag of an attempt that was free for its caller."""
@@ -217,8 +218,6 @@ DRILL = "drill"
 """The flag of an attempt that met a drill's fault."""
 OWN_KEY = "own_key"
 """The flag of an attempt with its caller's own key for the provider."""
-CREDENTIAL_REST = 300.0
-"""Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
 
 
 def free_of_charge(target: Target, book: Book) -> bool:

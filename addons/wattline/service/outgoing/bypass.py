@@ -1,4 +1,5 @@
-"""A call that goes on as it came, since our own code failed: only to hosts for which the operator chose that.
+"""A call that goes on as it came, since our own code failed: only to hosts for which the operator chose that. Or since
+it is only watched, and we can't read it.
 
 Rules of this file. Nothing is sent twice: whoever asks has sent nothing. The request goes to the host that the
 client named and to no other, with the client's own key and none of ours. No rule, no window, no ledger.
@@ -30,6 +31,8 @@ HOP: Final = frozenset(
 )
 """Of the connection, or about another origin."""
 
+DEFAULT: Final = Timeouts()
+
 type Items = AsyncGenerator[Head | Whole | bytes]
 
 
@@ -40,19 +43,28 @@ class Bypass:
     upstream: Upstream
     pseudonym: str
     counts: Counts
+    watching: bool = False
+    """Nothing is changed, whatever a client sends."""
+
+    def must(self, request: Request, exchange: Exchange | None) -> bool:
+        """It is watched, and we would refuse it before anything was sent."""
+        return self.watching and request.use is Use.FORWARD and _unsent(exchange)
 
     def may(self, request: Request, exchange: Exchange | None, book: Book) -> bool:
         """The operator chose this host to fail open, its client named it, and nothing was sent yet."""
         if request.use is not Use.FORWARD or not book.fails_open(request.host):
             return False
-        return exchange is None or not (exchange.attempts or exchange.delivered)
+        return _unsent(exchange)
 
-    async def answer(self, request: Request) -> Items:
+    async def answer(self, request: Request, timeouts: Timeouts = DEFAULT) -> Items:
         """The host's answer as it comes. Raises UpstreamFault where there is none, Truncated."""
-        self.counts.failed_open += 1
-        log.error("%s goes to %s as it came, unmetered (on_error: pass)", request.id, request.host)
+        if not self.watching:
+            self.counts.failed_open += 1
+            log.error(
+                "%s goes to %s as it came, unmetered (on_error: pass)", request.id, request.host
+            )
         try:
-            incoming = await self.upstream.send(self._outgoing(request), Timeouts())
+            incoming = await self.upstream.send(self._outgoing(request), timeouts)
         except Broken as broken:
             raise UpstreamFault(
                 f"{request.host} could not be asked ({broken.code}).", code="upstream_unreachable"
@@ -78,6 +90,10 @@ class Bypass:
             body=request.body if request.spool is None else request.spool,
             credential=None,
         )
+
+
+def _unsent(exchange: Exchange | None) -> bool:
+    return exchange is None or not (exchange.attempts or exchange.delivered)
 
 
 def _kept(incoming: Incoming) -> Headers:

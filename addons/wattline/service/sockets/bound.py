@@ -11,6 +11,7 @@ from wattline.service.metering.settlement import Settlement
 from wattline.service.opening import Opening
 from wattline.service.sockets.turns import OwedAttempts, TurnAttempts
 from wattline.service.sockets.upgrades import Upgrades
+from wattline.service.watching.conversed import Witness, Witnesses
 from wattline.upstream.sockets import Socket
 
 
@@ -23,6 +24,7 @@ class Services:
     owed: OwedAttempts
     settlement: Settlement
     upgrades: Upgrades
+    witnesses: Witnesses
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Bound:
     exchange: Exchange
     target: Target
     socket: Socket
+    witness: Witness | None = None
+    """Where it has to be proved that messages are passed on untouched."""
 
     @property
     def passed(self) -> bool:

@@ -150,7 +150,8 @@ class Sockets:
     async def _reach(self, exchange: Exchange) -> Bound:
         target, socket = await self.services.upgrades.reach(exchange)
         exchange.failures.clear()
-        return Bound(exchange, target, socket)
+        witness = self.services.witnesses.witness(exchange, target)
+        return Bound(exchange, target, socket, witness)
 
     def _check_capable(self, request: Request) -> None:
         """Raises ClientFault 426 where HTTP is the better way."""

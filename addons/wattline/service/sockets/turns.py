@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import override
 
 from wattline.dialects.openai.realtime import ServerEvent
+from wattline.engine.breaker import FREE, Permit
 from wattline.engine.failover import judge_broken, judge_inband
 from wattline.engine.meter import Meter
 from wattline.engine.spending import Reserved
@@ -66,8 +67,8 @@ class OwedAttempts(TurnAttempts):
     """Attempts that can't be refused any more: the provider has worked, whether there was room or not."""
 
     @override
-    def _take(self, exchange: Exchange, target: Target, now: float) -> Ticket | None:
-        return Ticket(())
+    def _take(self, exchange: Exchange, target: Target, now: float) -> tuple[Ticket, Permit]:
+        return Ticket(()), FREE
 
     @override
     def _reserve(self, exchange: Exchange, attempt: Attempt, row: Opened) -> Reserved | None:

@@ -11,12 +11,12 @@ from wattline.dialects.refused import refused
 from wattline.dialects.sockets import harmless, protocols, without_socket_headers
 from wattline.engine.failover import Verdict, judge_broken, judge_status
 from wattline.engine.keys import is_pointless
-from wattline.engine.summary import CANNOT_EXPRESS, LIMITED, Failure
+from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.rules.book import Target
 from wattline.service.entrance.redaction import redacted
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Exchange
-from wattline.service.metering.settlement import CREDENTIAL_REST, Settlement
+from wattline.service.metering.settlement import Settlement
 from wattline.service.passing import passing_target
 from wattline.upstream.base import Broken, Outgoing
 from wattline.upstream.credentials import outgoing_headers, passed_headers
@@ -55,7 +55,7 @@ class Upgrades:
         plan = exchange.plan
         targets = plan.targets
         if plan.passed:
-            targets = (passing_target(exchange.request, exchange.call),)
+            targets = (passing_target(exchange.request, exchange.call, exchange.book.limits),)
         before: Target | None = None
         for target in targets:
             if target.provider.key and is_pointless(
@@ -131,14 +131,7 @@ class Upgrades:
         log.warning("%s: %s refused the upgrade: %s", exchange.call.id, target, verdict.code)
         if exchange.plan.passed:
             return
-        now, resting = self.settlement.clock.monotonic(), self.settlement.resting
-        name = target.account
-        if verdict.rest_credential:
-            resting.rest(name, now + CREDENTIAL_REST, "its key was refused")
-        elif verdict.retry_after:
-            seconds = min(verdict.retry_after, exchange.book.limits.retry_after_cap)
-            limited = verdict.code in LIMITED
-            resting.rest(name, now + seconds, "it asked to wait", limited=limited)
+        self.settlement.rests.after(verdict, target, exchange.book)
 
 
 def speaks(target: Target, exchange: Exchange) -> bool:

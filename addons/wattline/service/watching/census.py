@@ -10,7 +10,7 @@ from typing import Final
 from wattline.base.errors import Fault
 from wattline.service.exchange import Exchange
 from wattline.service.watching.carried import Carried
-from wattline.wire.http import Request
+from wattline.wire.http import Request, Use
 
 MOST: Final = 500
 """Different hosts, models and clients that are told apart; the others count together."""
@@ -69,6 +69,8 @@ class Host:
     clients: Counter[str] = field(default_factory=Counter)
     calls: Rate = field(default_factory=Rate)
     tokens: Rate = field(default_factory=Rate)
+    unread: int = 0
+    """Requests that went on although we could not read them."""
 
 
 @dataclass(slots=True)
@@ -99,9 +101,15 @@ class Census:
         """In all."""
         return sum(host.all.calls for host in self.hosts.values())
 
-    def note(self, _: Request, exchange: Exchange | None, fault: Fault | None) -> None:
+    def unread(self, host: str) -> None:
+        """A request went on although we could not read it."""
+        _of(self.hosts, host, Host).unread += 1
+
+    def note(self, request: Request, exchange: Exchange | None, fault: Fault | None) -> None:
         """A call has ended."""
         if exchange is None:
+            if request.use is Use.FORWARD:
+                self.unread(request.host)
             return
         call, now = exchange.call, self._now()
         host = _of(self.hosts, call.host, Host)

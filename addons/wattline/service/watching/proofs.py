@@ -9,7 +9,7 @@ from typing import Any, Final
 from wattline.base.clock import Clock
 from wattline.service.line_log import LineLog
 from wattline.service.metering.counts import Counts
-from wattline.service.watching.carried import Carried
+from wattline.service.watching.carried import Carried, is_short
 from wattline.store.json_lines import JsonLines
 
 NAME: Final = "proof.jsonl"
@@ -68,15 +68,21 @@ def judged(record: dict[str, Any]) -> str:
     differing = [way for way in ways if isinstance(way, dict) and not _equal(way)]
     if not differing:
         return "untouched"
-    short = all(way["bytes_out"] < way["bytes_in"] for way in differing)
+    short = all(is_short(_counts(way, "in"), _counts(way, "out")) for way in differing)
     return "cut" if record.get("cut") is True and short else "changed"
 
 
 def _sound(way: dict[str, Any]) -> bool:
-    counts = (way.get("bytes_in"), way.get("bytes_out"))
+    counts = (*_counts(way, "in"), *_counts(way, "out"))
     digests = (way.get("digest_in"), way.get("digest_out"))
     return all(type(n) is int for n in counts) and all(isinstance(d, str) for d in digests)
 
 
 def _equal(way: dict[str, Any]) -> bool:
-    return bool(way["bytes_in"] == way["bytes_out"] and way["digest_in"] == way["digest_out"])
+    same = _counts(way, "in") == _counts(way, "out")
+    return bool(same and way["digest_in"] == way["digest_out"])
+
+
+def _counts(way: dict[str, Any], end: str) -> tuple[Any, Any]:
+    """Bytes and messages at one end."""
+    return way.get(f"bytes_{end}"), way.get(f"messages_{end}", 0)

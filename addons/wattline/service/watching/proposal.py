@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from wattline.rules.book import Tunnel
 from wattline.service.watching.census import OTHERS, Census, Host, Seen
 
 _SHOWN: Final = 8
@@ -41,13 +42,20 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
     }
 )
 """Hosts that are read unless others are named."""
+EVERYWHERE: Final = Tunnel("any")
+_LIMITS: Final = (
+    "{head_bytes: 1048576, head_seconds: 86400, body_seconds: 86400, json_bytes: 1073741824, "
+    "upload_bytes: 17179869184, pending_bytes: 4294967296, json_depth: 256, inflate_ratio: 10000, "
+    "connections_per_address: 1000000, deadline: 86400}"
+)
+"""As wide as limits can be: whoever watches refuses nothing."""
 
 
 def observing(hosts: tuple[str, ...] = tuple(KNOWN)) -> str:
-    """The rules while nothing is changed: every call goes to the host that its client named."""
-    listed = "".join(f"  - {json.dumps(host)}\n" for host in hosts)
+    """The rules while nothing is changed: every call goes to the host that its client named, and where we fail, too."""
+    listed = "".join(f"  - {{host: {json.dumps(host)}, on_error: pass}}\n" for host in hosts)
     return (
-        f"version: 1\nintercept:\n{listed}"
+        f"version: 1\nintercept:\n{listed}limits: {_LIMITS}\nledger: {{down: allow}}\n"
         "rules:\n  - {name: observed, when: {forward: true}, pass: true}\n"
     )
 
@@ -93,7 +101,7 @@ def _intercept(hosts: Mapping[str, Host]) -> Iterator[str]:
         return
     yield "intercept:"
     for name, host in hosts.items():
-        yield f"  - {json.dumps(name)} # {_seen(host.all)}"
+        yield f"  - {json.dumps(name)} # {_seen(host.all)}{_unread(host)}"
 
 
 def _tunnels(census: Census) -> Iterator[str]:
@@ -170,6 +178,11 @@ def _seen(seen: Seen) -> str:
     parts += [f"{seen.cached:,} from caches"] if seen.cached else []
     parts += [f"{seen.failed} without an answer"] if seen.failed else []
     return ", ".join(parts)
+
+
+def _unread(host: Host) -> str:
+    """What went on although it could not be read."""
+    return f", and {_plural(host.unread, 'request')} passed on unread" if host.unread else ""
 
 
 def _most(title: str, counts: Counter[str]) -> str:

@@ -11,7 +11,7 @@ from fastapi import Request
 
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.strict_json import read_object
-from wattline.service.accounts.control import Asked
+from wattline.service.accounts.asked import Asked
 from wattline.store.rows import MAX_TIME
 from wattline.wire.call import Role
 

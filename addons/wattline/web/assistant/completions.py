@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wattline.base.ids import new_id
-from wattline.service.accounts.accounts import check_user_id
+from wattline.service.accounts.account_checks import check_user_id
 from wattline.service.dialogs.completions import Question
 from wattline.service.entrance.visitor import Visitor
 from wattline.web.asking import visitor

@@ -10,7 +10,7 @@ import pytest
 
 from kit.processes import free_port
 from kit.sidecars import QUICK, running
-from wattline.app import Sidecar
+from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
 from wattline.demo.provider import DemoProvider
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from wattline import app
+from wattline.rules import packaged
 
 
 def test_a_checkout_without_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a file of the wheel that nobody can restore."""
-    monkeypatch.setattr(app, "__file__", str(tmp_path / "addons" / "wattline" / "app.py"))
-    monkeypatch.setattr(app.importlib.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(
+        packaged, "__file__", str(tmp_path / "addons" / "wattline" / "rules" / "packaged.py")
+    )
+    monkeypatch.setattr(packaged.importlib.resources, "files", lambda _: tmp_path)
     with pytest.raises(FileNotFoundError) as caught:
-        app.packaged_rules()
+        packaged.packaged_rules()
     assert caught.value.strerror == (
         f"there is no rules.yaml in {tmp_path}: restore it, or name another with --rules FILE"
     )
     (tmp_path / "rules.yaml").write_text("")
-    assert app.packaged_rules() == tmp_path / "rules.yaml"
+    assert packaged.packaged_rules() == tmp_path / "rules.yaml"

@@ -1,4 +1,4 @@
-"""The shapes of `fault` and `shadow` of a rule in rules.yaml."""
+"""The shapes of a rule's `fault` and `shadow`."""
 
 from __future__ import annotations
 

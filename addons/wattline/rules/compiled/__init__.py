@@ -1,0 +1,1 @@
+"""What a Book is made of: the compiled sections of rules.yaml, immutable."""

@@ -1,0 +1,1 @@
+"""The sections of rules.yaml as they are written."""

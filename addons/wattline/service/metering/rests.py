@@ -1,0 +1,89 @@
+"""Rests of accounts at providers: begun by what providers say, kept over restarts."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from wattline.base.clock import Clock
+from wattline.engine.failover import Verdict
+from wattline.engine.rest import Resting
+from wattline.engine.summary import LIMITED
+from wattline.rules.book import Book, Provider, Target
+from wattline.store.rests import RestRow, SqliteRests
+
+CREDENTIAL_REST: Final = 300.0
+"""Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
+_MARK: Final = 4
+"""Hexadecimal digits: enough to tell another key, and of no help to whoever guesses one."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Rests:
+    """Writes each rest down when it begins. `resting` is what decisions look at."""
+
+    resting: Resting
+    store: SqliteRests
+    clock: Clock
+
+    def after(self, verdict: Verdict, target: Target, book: Book) -> None:
+        """What a failed attempt means for later calls: a refused key, or a wait that its provider asked for."""
+        if verdict.rest_credential:
+            self._begin(target, book, CREDENTIAL_REST, "its key was refused", limited=False)
+        elif verdict.retry_after:
+            seconds = min(verdict.retry_after, book.limits.retry_after_cap)
+            limited = verdict.code in LIMITED
+            self._begin(target, book, seconds, "it asked to wait", limited=limited)
+
+    def clear(self) -> None:
+        """Other rules are in force: a refused key may be another one now."""
+        self.resting.clear()
+        self.store.clear()
+
+    def restore(self, rows: Iterable[RestRow], book: Book) -> int:
+        """Go on with those of before a restart, but for those of other rules or another key; how many that were."""
+        now, wall = self.clock.monotonic(), self.clock.wall()
+        longest = max(CREDENTIAL_REST, book.limits.retry_after_cap)
+        accounts = {one.account: one for each in book.providers.values() for one in each.each}
+        count = 0
+        for row in rows:
+            # A wall clock that was set back must not make a rest longer than it was.
+            left = min(row.until / 1000 - wall, (row.until - row.at) / 1000, longest)
+            if row.book != book.version or left <= 0 or not _same(row, accounts, book):
+                continue
+            self.resting.rest(row.account, now + left, row.reason, limited=row.limited)
+            log.info("%s rests for %.0f s more: %s", row.account, left, row.reason)
+            count += 1
+        return count
+
+    def _begin(
+        self, target: Target, book: Book, seconds: float, reason: str, *, limited: bool
+    ) -> None:
+        until = self.clock.monotonic() + seconds
+        if not self.resting.rest(target.account, until, reason, limited=limited):
+            return
+        at = int(self.clock.wall() * 1000)
+        ends = at + int(seconds * 1000)
+        mark = "" if target.owner is not None else key_mark(target.provider)
+        self.store.note(RestRow(target.account, at, ends, reason, limited, book.version, mark))
+
+
+def _same(row: RestRow, accounts: dict[str, Provider], book: Book) -> bool:
+    """The account is still there, with the same key."""
+    provider = accounts.get(row.account)
+    if provider is not None:
+        return key_mark(provider) == row.key
+    return row.account.partition(" of ")[0] in book.providers and not row.key
+
+
+def key_mark(provider: Provider) -> str:
+    """Tells whether an account has the key that it had, at the same place."""
+    credential = provider.credential
+    secret = "" if credential is None else credential.secret
+    text = f"{provider.account}\n{provider.origin}\n{secret}"
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_MARK]

@@ -1,0 +1,92 @@
+"""What other gateways are as a whole: many of their promises at once, kept by one sidecar."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+
+from kit.admins import desk
+from kit.books import rows
+from kit.sidecars import running
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+SYSTEM = {"role": "system", "content": "Be brief."}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+async def test_keys_routing_failover_bills_windows_errors_and_models(tmp_path):
+    """A-001, B-001, C-007: one call after the other, by the key that a page made."""
+    bounds = "accounts: {start_balance: 1000}\ntiers: {free: {rpm: 2}}\n"
+    async with desk(tmp_path, 2, extra=bounds) as asked:
+        assert (await asked.call("none")).status == 401
+        made = await asked.post("/api/admin/api-keys", {"user": "dora", "tier": "free"}, 201)
+        asked.keys["dora"], place = made["apiKey"], f"/api/admin/api-keys/{made['key']['id']}"
+        asked.sidecar.upstreams[0].script(["500"])
+        reply = await asked.call("dora")
+        assert (reply.status, reply.headers["x-wattline-provider"]) == (200, "p1")
+        energy = reply.json()["usage"]["energy"]
+        assert energy > 0
+        assert (await asked.get(place))["key"]["balance"] == 1000 - energy
+        assert (await asked.call("dora")).status == 200
+        assert (await asked.call("dora")).status == 429
+        assert "m" in [model["id"] for model in (await asked.get("/v1/models", "dora"))["data"]]
+        (error,) = [
+            e for e in (await asked.get("/api/admin/errors"))["data"] if e["provider"] == "p0"
+        ]
+        assert error["status"] == 500
+    booked = [row for row in rows(asked.state) if row["principal"] == "dora"]
+    assert [(row["provider"], row["state"]) for row in booked][:2] == [
+        ("p0", "failed"),
+        ("p1", "complete"),
+    ]
+    assert booked[1]["energy"] == round(energy * 1_000_000)
+
+
+async def test_open_mode_asks_nobody_who_they_are(tmp_path):
+    """D-001: no credential, no user."""
+    async with running(tmp_path, 1) as sidecar:
+        assert (await sidecar.call(CHAT, path="/api/v1/inference")).status == 200
+        (row,) = rows(sidecar.state)
+        assert row["principal"] == "local"
+        ledger = sqlite3.connect(sidecar.state / "ledger.sqlite")
+        assert ledger.execute("SELECT count(*) FROM users").fetchone() == (0,)
+        ledger.close()
+
+
+async def test_parameters_reach_the_provider_as_they_are(tmp_path):
+    """D-003, D-004: prompts, model, temperature, tools; sound and pictures that are to be made."""
+    body = {
+        "model": "m",
+        "messages": [SYSTEM, *CHAT["messages"]],
+        "temperature": 0.3,
+        "top_p": 0.9,
+        "tools": [TOOL],
+        "modalities": ["text", "image", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+    }
+    async with running(tmp_path, 1) as sidecar:
+        assert (await sidecar.call(body, path="/api/v1/inference")).status == 200
+        (seen,) = sidecar.upstreams[0].journal.requests
+        assert json.loads(seen.body) == {**body, "model": "up0"}
+
+
+async def test_each_failure_is_logged_with_its_provider_and_model(tmp_path, caplog):
+    """A-072: and the next is tried."""
+    caplog.set_level(logging.DEBUG, "wattline")
+    async with running(tmp_path, 2) as sidecar:
+        sidecar.upstreams[0].script(["503"])
+        assert (await sidecar.call(CHAT)).headers["x-wattline-provider"] == "p1"
+    told = [record.getMessage() for record in caplog.records if record.name == "wattline.attempts"]
+    assert any("p0" in line and "up0" in line and "503" in line for line in told), told
+
+
+async def test_a_first_start_makes_its_files_and_a_second_keeps_them(tmp_path):
+    """A-062, B-101."""
+    assert not (tmp_path / "state").exists()
+    for count in (1, 2):
+        async with running(tmp_path, 1) as sidecar:
+            assert (await sidecar.call(CHAT)).status == 200
+        ledger = sqlite3.connect(tmp_path / "state" / "ledger.sqlite")
+        assert ledger.execute("SELECT count(*) FROM attempts").fetchone() == (count,)
+        ledger.close()

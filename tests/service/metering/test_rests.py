@@ -1,0 +1,116 @@
+"""Which rests of before a restart go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from kit.decisions import a_book, a_provider, a_target
+from wattline.base.clock import ManualClock
+from wattline.engine.failover import Verdict
+from wattline.engine.rest import Resting
+from wattline.rules.book import Rule
+from wattline.service.metering.rests import Rests, key_mark
+from wattline.store.rests import RestRow, SqliteRests
+
+ONE, TWO = a_provider("one"), a_provider("two")
+TWO = replace(TWO, keys=(replace(TWO, key=1), replace(TWO, key=2)))
+BOOK = a_book(Rule("all", (), cast("Any", None)), providers=(ONE, TWO))
+LIMITED = Verdict(next=True, code="http_429", retry_after=30.0)
+REFUSED = Verdict(next=True, code="http_401", rest_credential=True)
+
+
+@dataclass
+class Kept:
+    """A store that keeps rows in a list."""
+
+    rows: list[RestRow] = field(default_factory=list)
+
+    def note(self, row: RestRow) -> None:
+        self.rows.append(row)
+
+    def clear(self) -> None:
+        self.rows.clear()
+
+
+def rests(clock: ManualClock) -> tuple[Rests, Kept]:
+    kept = Kept()
+    return Rests(Resting(), cast("SqliteRests", kept), clock), kept
+
+
+def begun(*verdicts: Verdict, target: Any = None) -> tuple[RestRow, ...]:
+    """What is written down."""
+    made, kept = rests(ManualClock())
+    for verdict in verdicts:
+        made.after(verdict, target or a_target(ONE), BOOK)
+    return tuple(kept.rows)
+
+
+def test_only_a_rest_that_begins_is_written_down():
+    """A 429 during a longer rest changes nothing; a refused key after a 429 does."""
+    assert [row.reason for row in begun(REFUSED, LIMITED, LIMITED)] == ["its key was refused"]
+    rows = begun(LIMITED, REFUSED)
+    assert [(row.until - row.at, row.limited) for row in rows] == [(30_000, True), (300_000, False)]
+    assert begun(Verdict(next=True, code="http_500")) == ()
+
+
+def test_each_key_and_each_callers_own_rests_by_itself():
+    (second,) = begun(REFUSED, target=a_target(TWO.keys[1]))
+    (own,) = begun(LIMITED, target=a_target(ONE, owner="ann"))
+    made, _ = rests(ManualClock())
+    assert made.restore([second, own], BOOK) == 2
+    for account, found in (
+        ("two", False),
+        ("two key 2", True),
+        ("one", False),
+        ("one of ann", True),
+    ):
+        assert (made.resting.resting(account, made.clock.monotonic()) is not None) is found
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"book": "other"},
+        {"account": "gone"},
+        {"account": "gone of ann", "key": ""},
+        {"key": "zzzz"},
+        {"key": ""},
+        {"until": 0},
+        {"until": -(10**15)},
+    ],
+)
+def test_what_is_over_or_of_others_is_left(changed):
+    (row,) = begun(REFUSED)
+    made, _ = rests(ManualClock())
+    assert made.restore([row._replace(**changed)], BOOK) == 0
+    assert made.resting.nobody
+
+
+@pytest.mark.parametrize("until", [10**12, 10**15, 10**18])
+def test_a_clock_that_was_set_back_makes_no_rest_longer(until):
+    (row,) = begun(LIMITED)
+    made, _ = rests(ManualClock())
+    at = made.clock.wall() * 1000
+    assert (
+        made.restore([row._replace(at=int(at + until), until=int(at + until + 30_000))], BOOK) == 1
+    )
+    rest = made.resting.resting("one", made.clock.monotonic())
+    assert rest is not None
+    assert rest.until - made.clock.monotonic() <= 30.001
+
+
+def test_a_key_is_known_by_its_text_and_its_place():
+    credential = ONE.credential
+    assert credential is not None
+    others = [
+        replace(ONE, credential=replace(credential, secret="sk-another")),
+        replace(ONE, credential=None),
+        replace(ONE, origin=ONE.origin._replace(port=444)),
+        replace(ONE, key=2),
+    ]
+    marks = {key_mark(ONE), *map(key_mark, others)}
+    assert len(marks) == 5
+    assert all(len(mark) == 4 for mark in marks)
