@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattline.base.json_members import first_members, sole_value, members, with_last
+from wattline.base.json_members import first_members, members, sole_value, with_last
 
 json_values = st.recursive(
     st.none()

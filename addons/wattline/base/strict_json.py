@@ -32,6 +32,8 @@ _OUTSIDE = re.compile(rb'[^"]++|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A stretch between strings, or a string."""
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _TOKEN = re.compile(_STRING + r"|[\[\]{}]|[-+.\w]+", re.DOTALL)
+_NAMED = re.compile(rb'"[ \t\n\r]*+:')
+"""A colon after a quote."""
 _QUOTE = ord('"')
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
@@ -126,7 +128,7 @@ def _quick(raw: bytes, max_depth: int) -> dict[str, Any] | None:
     keys = _keys(value, max_depth)
     if keys is not None and keys > MAX_MEMBERS and _crowded(value):
         raise _too_many_members()
-    if keys == raw.count(b":") or keys == _colons_after_quotes(raw):
+    if keys == raw.count(b":") or keys == len(_NAMED.findall(raw)):
         return value
     return None
 
@@ -151,12 +153,6 @@ def _below(level: list[Any]) -> list[Any]:
     ]
 
 
-def _colons_after_quotes(raw: bytes) -> int:
-    before = raw.split(b":")
-    before.pop()
-    return sum(part.rstrip(b" \t\n\r")[-1:] == b'"' for part in before)
-
-
 def _keys(value: dict[str, Any], max_depth: int) -> int | None:
     """Keys of all objects in it; None when it is nested deeper."""
     keys = 0
@@ -167,7 +163,10 @@ def _keys(value: dict[str, Any], max_depth: int) -> int | None:
             if type(container) is dict:
                 keys += len(container)
                 container = container.values()  # noqa: PLW2901  (either way what is in it)
-            below += [c for c in container if type(c) is dict or type(c) is list]
+            for child in container:  # not a list of its own: most containers hold no other
+                found = type(child)
+                if found is dict or found is list:
+                    below.append(child)  # noqa: PERF401
         if not below:
             return keys
         level = below

@@ -104,6 +104,14 @@ def test_tokens_are_about_a_quarter_of_the_characters() -> None:
     assert cyrillic > tokens
 
 
+@given(st.lists(st.text(), min_size=1, max_size=5))
+def test_plain_messages_count_as_any_others(texts: list[str]) -> None:
+    plain = [{"role": "user", "content": text} for text in texts]
+    looked_at = [{**message, "tool_calls": []} for message in plain]
+    counts = {read({"model": "m", "messages": found}).tokens for found in (plain, looked_at)}
+    assert len(counts) == 1
+
+
 def test_other_operations() -> None:
     """B-021, B-022."""
     responses = read(

@@ -21,7 +21,7 @@ from wattline.dialects.fields import (
     wrong,
 )
 from wattline.dialects.headers import plain_headers, tags
-from wattline.dialects.text_tokens import installed, text_tokens
+from wattline.dialects.text_tokens import by_length, installed, text_tokens
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
 from wattline.wire.usage import MAX_TOKENS
@@ -119,14 +119,33 @@ def _chat(body: Fields, facts: _Facts) -> None:
         wrong("messages", f"'messages' must be an array, not {kind(messages)}.")
     if not messages:
         wrong("messages", "'messages' is empty. Send at least one message.", "empty_array")
-    for index, message in enumerate(messages):
-        _message(message, index, facts)
+    texts = _texts(messages) if installed() is None else None
+    if texts is None:
+        for index, message in enumerate(messages):
+            _message(message, index, facts)
+    else:
+        facts.tokens += PER_MESSAGE * len(messages) + sum(map(by_length, texts))
     facts.tokens += PER_REPLY
     _tools(body, facts, "tools")
     _tools(body, facts, "functions")
     limit = count(body, "max_tokens")
     facts.max_output = count(body, "max_completion_tokens") or limit
     _stream_options(body, facts)
+
+
+def _texts(messages: list[Any]) -> list[str] | None:
+    """What the messages say, for those that hold nothing but a role and a text; None where one is more, or
+    is wrong: then each is looked at.
+    """
+    texts: list[str] = []
+    for message in messages:
+        if type(message) is not dict or "tool_calls" in message:
+            return None
+        text = message.get("content")
+        if type(text) is not str or type(message.get("role")) is not str or not message["role"]:
+            return None
+        texts.append(text)
+    return texts
 
 
 def _message(message: Any, index: int, facts: _Facts) -> None:
