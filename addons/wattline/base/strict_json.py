@@ -166,7 +166,7 @@ def _keys(value: dict[str, Any], max_depth: int) -> int | None:
             for child in container:  # not a list of its own: most containers hold no other
                 found = type(child)
                 if found is dict or found is list:
-                    below.append(child)  # noqa: PERF401
+                    below.append(child)
         if not below:
             return keys
         level = below
