@@ -45,10 +45,11 @@ class Face:
         """The layers hold the calls that are open."""
         proxyserver: Any = master.addons.get("proxyserver")
         next_layer: Any = master.addons.get("nextlayer")
+        own = isinstance(master, EdgeMaster)
         counted = TunnelWatch(self.parts.records.watched, self.parts.records.carried)
         self.parts.ground.exit.callback(counted.close)
         layers = Layers(
-            lambda layers: self._edge(layers, run_inline),
+            lambda layers: self._edge(layers, run_inline, keeps_bodies=not own),
             stock=lambda: next_layer,
             handlers=lambda: proxyserver.connections,
             tunnels=counted,
@@ -63,7 +64,7 @@ class Face:
         watch = spawn(layers.watch(), name="late bodies")
         self.parts.ground.exit.callback(watch.cancel)
 
-    def _edge(self, layers: Layers, run_inline: RunInline) -> Edge:
+    def _edge(self, layers: Layers, run_inline: RunInline, *, keeps_bodies: bool) -> Edge:
         reception = self.parts.entrance.reception
         return Edge(
             answer=self.parts.calls.repeatable.answer,
@@ -76,6 +77,7 @@ class Face:
             pending=Pending(lambda: self.parts.ground.book().limits),
             run_inline=run_inline,
             local=self.parts.entrance.local,
+            keeps_bodies=keeps_bodies,
             prove=self.parts.records.prove,
             proved=self.parts.records.carried,
         )

@@ -173,6 +173,7 @@ class Delivery:
             self.response = stream_response(item, self.stream.flow.request)
             self._wire = self.stream.edge_layer.bare()
             self.streaming = True
+            self.stream.let_go()
             await self._answered()
             await self._head_sent()
 

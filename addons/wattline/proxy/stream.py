@@ -98,6 +98,8 @@ class Edge:
     refused: Callable[[str, str, str, Fault], None] = lambda *_: None
     """Notes a request that was refused for its body: its id, method and path."""
     local: LocalFace | None = None
+    keeps_bodies: bool = True
+    """Other addons may want to see what was asked, as long as a flow lives."""
     prove: Callable[[str, str, int], Carried | None] = lambda *_: None
     """The record of a request that is passed on: its id, host and port."""
     proved: Callable[[Carried], None] = lambda _: None
@@ -317,6 +319,11 @@ class EdgeStream(HttpStream):
         yield SendHttp(WholeAnswer(self.stream_id, self.flow.response), self.context.client)
         if self.client_state == self.state_done:
             yield from self.flow_done()
+
+    def let_go(self) -> None:
+        """The answer begins: nobody here needs the request's body any more, and a stream may stay open long."""
+        if not self.edge.keeps_bodies:
+            self.flow.request.data.content = b""
 
     def _relay(self, layer: Layer) -> CommandGenerator[None]:
         """A WebSocket: bytes both ways, unread. The stock layer would keep each message."""

@@ -142,4 +142,5 @@ class Exchange:
     def forget(self) -> None:
         """Let go of what the client sent: a stream may stay open for long."""
         self.body, self.value = b"", {}
+        self.request.body = b""  # the caller has the request for as long as the answer comes
         self.prompt = self.pictures = self.inlined = None

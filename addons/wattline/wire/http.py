@@ -41,9 +41,9 @@ class Departure:
     """A provider's answer came to its end and is owed, whether the client still waits or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """A client's request, complete.
+    """A client's request, complete. Only its body is ever changed: let go of when nobody needs it.
 
     `path` is the target as it came, query included. `host` and `port` are what the client wanted to
     reach (`scheme` too). A large upload is in `spool` (a file at position 0) and `body` is empty.
