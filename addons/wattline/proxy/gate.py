@@ -14,6 +14,7 @@ from wattline.proxy.closed import fail_closed
 from wattline.proxy.messages import whole_response
 from wattline.proxy.tunnel import Tunnels
 from wattline.service.entrance.reception import Decision, Reception, RequestHead, Verdict
+from wattline.wire.header_names import lower_name
 from wattline.wire.http import Headers, Use
 
 log = logging.getLogger(__name__)
@@ -140,10 +141,8 @@ def _keep_back(headers: http.Headers) -> None:
 
 
 def _headers(request: http.Request) -> Headers:
-    return tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1").strip())
-        for name, value in request.headers.fields
-    )
+    fields = request.headers.fields
+    return tuple([(lower_name(name), value.decode("latin-1").strip()) for name, value in fields])
 
 
 def _spool() -> IO[bytes]:

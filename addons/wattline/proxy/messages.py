@@ -8,6 +8,7 @@ from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
 from wattline.proxy.header_lookup import EdgeHeaders
+from wattline.wire.header_names import wire_name
 from wattline.wire.http import Head, Whole
 from wattline.wire.notice import STANDING, Notice
 
@@ -48,7 +49,7 @@ def tell(response: http.Response, notice: Notice) -> None:
 
 
 def _fields(answer: Head | Whole) -> list[tuple[bytes, bytes]]:
-    return [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in answer.headers]
+    return [(wire_name(k), v.encode("latin-1", "replace")) for k, v in answer.headers]
 
 
 def _response(status: int, fields: list[tuple[bytes, bytes]], body: bytes | None) -> http.Response:

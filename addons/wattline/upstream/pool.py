@@ -28,6 +28,7 @@ from wattline.upstream.faults import (
 from wattline.upstream.guard import Listeners
 from wattline.upstream.request import Read, Request
 from wattline.upstream.tls import client_context
+from wattline.wire.header_names import lower_name
 
 MAX_TARGETS = 1_024
 STALE_SECONDS = 5.0
@@ -164,9 +165,4 @@ def _headers(message: RawResponseMessage) -> tuple[tuple[str, str], ...]:
     raw = message.raw_headers
     if _CONTROL.search(b"".join([value for _, value in raw])):
         raise NotHttp("a header holds a control character")
-    return tuple(
-        [
-            (name.decode("latin-1").lower(), value.strip(b" \t").decode("latin-1"))
-            for name, value in raw
-        ]
-    )
+    return tuple([(lower_name(name), value.strip(b" \t").decode("latin-1")) for name, value in raw])
