@@ -23,6 +23,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode
 
+from wattline.proxy.event_queue import queue_lightly
 from wattline.proxy.header_lookup import quicken
 
 _REASONS = {
@@ -59,6 +60,7 @@ class EdgeHttp1Server(Http1Server):
         self._deadline: commands.RequestWakeup | None = None
         self._body_deadline: commands.RequestWakeup | None = None
         self._chunked = False
+        queue_lightly(self)
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:

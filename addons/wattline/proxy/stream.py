@@ -55,6 +55,7 @@ from wattline.dialects.base import Route
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Answer, Delivery, EdgePush
+from wattline.proxy.event_queue import queue_lightly
 from wattline.proxy.framing import framed
 from wattline.proxy.head import EdgeHttp1Server, HeadLimits, WholeAnswer
 from wattline.proxy.local import LocalFace
@@ -578,6 +579,7 @@ class EdgeHttpLayer(HttpLayer):
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
         stream = EdgeStream(self._fork(), stream_id)
         stream.edge = self.edge
+        queue_lightly(stream)
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
@@ -610,6 +612,7 @@ def put_in(layers: Iterator[Any], edge: Edge) -> None:
             edged.edge = edge
             edged.waiting = set()
             edge.pending.layers.add(edged)
+            queue_lightly(edged)
 
 
 __all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "PageOver", "put_in"]
