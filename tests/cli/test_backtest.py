@@ -16,6 +16,7 @@ import yaml
 
 from kit.sidecars import Running, running
 from wattline.base.settings import Settings
+from wattline.cli import backtest as backtest_module
 from wattline.cli import cases as cases_module
 from wattline.cli.backtest import Wish, backtest
 from wattline.cli.book import read_rules
@@ -161,9 +162,47 @@ async def test_a_backtest_of_another_file(
     assert "never reached: rule banned" in capsys.readouterr().out
 
 
+async def test_a_credential_that_a_rule_asks_for_is_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as run:
+        urls = [provider.origin for provider in run.sidecar.books.current.providers.values()]
+        run.rules.write_text(rules_text(urls).replace("x-team: red", "x-session-token: tick-tock"))
+        call = await _call(run, {}, ("x-session-token", "tick-tock"))
+        keys = {f"KEY_{n}": f"sk-secret-of-upstream-{n:04d}" for n in range(2)}
+        settings = Settings(run.rules, run.state, env=keys)
+        rows = one_call(settings.state / "ledger.sqlite", call)
+        assert isinstance(rows, tuple)
+        assert rows[0].rule == "red"
+        assert json.loads(rows[0].features)["headers"] == {"x-session-token": False}
+    assert "x-session-token looks like a credential" in read_rules(settings).book.warnings[-1]
+    assert await run_in_thread(explain_past, call, settings) == 0
+    shown = capsys.readouterr().out
+    assert "the value of x-session-token" in shown
+    assert "tick-tock" not in shown.replace("wanted 'tick-tock'", "")
+    assert await run_in_thread(backtest, Wish(settings)) == 0
+    assert "Header x-session-token was not recorded for 1 calls" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def test_pictures_are_svg(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="svg"):
         backtest(Wish(Settings(None, tmp_path), picture=tmp_path / "out.png"))
+
+
+async def test_a_picture_that_cant_be_drawn_costs_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = await a_past(tmp_path)
+    nowhere = tmp_path / "nowhere" / "x.svg"
+    with pytest.raises(Failure, match="no folder"):
+        await run_in_thread(backtest, Wish(settings, picture=nowhere))
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(backtest_module, "check_output", lambda _: None)
+    with pytest.raises(OSError, match="nowhere"):
+        await run_in_thread(backtest, Wish(settings, as_json=True, picture=nowhere))
+    assert json.loads(capsys.readouterr().out)["calls"] == 5
 
 
 async def test_recorded_cases_hold_and_catch_a_change(

@@ -116,13 +116,13 @@ class TestAlone:
             (("rotate", "nobody"), 1, "There is no key 'nobody'"),
             (("show", "nobody"), 1, "There is no user 'nobody'"),
             (("create", "--user", "a/b"), 1, "letters, digits"),
-            (("create", "--role", "root"), 1, "admin or user"),
-            (("create", "--credit", "-5"), 2, "no amount of energy"),
-            (("create", "--expires", "2027-13-01"), 2, "no day or moment"),
-            (("create", "--expires", "soon"), 2, "no span of time"),
+            (("create", "--role", "root"), 2, "--role: 'root' is none of admin, user"),
+            (("create", "--credit", "-5"), 2, "--credit: '-5' is no amount of energy"),
+            (("create", "--expires", "2027-13-01"), 2, "30d or never"),
+            (("create", "--expires", "soon"), 2, "--expires: 'soon' is no day, moment or span"),
             (("set", "ann"), 2, "say what to change"),
             (("credit", "nobody", "5"), 1, "There is no user"),
-            (("credit", "nobody", "lots"), 2, "no amount of energy"),
+            (("credit", "nobody", "lots"), 2, "ENERGY: 'lots' is no amount of energy"),
         ],
     )
     def test_mistakes(self, cli: Cli, arguments: tuple[str, ...], code: int, words: str) -> None:

@@ -307,7 +307,7 @@ class TestExplain:
         ("arguments", "code", "words"),
         [
             ((), 2, "say which --model"),
-            (("--model", "m", "--own-key", "nobody"), 2, "no provider 'nobody'"),
+            (("--model", "m", "--own-key", "nobody"), 2, "--own-key: unknown provider 'nobody'"),
             (("--model", "m", "--path", "/v1/chat/completion"), 1, "did you mean"),
             (("--model", "m", "--path", "/v1/../x"), 1, "two ways"),
             (("--model", "m", "--method", "GET"), 1, "takes POST"),
@@ -453,10 +453,48 @@ class TestDoctor:
         bad = [line for line in done.stdout.splitlines() if line.startswith("NO ")]
         assert len(bad) == 3
         assert "my rules.yaml has" in bad[0]
-        assert f"can't listen on 127.0.0.1:{port}" in bad[1]
+        assert f"can't listen on 127.0.0.1:{port}: another program listens there" in bad[1]
+        assert "(the port is from PORT)" in bad[1]
         assert "CA can't be used" in bad[2]
         assert "chmod 600" in done.stdout
         assert "own calls don't use it" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("env", "words", "advice"),
+        [
+            ({"WATTLINE_RULES": "/none.yaml"}, "rules file '/none.yaml' that WATTLINE_RULES names does not exist", "Set it"),
+            ({"WATTLINE_RULES": "none.yaml"}, "does not exist in /", "Set it"),
+            ({"WATTLINE_RULES": "/"}, "rules file '/' that WATTLINE_RULES names is no file", "Set it"),
+            ({"PORT": "http"}, "PORT is 'http'; it must be a port from 0 to 65535", "Set it"),
+            ({"WATTLINE_LOG_LEVEL": "x"}, "WATTLINE_LOG_LEVEL or LOG_LEVEL: 'x' is none of debug", "Set it"),
+            ({"HOST": "no-such.invalid"}, "the name 'no-such.invalid' (from HOST) leads to no address", "Set WATTLINE_HOST"),
+            ({"WATTLINE_HOST": "192.0.2.1"}, "has no address 192.0.2.1 (from WATTLINE_HOST)", "Set WATTLINE_HOST"),
+            ({"WATTLINE_HOST": "2001:db8::1"}, "can't listen on [2001:db8::1]:", "Set WATTLINE_HOST"),
+            ({"WATTLINE_STATE": "/dev/null/x"}, "/dev/null/x can't be used: /dev/null is no folder", "Choose another"),
+            ({"OPENAI_API_KEY": "sk-0123456789abcdef", "OPENAI_BASE_URL": "x/v1"}, "(from OPENAI_BASE_URL)", "`wattline check`"),
+        ],
+    )  # fmt: skip
+    def test_a_wrong_setting_is_named(
+        self, cli: Cli, env: dict[str, str], words: str, advice: str
+    ) -> None:
+        done = cli("doctor", env={"PYTHONIOENCODING": "ascii", **env})
+
+        assert (done.returncode, done.stderr) == (1, "")
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith("ok Python")
+        (at,) = (place for place, line in enumerate(lines) if line.startswith("NO "))
+        assert words in lines[at]
+        assert lines[at + 1].startswith(f"    {advice}")
+        assert "ledger /dev/null" not in done.stdout
+
+    def test_things_of_the_wrong_kind_in_the_state_folder(self, cli: Cli) -> None:
+        (cli.state / "ledger.sqlite").mkdir(parents=True)
+        (cli.state / "ca").write_text("x")
+
+        done = cli("doctor", env={"PORT": "0", "PYTHONIOENCODING": "ascii"})
+
+        assert f"NO the CA's folder {cli.state}/ca is no folder" in done.stdout
+        assert f"NO ledger {cli.state}/ledger.sqlite is a folder, no file" in done.stdout
 
     def test_a_host_that_does_not_resolve(self, cli: Cli) -> None:
         rules = cli.rules(

@@ -13,7 +13,8 @@ import typer.main
 from wattline.cli.environment import BASE_URLS
 from wattline.cli.main import app
 from wattline.cli.reference import reference
-from wattline.rules.book import Limits, Timeouts
+from wattline.rules.compiled.entrance import Limits
+from wattline.rules.compiled.provider import Timeouts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/operations.md", "docs/cli.md")

@@ -48,11 +48,11 @@ def test_the_life_of_a_user(cli: Cli) -> None:
     [
         (("set", "ann"), 2, "say what to change"),
         (("set", "nobody", "--role", "admin"), 1, "There is no user 'nobody'"),
-        (("set", "ann", "--role", ""), 1, "admin or user"),
+        (("set", "ann", "--role", ""), 2, "--role: '' is none of admin, user"),
         (("create", "ann", "--tier", "gold"), 1, "rules.yaml has premium"),
         (("create", "a/b"), 1, "letters, digits"),
         (("create", "ann", "--credit", "-5"), 2, "no amount of energy"),
-        (("list", "--role", "root"), 1, "admin or user"),
+        (("list", "--role", "usr"), 2, "Did you mean 'user'?"),
         (("disable", "nobody"), 1, "There is no user"),
     ],
 )

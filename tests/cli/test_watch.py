@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from wattline.cli.watch import hand_over
 from wattline.service.watching.carried import Carried
 from wattline.service.watching.proofs import proof_file
 
@@ -84,11 +86,31 @@ def test_no_file_is_written_over(cli: Cli) -> None:
     assert there.read_text() == "mine"
 
 
-def prove(cli: Cli, came: bytes, went: bytes) -> None:
+def test_a_file_that_cant_be_made_is_told_before_anything_runs(cli: Cli) -> None:
+    ran = cli.folder / "ran"
+    out = cli.folder / "no-such-folder" / "x.yaml"
+    done = cli("watch", "--out", str(out), "--", "touch", str(ran))
+    assert done.returncode == 1
+    assert "there is no folder" in done.stderr
+    assert not ran.exists()
+    done = cli("watch", "--out", str(cli.folder), "--for", "1s")
+    assert done.returncode == 1
+
+
+def test_what_was_seen_is_printed_when_it_cant_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder may go while the program is watched."""
+    with pytest.raises(OSError, match="gone"):
+        hand_over(tmp_path / "gone" / "x.yaml", "version: 1\n")
+    assert capsys.readouterr().out == "version: 1\n"
+
+
+def prove(cli: Cli, came: bytes, went: bytes, at: int = 2_000_000_000_000) -> None:
     carried = Carried.begun("call", "call_1", "api.openai.com", 443, proving=True)
     carried.up.came.add(came)
     carried.up.went.add(went)
-    line = json.dumps(carried.record(2_000_000_000_000)).encode() + b"\n"
+    line = json.dumps(carried.record(at)).encode() + b"\n"
     proof_file(cli.state).append([line])
 
 
@@ -102,5 +124,16 @@ def test_proof_verifies_what_was_written(cli: Cli) -> None:
     done = cli("proof", "--since", "all")
     assert done.returncode == 1
     assert "CHANGED: call call_1 to api.openai.com" in done.stdout
+    assert "a later time" not in done.stdout
     found = json.loads(cli("proof", "--json").stdout)
     assert (found["ok"], found["verdicts"]) == (False, {"changed": 1, "untouched": 1})
+
+
+def test_a_line_with_an_old_time_hides_no_change(cli: Cli) -> None:
+    prove(cli, b"same", b"else")
+    prove(cli, b"same", b"same", at=1)
+    done = cli("proof", "--since", "1h")
+    assert done.returncode == 1
+    assert "CHANGED" in done.stdout
+    assert "1 of 1 have a later time than what was written after them" in done.stdout
+    assert json.loads(cli("proof", "--json").stdout)["out_of_order"] == 1

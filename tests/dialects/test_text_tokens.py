@@ -16,6 +16,7 @@ from wattline.dialects.text_tokens import (
     installed,
     text_tokens,
     tokenizer,
+    value_tokens,
 )
 
 
@@ -81,6 +82,19 @@ def test_the_package_by_its_shape():
 @given(st.text(max_size=200), st.integers(0, 60_000))
 def test_never_an_error_and_never_nothing(text, so_far):
     assert text_tokens(text, so_far) >= 1
+
+
+def test_a_value_is_measured_by_its_keys_and_texts():
+    value = {"name": "abcd", "inner": [{"key": "x" * 20}, 7, None, True, ["yz"]]}
+    assert value_tokens(value) == (len("nameabcdinnerkey") + 20 + 2 + 3 * 4) // 4
+    assert value_tokens(7) == value_tokens([]) == 0
+
+
+def test_a_value_that_is_very_deep():
+    value: list[object] = ["abcd"]
+    for _ in range(100_000):
+        value = [value]
+    assert value_tokens(value) == 1
 
 
 def test_the_real_one():

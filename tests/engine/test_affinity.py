@@ -12,7 +12,8 @@ from wattline.engine.decide import decide
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
-from wattline.rules.book import AffinityRules, Asked, Deny, Listed, Rule, Weighted
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Rule, Weighted
+from wattline.rules.compiled.upkeep import AffinityRules
 from wattline.wire.call import Principal
 
 A, B, C = a_target("a", "x"), a_target("b", "y"), a_target("c", "z")

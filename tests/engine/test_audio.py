@@ -10,7 +10,7 @@ from wattline.engine.audio import (
     speech_energy,
     transcription_energy,
 )
-from wattline.rules.book import PER_CHARACTER, PER_SECOND
+from wattline.rules.compiled.callers import PER_CHARACTER, PER_SECOND
 
 MICRO = 1_000_000
 

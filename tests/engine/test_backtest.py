@@ -23,7 +23,9 @@ from wattline.engine.tally import Tally
 from wattline.engine.tally_json import tally_json
 from wattline.engine.view import View
 from wattline.engine.windows import Claim, Ticket, Windows
-from wattline.rules.book import Asked, Book, Deny, Listed, Rule, Scope, Weighted
+from wattline.rules.book import Book
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Rule, Weighted
+from wattline.rules.compiled.window import Scope
 from wattline.rules.conditions import FilledOver, HeaderIs, Patterns, TokensWithin
 from wattline.wire.call import Call, Principal
 

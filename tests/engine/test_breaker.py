@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from wattline.engine.breaker import FREE, LEASE, Breaker, Permit, State
-from wattline.rules.book import HealthRules
+from wattline.rules.compiled.upkeep import HealthRules
 
 RULES = HealthRules(failures=3, share=0.5, window=60.0, cooldown=10.0, longest=35.0)
 

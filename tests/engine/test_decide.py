@@ -24,7 +24,8 @@ from wattline.engine.decide import DEMO, decide
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
-from wattline.rules.book import AS_ASKED, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED
 from wattline.wire.call import Operation
 
 GROQ, OPENAI = a_provider("groq"), a_provider("openai")

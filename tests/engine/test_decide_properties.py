@@ -24,25 +24,14 @@ from wattline.engine.plan import Plan
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import (
-    AS_ASKED,
-    AffinityRules,
-    Asked,
-    Book,
-    CallerTier,
-    Deny,
-    HealthRules,
-    Listed,
-    Pass,
-    Provider,
-    Rule,
-    Subject,
-    Target,
-    Tiered,
-    Weighted,
-    Window,
-    account_name,
-)
+from wattline.rules.book import Book
+from wattline.rules.compiled.callers import CallerTier
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.provider import Provider, account_name
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED, Target
+from wattline.rules.compiled.upkeep import AffinityRules, HealthRules
+from wattline.rules.compiled.window import Window
 from wattline.rules.conditions import (
     BalanceIs,
     Bound,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,21 +21,26 @@ from kit.decisions import (
 )
 from wattline.engine.decide import decide
 from wattline.engine.explain import as_json, explain, render
+from wattline.engine.explain_values import REDACTED
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
-from wattline.rules.book import (
-    AS_ASKED,
-    Asked,
-    Book,
-    Deny,
-    Listed,
-    Pass,
-    Rule,
-    Scope,
-    Tiered,
-    Weighted,
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED
+from wattline.rules.compiled.window import Scope
+from wattline.rules.conditions import (
+    BalanceIs,
+    FilledOver,
+    Fixed,
+    HeaderIs,
+    HealthIs,
+    HourWithin,
+    Patterns,
+    Tagged,
+    TokensWithin,
+    WeekdayIs,
 )
-from wattline.rules.conditions import HeaderIs, Patterns, Tagged, TokensWithin
 from wattline.wire.call import Principal
 
 GROQ_WINDOW = a_window("groq", calls=30)
@@ -148,20 +154,63 @@ def test_a_client_can_not_write_to_the_terminal():
     text.encode()
 
 
-def test_private_values_are_not_shown():
-    """A header's value may be private, a key is always."""
-    book = a_book(
-        Rule("r", (HeaderIs("x-team", Patterns.of(["red"])),), Deny("no")),
-        Rule("s", (Tagged(Patterns.of(["a*"])), TokensWithin(1, None)), Listed((a_target(GROQ),))),
+def test_each_condition_shows_what_it_looked_at():
+    window = a_window("each", calls=4, scope=Scope.PRINCIPAL)
+    full = FilledOver(window, 0.9)
+    zone = ZoneInfo("Europe/Berlin")
+    conditions = (
+        HeaderIs("x-team", Patterns.of(["red"])),
+        HeaderIs("x-none", Patterns.of(["*"])),
+        HeaderIs("x-session-token", Patterns.of(["red"])),
+        HeaderIs("x-note", Patterns.of(["red"])),
+        full,
+        BalanceIs(5_000_000, None),
+        HourWithin(((0, 24),), zone),
+        WeekdayIs(frozenset({0}), zone),
+        HealthIs(Subject("groq", ("groq",)), frozenset({"out"})),
+        Fixed("unconfigured", wanted=True, found=False),
+        Tagged(Patterns.of(["a*"])),
+        TokensWithin(1, None),
+        text_is("user", "x"),
+        flag_is("stream", wanted=True),
     )
-    call = a_call(headers={"x-team": "secret-team"}, tokens=5, tags=frozenset({"ab"}))
-    explanation = explain(call, book, a_view(), 0.0, 0.0)
-    for text in (render(explanation), json.dumps(as_json(explanation))):
-        assert "secret-team" not in text
-        assert SECRET not in text
-        assert "header x-team is another, wanted 'red'" in text
-    assert "+ tag is 'ab'" in render(explanation)
-    assert "+ tokens is about 5" in render(explanation)
+    headers = {"x-team": "blue", "x-session-token": "tick-tock", "x-note": SECRET}
+    windows = Windows()
+    windows.take([Claim(window, "ann")], 0.0)
+    found = explain(
+        a_call(headers=headers, tokens=5, tags=frozenset({"ab"}), principal=Principal("ann")),
+        a_book(Rule("r", conditions, Deny("no")), windows=(window,)),
+        a_view(windows, balances={"ann": 1_500_000}),
+        1.0,
+        1_767_787_200.0,
+    )
+    seen = {(c.field, c.name): c.value for c in found.rules[0].conditions}
+    assert seen == {
+        ("header", "x-team"): "'blue'",
+        ("header", "x-none"): "not sent",
+        ("header", "x-session-token"): REDACTED,
+        ("header", "x-note"): REDACTED,
+        ("window", "each of ann"): "25% full",
+        ("balance", ""): "1.5",
+        ("hour", ""): "13 (Europe/Berlin)",
+        ("weekday", ""): "wed (Europe/Berlin)",
+        ("health", "groq"): "healthy, 0 attempts",
+        ("unconfigured", ""): "false",
+        ("tag", ""): "'ab'",
+        ("tokens", ""): "about 5 (by length)",
+        ("user", ""): "not known",
+        ("stream", ""): "false",
+    }
+    text, told = render(found), as_json(found)
+    assert "- header x-team is another, wanted 'red' (header x-team is 'blue')" in text
+    assert "+ hour is 13 (Europe/Berlin)" in text
+    assert "- health" not in text
+    assert "(health groq is healthy, 0 attempts)" in text
+    assert told["rules"][0]["conditions"][0]["name"] == "x-team"
+    assert told["rules"][0]["conditions"][5]["name"] is None
+    for shown in (text, json.dumps(told)):
+        assert "tick-tock" not in shown
+        assert SECRET not in shown
 
 
 def test_as_json():

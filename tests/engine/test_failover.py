@@ -79,13 +79,17 @@ def test_a_refused_key_moves_on_and_rests(status, error):
         (403, b'{"error": {"message": "Your input was flagged"}}'),
         (
             403,
-            b'{"error": {"code": 403, "message": "moderation flagged", "metadata":'
-            b' {"flagged_input": "how do I store an api key in my app", "reasons": ["x"]}}}',
+            (
+                b'{"error": {"code": 403, "message": "moderation flagged", "metadata":'
+                b' {"flagged_input": "how do I store an api key in my app", "reasons": ["x"]}}}'
+            ),
         ),
         (
             403,
-            b'{"type": "error", "error": {"type": "permission_error", "message":'
-            b' "Your API key does not have permission to use the specified resource."}}',
+            (
+                b'{"type": "error", "error": {"type": "permission_error", "message":'
+                b' "Your API key does not have permission to use the specified resource."}}'
+            ),
         ),
         (403, b'{"error": {"status": "PERMISSION_DENIED", "message": "Permission denied"}}'),
         (403, b'{"error": {"type": "flagged: my api_key was revoked", "code": ["api_key"]}}'),

@@ -15,7 +15,9 @@ from wattline.engine.health import KEPT, Health
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
-from wattline.rules.book import CallerTier, HealthRules, Listed, Rule
+from wattline.rules.compiled.callers import CallerTier
+from wattline.rules.compiled.rule import Listed, Rule
+from wattline.rules.compiled.upkeep import HealthRules
 from wattline.rules.globs import Patterns
 from wattline.wire.call import Principal
 

@@ -17,7 +17,9 @@ from wattline.engine.rest import Resting
 from wattline.engine.summary import Failure, summary
 from wattline.engine.view import View
 from wattline.engine.windows import Claim, Ticket, Windows
-from wattline.rules.book import Book, HealthRules, Subject
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.upkeep import HealthRules
 from wattline.rules.load import load
 from wattline.wire.call import Operation, Principal
 
@@ -116,6 +118,24 @@ def test_a_provider_is_out_when_all_its_keys_are():
     assert view.rests(book_of_three.providers["big"], 1.0) is None
     fault = summary([Failure("small/m", "http_429", 20.0)], plan, "m")
     assert (fault.status, fault.retry_after) == (429, pytest.approx(8.0))
+
+
+def test_keys_that_are_only_supposed_to_rest_are_tried_before_nothing_is():
+    resting = Resting()
+    resting.rest("big", 300.0, "its key was refused")
+    for account in ("big key 2", "big key 3", "small"):
+        resting.rest(account, 9.0, "it is limited", limited=True, guessed=True)
+    view = a_view(resting=resting)
+    plan = decide(a_call(), book_of_three, view, 1.0, 0.0)
+    assert plan.panic
+    assert labels(plan) == ["big/m key 2", "big/m key 3", "small/m"]
+    assert [out.target.label for out in plan.keys_out] == ["big/m key 1"]
+    resting.answered("small")
+    plan = decide(a_call(), book_of_three, view, 1.0, 0.0)
+    assert not plan.panic
+    assert labels(plan) == ["small/m"]
+    (skip,) = plan.skipped
+    assert "all its 3 keys wait" in skip.reason
 
 
 def test_each_key_has_its_own_window():

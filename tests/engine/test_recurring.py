@@ -16,24 +16,13 @@ from kit.decisions import a_book, a_provider, a_target, a_window, flag_is, text_
 from wattline.engine.backtest import Past, PastAttempt, Replay
 from wattline.engine.past_call import Features, Known
 from wattline.engine.recurring import Recurring
-from wattline.rules.book import (
-    AS_ASKED,
-    Action,
-    AffinityRules,
-    Asked,
-    Book,
-    CallerTier,
-    Condition,
-    Deny,
-    HealthRules,
-    Listed,
-    Pass,
-    Rule,
-    Scope,
-    Subject,
-    Tiered,
-    Weighted,
-)  # fmt: skip
+from wattline.rules.book import Book
+from wattline.rules.compiled.callers import CallerTier
+from wattline.rules.compiled.facts import Condition, Subject
+from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED
+from wattline.rules.compiled.upkeep import AffinityRules, HealthRules
+from wattline.rules.compiled.window import Scope
 from wattline.rules.conditions import (
     BalanceIs,
     FilledOver,

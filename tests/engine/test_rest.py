@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from wattline.engine.rest import Rest, Resting
+from wattline.engine.rest import KEPT, Rest, Resting
 
 
 def test_a_provider_rests_until_its_time():
@@ -35,3 +35,14 @@ def test_a_reload_ends_all_rests():
     resting.clear()
     assert resting.resting("a", 0.0) is None
     assert resting.resting("b", 0.0) is None
+
+
+def test_it_does_not_grow_without_end():
+    """Callers' own accounts come and go, and nobody may ask for them again."""
+    resting = Resting()
+    resting.rest("p", 5.0, "it asked to wait")
+    for n in range(3 * KEPT):
+        resting.rest(f"p of u{n}", float(n + 10), "its key was refused")
+    assert len(resting._rests) <= KEPT
+    assert resting.resting("p", 0.0) is not None, "the operator's own stays"
+    assert resting.resting(f"p of u{3 * KEPT - 1}", 0.0) is not None

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from kit.decisions import a_book, a_call, a_provider, a_target
 from wattline.engine.plan import Skip
 from wattline.engine.targets import Choice, as_asked, choices, draw_order
-from wattline.rules.book import AS_ASKED, Asked, Listed, Provider, Tiered, Weighted
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.rule import Asked, Listed, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED
 
 OPENAI, GROQ, GO = (a_provider(name) for name in ("openai", "groq", "go"))
 

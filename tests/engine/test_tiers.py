@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kit.decisions import a_provider
 from wattline.engine.tiers import match
-from wattline.rules.book import TIERS, ProviderModel
+from wattline.rules.compiled.provider import TIERS, ProviderModel
 
 GROQ = a_provider(
     "groq",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kit.decisions import a_book, a_call, a_target, a_view, text_is
 from wattline.engine.decide import decide
 from wattline.engine.trials import aims_at, fits
-from wattline.rules.book import Listed, Rule
+from wattline.rules.compiled.rule import Listed, Rule
 from wattline.rules.drill import Drill
 from wattline.rules.globs import Patterns
 from wattline.rules.shadow import Shadow

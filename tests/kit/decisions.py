@@ -10,21 +10,14 @@ from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
-from wattline.rules.book import (
-    Auth,
-    Book,
-    LedgerRules,
-    Limits,
-    Listen,
-    Provider,
-    ProviderModel,
-    Rule,
-    Subject,
-    Target,
-    Timeouts,
-    Tunnel,
-    Window,
-)
+from wattline.rules.book import Book
+from wattline.rules.compiled.entrance import Auth, Limits, Listen, Tunnel
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.provider import Provider, ProviderModel, Timeouts
+from wattline.rules.compiled.rule import Rule
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.upkeep import LedgerRules
+from wattline.rules.compiled.window import Window
 from wattline.rules.conditions import FLAGS, READERS, FlagIs, TextIs
 from wattline.rules.globs import Patterns
 from wattline.wire.call import LOCAL, Call, Operation

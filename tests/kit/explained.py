@@ -15,7 +15,8 @@ from wattline.engine.backtest import Past, Replay, planned_of
 from wattline.engine.explain import explain
 from wattline.engine.explanation import Explanation
 from wattline.engine.past_call import rebuilt
-from wattline.rules.book import FROM_CACHE, Book
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
 from wattline.service.history.past import past_calls
 from wattline.service.opening import Opening
 from wattline.store.history import history
@@ -130,5 +131,7 @@ def _replayed(calls: list[Past], book: Book) -> Iterator[str]:
     replay = Replay(book)
     for past in calls:
         made = replay.feed(past)
+        if False in (past.found.headers or {}).values():
+            continue  # a header that is not kept: conditions on it are taken not to hold
         if made is not None and made.then != made.now:
             yield f"{past.row.call}: {made.then} became {made.now} in a replay of the same rules"

@@ -137,6 +137,7 @@ class Nursery:
                 code = child.wait_for(timeout)
             except TimeoutError:
                 child.kill()
+                child.wait_for(10)
                 raise
             said = []
             for file in (out, err):

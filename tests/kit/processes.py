@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -19,10 +21,12 @@ READY_SECONDS = 30
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, and that no client's connection is given: those are higher."""
+    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class SidecarProcess:
@@ -59,8 +63,10 @@ class SidecarProcess:
         return time.monotonic() - began
 
     async def _started(self, env: dict[str, str]) -> asyncio.subprocess.Process | Forked:
-        arguments = ("serve", "--rules", str(self.rules), "--state", str(self.state))
-        arguments += ("--host", "127.0.0.1", "--port", str(self.address[1]))
+        arguments = [
+            *("serve", "--rules", str(self.rules), "--state", str(self.state)),
+            *("--host", "127.0.0.1", "--port", str(self.address[1])),
+        ]
         with self.log.open("ab") as log:
             if self.nursery is not None:
                 streams = (None, log.fileno(), log.fileno())

@@ -29,6 +29,20 @@ async def test_nothing_is_sent_and_the_plan_is_told(tmp_path: Path, way: Way) ->
         assert "sk-secret" not in reply.body.decode()
 
 
+async def test_it_is_logged_and_counted_as_what_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as run:
+        caplog.set_level("INFO", "wattline.requests")
+        assert (await run.call(BODY, headers=ASK)).status == 200
+        await run.call(BODY)
+        counts = run.sidecar.parts.records.settlement.counts
+        assert counts.requests == {("none", "explained"): 1, ("p0", "success"): 1}
+        first, second = (r.getMessage() for r in caplog.records if r.name == "wattline.requests")
+        assert "by-model: no target, explained, status 200, attempts 0" in first
+        assert "p0/up0, complete, status 200" in second
+
+
 async def test_the_request_is_compared_by_path(tmp_path: Path) -> None:
     extra = """
     rules:

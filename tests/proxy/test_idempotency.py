@@ -307,13 +307,14 @@ async def test_a_key_counts_for_a_day(tmp_path):
         assert [state for state, _ in kept_rows(sidecar)] == ["done"]
 
 
-async def test_a_restart_doubles_nothing(tmp_path):
+async def test_a_restart_doubles_nothing(tmp_path, nursery):
     """Killed after the answer, and in the middle of one: neither is made again."""
     upstream = DemoProvider(QUICK, allow_faults=True)
     url = await upstream.start()
     path = tmp_path / "rules.yaml"
     path.write_text(rules([f"{url}/v1"]))
-    process = SidecarProcess(path, tmp_path / "state", {"KEY_0": "sk-secret-of-upstream-0000"})
+    env = {"KEY_0": "sk-secret-of-upstream-0000"}
+    process = SidecarProcess(path, tmp_path / "state", env, nursery)
     gone = (409, "idempotency_answer_gone")
 
     async def ask(text: str, name: str) -> Reply:

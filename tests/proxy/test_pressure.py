@@ -59,7 +59,7 @@ async def test_a_slow_reader_of_50_mb_holds_little_memory(tmp_path, way):
 
 
 async def test_a_neighbour_of_a_slow_h2_stream_is_not_held(tmp_path):
-    """One connection, two streams: the slow one waits for its window, the other flows."""
+    """A-012: one connection, two streams: the slow one waits for its window, the other flows."""
     quick = replace(QUICK, token_speed=200)
     async with running(tmp_path, 1, knobs=quick, timeouts="{idle: 30, total: 60}") as sidecar:
         sidecar.upstreams[0].script([f"big:{BIG}", "ok"])

@@ -11,6 +11,7 @@ import pytest
 from kit.books import check_books
 from kit.sidecars import Running, running
 from wattline.app.sidecar import Sidecar
+from wattline.base.clock import ManualClock
 from wattline.store.rests import read_rests
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -95,3 +96,52 @@ async def test_the_ledger_keeps_no_key(tmp_path):
         (row,) = read_rests(run.state / "ledger.sqlite", 0)
         assert (row.account, row.reason, len(row.key)) == ("p0", "its key was refused", 4)
         assert b"sk-secret" not in (run.state / "ledger.sqlite").read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["429", "429:garbage", "429:0"])
+async def test_who_is_limited_and_does_not_say_how_long_rests_all_the_same(tmp_path, fault):
+    """Else each call would pay for another 429."""
+    clock = ManualClock()
+    async with running(tmp_path, clock=clock) as run:
+        run.upstreams[0].always(fault)
+        assert [await by(run) for _ in range(4)] == [("p1", "2")] + [("p1", "1")] * 3
+        assert run.upstreams[0].journal.count == 1
+        clock.advance(1.0)
+        assert [await by(run) for _ in range(2)] == [("p1", "2"), ("p1", "1")]
+        clock.advance(1.5)
+        assert await by(run) == ("p1", "1"), "the second rest is twice as long"
+        run.upstreams[0].clear()
+        clock.advance(0.5)
+        assert [await by(run) for _ in range(2)] == [("p0", "1")] * 2
+        run.upstreams[0].always(fault)
+        assert await by(run) == ("p1", "2")
+        clock.advance(1.0)
+        assert await by(run) == ("p1", "2"), "an answer ended it: the first rest again"
+    check_books(run)
+
+
+async def test_its_clients_are_told_when_to_come_again(tmp_path):
+    clock = ManualClock()
+    async with running(tmp_path, 1, clock=clock) as run:
+        run.upstreams[0].script(["429", "429"])
+        for seconds in ("1", "2"):
+            reply = await run.call(CHAT)
+            assert (reply.status, reply.headers["retry-after"]) == (429, seconds)
+            clock.advance(float(seconds))
+        assert (await run.call(CHAT)).status == 200
+    check_books(run)
+
+
+async def test_who_has_no_other_is_tried_all_the_same(tmp_path):
+    """How long it takes was only supposed: one of many calls that was limited must not stop the others."""
+    clock = ManualClock()
+    async with running(tmp_path, 1, clock=clock) as run:
+        upstream = run.upstreams[0]
+        upstream.script(["429", "429"])
+        assert [(await run.call(CHAT)).status for _ in range(3)] == [429, 429, 200]
+        assert upstream.journal.count == 3
+        upstream.always("429:7")
+        assert (await run.call(CHAT)).status == 429
+        assert (await run.call(CHAT)).headers["retry-after"] == "7", "this one was said"
+        assert upstream.journal.count == 4
+    check_books(run)

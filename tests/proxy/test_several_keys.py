@@ -7,7 +7,7 @@ import json
 from kit.books import rows
 from kit.key_holders import KeyHolder, holding
 from kit.sidecars import running
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.accounts.known_secrets import provider_keys
 from wattline.service.entrance.redaction import redacted
 

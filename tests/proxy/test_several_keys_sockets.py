@@ -53,7 +53,8 @@ class Keyed(SocketProvider):
     def _decide(self, connection, request):
         self.status = self.refusing.get(_key(request.headers), 101)
         self.body = (
-            f'{{"error": {{"message": "no such api key: {_key(request.headers)}"}}}}'.encode()
+            f'{{"error": {{"message": "no such api key: {_key(request.headers)}", '
+            f'"code": "invalid_api_key"}}}}'.encode()
         )
         return super()._decide(connection, request)
 

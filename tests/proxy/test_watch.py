@@ -214,3 +214,46 @@ async def test_a_call_with_two_credentials_goes_on(tmp_path):
 
     census, _ = await observed(tmp_path, work)
     assert census.hosts["api.openai.com"].unread == 1
+
+
+BROKEN = (
+    b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\ndata: {"error": {"message": "x"}}\n\n'
+    b'data: {"choices": [{"index": 0, "delta": {"content": "b"}}]}\n\n'
+)
+ODD = [
+    ("application/json", b'{"odd": true}'),
+    ("application/json", b'{"error": {"message": "x"}}'),
+    ("application/json", b""),
+    ("text/plain", b"hello"),
+    ("text/event-stream", b'data: {"error": {"message": "x"}}\n\n'),
+    ("text/event-stream", b"data: [DONE]\n\n"),
+    ("text/event-stream", b': hi\r\n\r\ndata: {"odd": 1}\r\n\r\n'),
+    ("text/event-stream", BROKEN),
+    ("text/event-stream", b""),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("kind", "answer"), ODD)
+async def test_an_answer_that_we_would_not_take_reaches_its_client(tmp_path, kind, answer, stream):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head % (kind.encode(), len(answer)) + answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+
+    async def work(sidecar):
+        attempts = sidecar.parts.calls.answers.attempts
+        attempts.upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        body = {**BODY, "stream": stream}
+        reply = await call(sidecar.address, OPENAI, sidecar.ca.certificate, body, headers=[KEY])
+        assert (reply.status, reply.body) == (200, answer)
+        assert reply.headers["content-type"] == kind
+
+    census, _ = await observed(tmp_path, work)
+    server.close()
+    assert census.hosts["api.openai.com"].all.calls == 1

@@ -18,6 +18,7 @@ from kit.clients import CONNECT_H1, REVERSE
 from kit.outages import locked
 from kit.sidecars import running
 from kit.socket_provider import (
+    SocketProvider,
     answer_local,
     dialled,
     forwarded,
@@ -140,6 +141,28 @@ async def test_responses_over_a_websocket(tmp_path, way):
         }
     found = rows(sidecar.state)
     assert [(row["state"], row["operation"]) for row in found] == [("complete", "responses")] * 3
+
+
+async def test_the_time_to_the_first_output_is_not_that_of_the_beginning(tmp_path, monkeypatch):
+    """`response.created` comes at once; what a client waits for comes later."""
+    gate = asyncio.Event()
+
+    async def begin(provider, socket, name):
+        await socket.send(json.dumps({"type": "response.created", "response": {"id": name}}))
+        await gate.wait()
+        event = {"type": "response.output_text.delta", "response_id": name, "delta": "Hello"}
+        await socket.send(json.dumps(event))
+
+    monkeypatch.setattr(SocketProvider, "begin", begin)
+    async with stage(tmp_path) as (sidecar, _), dialled(sidecar, RESPONSES, REVERSE) as socket:
+        await say(socket, ASK)
+        await told(socket, "response.created")
+        await asyncio.sleep(0.3)
+        gate.set()
+        await told(socket, "response.completed", "error")
+        figures = sidecar.sidecar.parts.memory.health.figures(("p0", "up0"))
+        assert figures.first_ms >= 300
+    assert rows(sidecar.state)[0]["first_byte_ms"] >= 300
 
 
 async def test_rules_see_a_response_with_what_the_conversation_has_read(tmp_path):

@@ -8,6 +8,7 @@ import sqlite3
 
 from kit.admins import desk
 from kit.books import rows
+from kit.processes import free_port
 from kit.sidecars import running
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -31,10 +32,11 @@ async def test_keys_routing_failover_bills_windows_errors_and_models(tmp_path):
         assert (await asked.call("dora")).status == 200
         assert (await asked.call("dora")).status == 429
         assert "m" in [model["id"] for model in (await asked.get("/v1/models", "dora"))["data"]]
-        (error,) = [
-            e for e in (await asked.get("/api/admin/errors"))["data"] if e["provider"] == "p0"
-        ]
-        assert error["status"] == 500
+        for upstream in asked.sidecar.upstreams:
+            upstream.script(["500"])
+        assert (await asked.call("user")).status == 500
+        errors = (await asked.get("/api/admin/errors"))["entries"]
+        assert (500, "p1") in [(error["status"], error["provider"]) for error in errors]
     booked = [row for row in rows(asked.state) if row["principal"] == "dora"]
     assert [(row["provider"], row["state"]) for row in booked][:2] == [
         ("p0", "failed"),
@@ -90,3 +92,17 @@ async def test_a_first_start_makes_its_files_and_a_second_keeps_them(tmp_path):
         ledger = sqlite3.connect(tmp_path / "state" / "ledger.sqlite")
         assert ledger.execute("SELECT count(*) FROM attempts").fetchone() == (count,)
         ledger.close()
+
+
+async def test_who_runs_their_models_at_home_falls_back_to_others(tmp_path):
+    """C-010: Ollama can't be reached; whoever speaks OpenAI's chat completions answers."""
+    async with running(tmp_path, 1) as sidecar:
+        text = sidecar.rules.read_text().replace("try: model", "try: [ollama/llama3, m0]")
+        home = f"  ollama: {{url: 'http://127.0.0.1:{free_port()}', dialect: ollama}}\n"
+        sidecar.rules.write_text(text.replace("providers:\n", "providers:\n" + home, 1))
+        reply = await sidecar.call(CHAT)
+        assert (reply.status, reply.headers["x-wattline-provider"]) == (200, "p0")
+        assert [(row["provider"], row["state"]) for row in rows(sidecar.state)] == [
+            ("ollama", "failed"),
+            ("p0", "complete"),
+        ]

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from wattline.rules.book import Asked, Book, Deny, Fares, Listed, Pass, Tiered, Weighted
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Fares
+from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Tiered, Weighted
 from wattline.rules.load import RulesError, load
 from wattline.wire.call import LOCAL, Call, Operation
 
@@ -177,12 +179,40 @@ def test_try_model_leaves_unknown_models_to_the_next_rule():
             "rule 'two' is never reached: 'one' has the same conditions",
         ),
         ("- {name: one, deny: no}\n- {name: two, try: model}", "'one' takes every call"),
+        (
+            "- {name: one, when: {model: '*', path: ['/x', '**']}, try: [a]}\n- {name: two, try: model}",
+            "'one' takes every call",
+        ),
+        (
+            "- {name: one, when: {model: 'm*'}, deny: no}\n- {name: two, when: {model: [m1, m2]}, try: [a]}",
+            "rule 'two' is never reached: 'one' takes all of its calls",
+        ),
+        (
+            "- {name: one, when: {forward: true}, pass: true}\n- {name: two, when: {forward: true, hour: 9}, deny: no}",
+            "rule 'two' is never reached: 'one' takes all of its calls",
+        ),
     ],
 )
 def test_rules_that_are_never_reached_are_warned_of(rules, part):
     (warning,) = book(rules).warnings
     assert part in warning
     assert warning.startswith("rules.yaml:10:10 rules[1].name: ")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "- {name: one, pass: true}\n- {name: two, try: model}",
+        "- {name: one, when: {model: 'm*'}, deny: no}\n- {name: two, when: {model: [m1, x]}, try: [a]}",
+        "- {name: one, when: {model: 'm*'}, deny: no}\n- {name: two, when: {model: 'm1*'}, try: [a]}",
+        "- {name: one, when: {user: '*'}, deny: no}\n- {name: two, try: [a]}",
+        "- {name: one, when: {stream: true}, deny: no}\n- {name: two, when: {tools: true}, try: [a]}",
+        "- {name: one, when: {health: {a: out}}, deny: no}\n- {name: two, when: {health: {b: out}}, try: [a]}",
+    ],
+)
+def test_rules_that_may_be_reached_are_not(rules):
+    """Patterns are not compared with patterns; a call without a user fits no pattern of users."""
+    assert book(rules).warnings == ()
 
 
 def test_names_of_rules_are_unique():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wattline.base.origin import AuthStyle, Credential, Origin
-from wattline.rules.book import Provider, Timeouts
+from wattline.rules.compiled.provider import Provider, Timeouts
 from wattline.rules.load import load
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattline.rules.book import CacheRules
+from wattline.rules.compiled.upkeep import CacheRules
 from wattline.rules.load import RulesError, load
 
 REST = "providers:\n  p: {url: 'https://p.test'}\nrules: [{name: all, try: model}]\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattline.rules.book import Subject
+from wattline.rules.compiled.facts import Subject
 from wattline.rules.conditions import Bound, FilledOver, HealthIs
 from wattline.rules.load import RulesError, load
 

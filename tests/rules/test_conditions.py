@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.decisions import a_book, a_provider, a_target
-from wattline.rules.book import Fares, Scope, Subject, Window
+from wattline.rules.compiled.facts import Fares, Subject
+from wattline.rules.compiled.window import Scope, Window
 from wattline.rules.conditions import (
     FLAGS,
     READERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattline.rules.book import DialogRules
+from wattline.rules.compiled.callers import DialogRules
 from wattline.rules.load import RulesError, load
 
 LEAST = "rules: [{name: all, try: model}]\n"

@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from wattline.rules.book import Cors, Over, Scope, Window
+from wattline.rules.compiled.entrance import Cors
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.load import RulesError, load
 
 REST = "\nrules: [{name: all, try: model}]\n"

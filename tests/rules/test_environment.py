@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattline.rules.environment import NO_DEMO, provider_environment, settable
+from wattline.rules.environment import NO_DEMO, provider_environment, settable, written
 
 OWN = ("127.0.0.1", 8088)
 NAMES = (
@@ -93,3 +93,13 @@ def test_a_missing_key_is_named_as_people_know_it():
     assert settable(names, {"OPENAI_BASE_URL": "https://api.openai.com/v1"}, OWN) == known
     assert settable(names, {"OPENAI_BASE_URL": "https://go.test/v1"}, OWN) == names[0]
     assert settable(("A", "B"), {}, OWN) == "A or B"
+
+
+def test_a_url_is_told_under_the_name_that_was_written() -> None:
+    taken = provider_environment({"OPENAI_BASE_URL": " https://other.example/v1 "}, OWN)
+    assert written("GOAPI_BASE_URL", taken) == "OPENAI_BASE_URL"
+
+    own = {"OPENAI_BASE_URL": "https://a.example", "GOAPI_BASE_URL": "https://b.example"}
+    assert written("GOAPI_BASE_URL", provider_environment(own, OWN)) == "GOAPI_BASE_URL"
+    assert written("GOAPI_BASE_URL", {}) == "GOAPI_BASE_URL"
+    assert written("OTHER", taken) == "OTHER"

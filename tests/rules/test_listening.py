@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattline.rules.book import Listen
+from wattline.rules.compiled.entrance import Listen
 from wattline.rules.listening import ListenWatch
 
 FILE = Listen("127.0.0.1", 8088)

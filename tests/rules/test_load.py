@@ -8,16 +8,11 @@ import pytest
 
 from wattline.base.ids import hash_secret
 from wattline.base.origin import AuthStyle
-from wattline.rules.book import (
-    AccountRules,
-    Book,
-    CallerTier,
-    LedgerRules,
-    Limits,
-    Listen,
-    Scope,
-    Tunnel,
-)
+from wattline.rules.book import Book
+from wattline.rules.compiled.callers import AccountRules, CallerTier
+from wattline.rules.compiled.entrance import Limits, Listen, Tunnel
+from wattline.rules.compiled.upkeep import LedgerRules
+from wattline.rules.compiled.window import Scope
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import RulesError, load
 

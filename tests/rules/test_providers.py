@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from wattline.base.origin import AuthStyle, Origin
-from wattline.rules.book import Provider, Timeouts, Window
+from wattline.rules.compiled.provider import Provider, Timeouts
+from wattline.rules.compiled.window import Window
 from wattline.rules.load import RulesError, load
 
 REST = "\nrules: [{name: all, try: model}]\n"

@@ -11,17 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattline.rules.book import (
-    TIERS,
-    Book,
-    Cors,
-    Fares,
-    Over,
-    Provider,
-    ProviderModel,
-    Scope,
-    Tiered,
-)
+from wattline.rules.book import Book
+from wattline.rules.compiled.entrance import Cors
+from wattline.rules.compiled.facts import Fares
+from wattline.rules.compiled.provider import TIERS, Provider, ProviderModel
+from wattline.rules.compiled.rule import Tiered
+from wattline.rules.compiled.window import Over, Scope
 from wattline.rules.load import RulesError, load
 from wattline.wire.call import LOCAL, Call, Operation
 

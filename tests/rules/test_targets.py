@@ -4,7 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from wattline.rules.book import AS_ASKED, Book, Listed, Timeouts
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Timeouts
+from wattline.rules.compiled.rule import Listed
+from wattline.rules.compiled.target import AS_ASKED
 from wattline.rules.load import RulesError, load
 
 PROVIDERS = """

@@ -104,3 +104,80 @@ def test_midstream_is_opt_in() -> None:
     assert loaded("midstream: continue").rules[0].midstream
     assert not loaded("cache: false").rules[0].midstream
     assert "midstream" in problem("midstream: always")
+
+
+@pytest.mark.parametrize(
+    ("fields", "action", "told"),
+    [
+        (
+            "midstream: continue",
+            "try: [m]",
+            "rules[0].midstream: a stream is continued by the next",
+        ),
+        ("midstream: continue", "try: model", "here is no second one"),
+        ("midstream: continue", "try: {weighted: {m: 1}}", "here is no second one"),
+        ("midstream: continue", "try: [m, q/x]", None),
+        ("midstream: continue", "try: {weighted: {m: 1, q/x: 1}}", None),
+        ("shadow: {target: m, share: 0.5}", "try: [m]", "calls go to p/up alone"),
+        ("shadow: {target: m, share: 0.5}", "try: {weighted: {p/up: 2}}", "calls go to p/up alone"),
+        ("shadow: {target: q/x, share: 0.5}", "try: [m]", None),
+        ("shadow: {target: m, share: 0.5}", "try: [m, q/x]", None),
+    ],
+)
+def test_what_can_have_no_effect_is_warned_of(fields: str, action: str, told: str | None) -> None:
+    found = [text for text in loaded(fields, action).warnings if "are sent to" not in text]
+    if told is None:
+        assert found == []
+    else:
+        (text,) = found
+        assert told in text
+
+
+AIMED = """version: 1
+providers:
+  p: {url: 'https://p.example/v1', key: '${KEY}', dialect: openai, models: [{id: listed}, {id: known}]}
+  openai: {url: 'https://q.example/v1', key: '${KEY}', dialect: openai}
+models:
+  m: {provider: p, name: up, aliases: [other]}
+  all: {chain: [m, openai/x]}
+rules:
+  - {name: r, try: model, fault: {kind: 503, share: 1, until: '%s', targets: %s}}
+"""
+
+
+def aimed(targets: str) -> Book:
+    return load(AIMED % (ahead(hours=1), targets), env={"KEY": "k" * 40})
+
+
+@pytest.mark.parametrize(
+    "targets",
+    ["p", "m", "p/up", "p/listed", "openai/any", "['p*', m]", "'op*/gpt-?'", "'*/x'", "'*'", "'?'"],
+)
+def test_a_drill_knows_entries_targets_and_providers(targets: str) -> None:
+    (warning,) = aimed(targets).warnings
+    assert "a drill is on" in warning
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ("typo", "unknown model 'typo'"),
+        ("opena", "Did you mean 'openai'?"),
+        ("[p, opnai/x]", "unknown model 'opnai/x'"),
+        ("other", "'other' stands for 'm': name that"),
+        ("all", "'all' has no provider of its own: name targets of its chain"),
+        ("known", "'known' stands for 'p/known': name that"),
+    ],
+)
+def test_a_target_that_no_drill_can_hit_is_a_mistake(targets: str, said: str) -> None:
+    with pytest.raises(RulesError) as caught:
+        aimed(targets)
+    assert "rules[0].fault.targets" in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("targets", ["'x*'", "'opnai/*'", "'typo?'"])
+def test_a_pattern_that_fits_nothing_is_doubtful(targets: str) -> None:
+    second, first = aimed(targets).warnings
+    assert f"{targets} fits no target: the drill hits none by it" in first
+    assert "a drill is on" in second

@@ -27,6 +27,7 @@ PRETENDED = """\
 printf '%s\\n' "$*" >>"$LOG"
 case "$*" in
 *ensurepip*) printf '%s\\n' "$0" ;;
+*base_prefix*) printf '3.13.1 in /opt/python\\n' ;;
 *'-m venv'*)
     for venv; do :; done
     rm -rf "$venv"
@@ -309,6 +310,55 @@ class TestRun:
 
         assert f"state={copy.root}/state" in copy.run("run").stdout
         assert copy.asked("-m venv") == 2
+
+    def test_another_python_than_that_of_the_environment_is_told(self, copy: Copy) -> None:
+        copy.run("run")
+        other = executable(copy.bin / "other", PRETENDED.replace("3.13.1", "3.14.0"))
+
+        done = copy.run("run", env={"PYTHON": str(other)})
+
+        assert "SERVED" in done.stdout
+        assert copy.asked("-m venv") == copy.asked("pip install") == 1
+        first, second = done.stderr.splitlines()
+        assert first == (
+            f"wattline: PYTHON is {other} (Python 3.14.0 in /opt/python), but {copy.root}/.venv was made with "
+            "Python 3.13.1 in /opt/python, which is used."
+        )
+        assert second.endswith(f"rm -r '{copy.root}/.venv', then start again")
+
+    def test_one_that_cannot_run_wattline_is_told(self, copy: Copy) -> None:
+        copy.run("run")
+
+        done = copy.run("run", env={"PYTHON": "/none/python"})
+
+        assert "SERVED" in done.stdout
+        assert "PYTHON is set, but it cannot run wattline:\n  /none/python: " in done.stderr
+        assert f"{copy.root}/.venv is used, which was made with Python 3.13.1" in done.stderr
+        assert "rm -r" not in done.stderr
+
+    def test_the_environments_own_python_is_not_told(self, copy: Copy) -> None:
+        copy.run("run")
+
+        for python in ("python3.13", str(copy.root / ".venv" / "bin" / "python")):
+            assert copy.run("run", env={"PYTHON": python}).stderr == ""
+
+    def test_it_is_told_too_where_dependencies_are_renewed(self, copy: Copy) -> None:
+        copy.run("run")
+        other = executable(copy.bin / "other", PRETENDED.replace("3.13.1", "3.14.0"))
+        (copy.root / "constraints.txt").write_text("a==2\n")
+
+        done = copy.run("run", env={"PYTHON": str(other)})
+
+        assert done.stderr.count("PYTHON is") == 1
+        assert copy.asked("pip install") == 2
+
+    def test_an_environment_made_anew_is_made_with_it(self, copy: Copy) -> None:
+        copy.run("run")
+        other = executable(copy.bin / "other", PRETENDED.replace("3.13.1", "3.14.0"))
+        shutil.rmtree(copy.root / ".venv")
+
+        assert "PYTHON is" not in copy.run("run", env={"PYTHON": str(other)}).stderr
+        assert "3.14.0" in (copy.root / ".venv" / "bin" / "python").read_text()
 
     def test_an_environment_made_by_hand_is_kept(self, copy: Copy) -> None:
         own = copy.root / ".venv" / "bin"

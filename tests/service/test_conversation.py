@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.decisions import a_book, a_call, a_target, text_is
-from wattline.rules.book import AffinityRules, Listed, Rule
+from wattline.rules.compiled.rule import Listed, Rule
+from wattline.rules.compiled.upkeep import AffinityRules
 from wattline.service.conversation import Conversations
 from wattline.wire.call import Operation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -97,6 +98,37 @@ async def test_a_slow_drip_is_whole_and_late(tmp_path: Path) -> None:
         assert whole.status == 200
         figures = sidecar.sidecar.parts.memory.health.figures(("p0", "up0"))
         assert figures.calls == 0
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize(
+    ("drill", "times", "deadline", "code"),
+    [
+        ("kind: stall", "idle: 30, total: 0.3", 60, "total_timeout"),
+        ("kind: stall", "idle: 30, total: 30", 0.3, "total_timeout"),
+        ("kind: stall", "idle: 0.3, total: 30", 60, "idle_timeout"),
+        ("kind: slow_drip, pause: 30", "idle: 60, total: 0.3", 60, "total_timeout"),
+        ("kind: slow_drip, pause: 30", "idle: 60, total: 60", 0.3, "total_timeout"),
+        ("kind: slow_drip, pause: 30", "idle: 0.3, total: 60", 60, "idle_timeout"),
+    ],
+)
+async def test_no_longer_than_a_real_fault(tmp_path, drill, times, deadline, code, stream):
+    """The timeouts of the target and the deadline of the call end a drill too."""
+    timeouts = f"{{connect: 5, first_byte: 30, {times}}}"
+    extra = f"limits: {{deadline: {deadline}}}\n"
+    async with running(tmp_path, 1, timeouts=timeouts, extra=extra) as sidecar:
+        with_drill(sidecar, drill)
+        async with asyncio.timeout(10):
+            await sidecar.call(ask(stream=stream))
+        assert rows(sidecar)[0]["error"] == code
+
+
+async def test_many_short_pauses_are_as_long_as_one(tmp_path):
+    timeouts = "{connect: 5, first_byte: 30, idle: 30, total: 0.25}"
+    async with running(tmp_path, 1, timeouts=timeouts) as sidecar:
+        with_drill(sidecar, "kind: slow_drip, pause: 0.1")
+        assert not (await sidecar.call(ask(stream=True))).clean
+        assert rows(sidecar)[0]["error"] == "total_timeout"
 
 
 async def test_only_calls_that_fit_are_drilled(tmp_path: Path) -> None:

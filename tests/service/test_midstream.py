@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import pytest
 
@@ -20,6 +20,15 @@ from wattline.wire.events import Counted, TextDelta
 from wattline.wire.usage import Usage
 
 MESSAGES = [("anthropic-version", "2023-06-01")]
+BEGUN = "Sure: "
+
+
+class Beginner(Continuer):
+    """It writes what comes after the client's own beginning."""
+
+    @override
+    def _said(self, begun: str) -> str:
+        return super()._said(begun.removeprefix(BEGUN))
 
 
 @asynccontextmanager
@@ -244,3 +253,82 @@ async def test_a_drill_is_continued_too(tmp_path: Path) -> None:
         reply = await stream(sidecar)
         assert (reply.clean, text_of(reply)) == (True, TEXT)
         assert rows(sidecar)[0]["flags"][-1:] == ["drill"]
+
+
+@pytest.mark.parametrize("manner", ["goes_on", "repeats"])
+async def test_a_beginning_of_the_clients_own_is_not_doubled(tmp_path: Path, manner: str) -> None:
+    """The last message is the client's: a target may repeat what came after it alone."""
+    first, second = Beginner(after=6), Beginner(manner=manner)
+    async with sidecar_of(tmp_path, first, second) as sidecar:
+        begun = {"role": "assistant", "content": BEGUN}
+        reply = await stream(sidecar, messages=[*ask()["messages"], begun])
+        assert reply.clean
+        assert text_of(reply) == TEXT
+        assert second.asked[-1]["messages"][-1]["content"].startswith(BEGUN + TEXT[:35])
+
+
+OWN = {
+    "user": "ann",
+    "metadata": {"team": "blue"},
+    "service_tier": "flex",
+    "web_search_options": {"search_context_size": "low"},
+    "max_completion_tokens": 900,
+    "x_unknown": {"kept": 1.50},
+}
+
+
+async def test_a_target_of_the_same_dialect_gets_the_same_request(tmp_path: Path) -> None:
+    first, second = Continuer(after=6), Continuer()
+    async with sidecar_of(tmp_path, first, second) as sidecar:
+        reply = await stream(sidecar, **OWN)
+        assert text_of(reply) == TEXT
+        (before,), (after,) = first.asked, second.asked
+        assert after.pop("messages")[:-1] == before.pop("messages")
+        assert 1 <= after.pop("max_completion_tokens") < before.pop("max_completion_tokens")
+        assert (before.pop("model"), after.pop("model")) == ("up0", "up1")
+        assert after == before
+
+
+async def test_what_another_dialect_has_no_words_for_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="wattline.midstream")
+    first, second = Continuer(after=6), Continuer(dialect="anthropic")
+    async with sidecar_of(tmp_path, first, second) as sidecar:
+        reply = await stream(sidecar, prompt_cache_key="k", service_tier="flex")
+        assert text_of(reply) == TEXT
+        (line,) = [r.getMessage() for r in caplog.records if "is continued" in r.getMessage()]
+        assert ", after 42 characters, without " in line
+        assert "prompt_cache_key" in line
+
+
+async def test_the_log_tells_how_much_the_client_had(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not what was read ahead of the continuation."""
+    caplog.set_level("INFO", logger="wattline.midstream")
+    first, second = Continuer(after=6), Continuer()
+    async with sidecar_of(tmp_path, first, second) as sidecar:
+        await stream(sidecar)
+        (line,) = [r.getMessage() for r in caplog.records if "is continued" in r.getMessage()]
+        assert line.endswith(", after 42 characters")
+
+
+@pytest.mark.parametrize(
+    ("targets", "states"),
+    [
+        ("", ["truncated", "complete"]),
+        (", targets: [p0]", ["truncated", "complete"]),
+        (", targets: [p0, p1]", ["truncated", "truncated"]),
+    ],
+)
+async def test_a_drill_hits_a_continuation_only_where_it_names_it(
+    tmp_path: Path, targets: str, states: list[str]
+) -> None:
+    """The drill of docs/continuation.md shows what the second target does."""
+    drill = f"fault: {{kind: cut, after: 4, share: 1, until: '{ahead(hours=1)}'{targets}}}"
+    fields = f"midstream: continue, {drill}"
+    async with sidecar_of(tmp_path, Continuer(), Continuer(), fields=fields) as sidecar:
+        reply = await stream(sidecar)
+        assert reply.clean is (states[-1] == "complete")
+        assert [row["state"] for row in rows(sidecar)] == states

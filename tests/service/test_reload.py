@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from kit.sidecars import running
 from wattline.service.reload import Books, read_book
 
 GOOD = """version: 1
@@ -104,3 +105,24 @@ async def test_the_watcher_reports_without_traffic(books, path):
         while books.error is None:
             await asyncio.sleep(0.01)
     watching.cancel()
+
+
+async def test_what_is_doubtful_is_logged(books, path, caplog):
+    """Drills, shadows, rules that are never reached: once for each edit."""
+    caplog.set_level("WARNING", "wattline")
+    books.warn()
+    assert caplog.messages == []
+    late = "  - {name: all, try: [m]}\n  - {name: late, deny: no}\n"
+    replace_text(path, GOOD + late)
+    await books.fresh()
+    await books.fresh()
+    (text,) = caplog.messages
+    assert "rules.yaml:9:" in text
+    assert "rule 'late' is never reached: 'all' takes every call" in text
+
+
+async def test_what_is_doubtful_is_logged_at_the_start(tmp_path, caplog):
+    caplog.set_level("WARNING", "wattline.service.reload")
+    extra = "health: {breaker: false, cooldown: 10m, longest: 5s}"
+    async with running(tmp_path, extra=extra):
+        assert any("health.longest" in text for text in caplog.messages)

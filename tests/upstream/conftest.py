@@ -9,7 +9,7 @@ import pytest
 from kit.certs import Authority, authority
 from kit.faulty import Fault, Server, faulty
 from wattline.base.origin import AuthStyle, Credential, Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.base import Outgoing
 from wattline.upstream.pool import AiohttpUpstream
 

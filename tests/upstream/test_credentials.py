@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattline.base.origin import AuthStyle, Credential, Origin
-from wattline.rules.book import Provider, Timeouts
+from wattline.rules.compiled.provider import Provider, Timeouts
 from wattline.upstream.base import Broken, Outgoing
 from wattline.upstream.credentials import check, header_lines, outgoing_headers, passed_headers
 

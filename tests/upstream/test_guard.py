@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from wattline.rules.book import Tunnel
+from wattline.rules.compiled.entrance import Tunnel
 from wattline.upstream.addresses import read_address
 from wattline.upstream.guard import Forbidden, Guard, Listeners, Unresolved
 

@@ -16,7 +16,7 @@ from kit.certs import authority
 from kit.faulty import faulty
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.base.tasks import spawn
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.base import Broken, Incoming, Outgoing
 from wattline.upstream.guard import Listeners
 from wattline.upstream.pool import AiohttpUpstream

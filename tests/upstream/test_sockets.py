@@ -10,7 +10,7 @@ import pytest
 
 from kit import faulty as f
 from wattline.base.origin import AuthStyle, Credential, Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.base import Broken
 from wattline.upstream.guard import Listeners
 from wattline.upstream.sockets import Refused, SocketConnector

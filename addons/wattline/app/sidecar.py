@@ -195,6 +195,7 @@ class Sidecar:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.ground = await self._stand(self.demo or await self._start_demo())
         self.parts = parts = make_parts(self.ground, self.census, mark=self.mark_attempts)
+        self.books.warn()
         self._follow_rules()
         await ensure_admin(parts.callers.accounts, settings.env)
         await parts.callers.own_keys.renew()

@@ -77,11 +77,14 @@ def read_flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bo
 
 
 def _rules_file(chosen: Path | None, env: Mapping[str, str], cwd: Path) -> Path | None:
+    source = ""
     if chosen is None and (named := env.get("WATTLINE_RULES", "")).strip():
-        chosen = Path(named)
+        chosen, source = Path(named), " that WATTLINE_RULES names"
     if chosen is not None:
         if not chosen.is_file():
-            raise SettingsError(f"rules file {str(chosen)!r} does not exist")
+            why = "is no file" if chosen.exists() else "does not exist"
+            where = "" if chosen.is_absolute() else f" in {cwd}"
+            raise SettingsError(f"rules file {str(chosen)!r}{source} {why}{where}")
         return chosen.absolute()
     beside = cwd / "rules.yaml"
     return beside.absolute() if beside.is_file() else None

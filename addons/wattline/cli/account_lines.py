@@ -8,7 +8,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
-from wattline.cli.failure import USAGE, Failure
+from wattline.cli.wrong_value import none_of, wrong_value
 
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
@@ -50,13 +50,23 @@ def energy_text(energy: float | None, nothing: str) -> str:
     return f"{energy:,.6f}".rstrip("0").rstrip(".")
 
 
-def amount(text: str | None) -> str | None:
-    """An amount of energy that can be one. Raises Failure."""
+def amount(text: str | None, option: str) -> str | None:
+    """An amount of energy that can be one, given with an option. Raises Failure."""
     if text is not None and not _AMOUNT.fullmatch(text):
-        raise Failure(f"{text!r} is no amount of energy: write for example 5000 or 0.5", USAGE)
+        raise wrong_value(option, text, "is no amount of energy: write for example 5000 or 0.5")
     return text
 
 
-def micro(text: str) -> int:
+def role_of(text: str | None, option: str = "--role") -> str | None:
+    """What a credential may do. Raises Failure."""
+    from wattline.wire.call import Role
+
+    words = [role.value for role in Role]
+    if text is not None and text not in words:
+        raise none_of(option, text, words)
+    return text
+
+
+def micro(text: str, option: str) -> int:
     """An amount of energy as micro-units. Raises Failure."""
-    return int(Decimal(amount(text) or "0").scaleb(6))
+    return int(Decimal(amount(text, option) or "0").scaleb(6))

@@ -17,6 +17,7 @@ from wattline.cli.book import load_rules, rules_path
 from wattline.cli.comparison import compare
 from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import age
+from wattline.cli.output import check_output
 from wattline.cli.picture import picture
 from wattline.cli.terminal import console, safe, table
 from wattline.cli.usage import LEDGER
@@ -46,6 +47,8 @@ def backtest(wish: Wish) -> int:
     """Print what would have been otherwise. Raises Failure, RulesError, LedgerDown, OSError."""
     if wish.picture is not None and wish.picture.suffix.lower() != ".svg":
         raise Failure("the picture is SVG: give a name that ends in .svg", USAGE)
+    if wish.picture is not None:
+        check_output(wish.picture)
     ledger = wish.settings.state / LEDGER
     if not ledger.exists():
         raise Failure(f"no ledger in {wish.settings.state}: there are no calls to replay")
@@ -57,13 +60,13 @@ def backtest(wish: Wish) -> int:
     price = known_prices(book, found)
     with _progress() as tell, _no_collections():
         tally, unknown = run(ledger, book, span, same=same, price=price, tell=tell)
-    if wish.picture is not None:
-        wish.picture.write_text(picture(tally), "utf-8")
     if wish.as_json:
         json.dump({**tally_json(tally, unknown), "availability_from": source}, sys.stdout, indent=2)
         print()
     else:
         _print(tally, unknown, wish, source)
+    if wish.picture is not None:  # the last thing: if it can't be written, the rest was told
+        wish.picture.write_text(picture(tally), "utf-8")
     return 0
 
 

@@ -32,7 +32,8 @@ def rules_name(settings: Settings) -> str:
     """The file's name as a person here would write it."""
     path = rules_path(settings)
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    below = path.is_relative_to(here) and here != Path(here.anchor)
+    return str(path.relative_to(here) if below else path)
 
 
 def read_rules(settings: Settings) -> Rules:

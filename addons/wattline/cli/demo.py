@@ -6,11 +6,24 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from wattline.base.logs import set_up
 from wattline.cli.failure import USAGE, Failure
 from wattline.demo.knobs import KnobError, Knobs
 from wattline.demo.provider import DemoProvider
+
+OPTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "base_delay_ms": "--delay",
+        "delay_variance_ms": "--variance",
+        "error_rate": "--error-rate",
+        "timeout_rate": "--timeout-rate",
+        "token_speed": "--token-speed",
+    }
+)
+"""What sets each knob."""
 
 
 def demo(port: int, chosen: Mapping[str, float]) -> None:
@@ -18,7 +31,9 @@ def demo(port: int, chosen: Mapping[str, float]) -> None:
     try:
         knobs = Knobs.demo(os.environ).changed(dict(chosen))
     except KnobError as error:
-        raise Failure(str(error), USAGE) from error
+        option = OPTIONS.get(error.name)
+        text = str(error).replace(f"{error.name} is", f"{option}:", 1) if option else str(error)
+        raise Failure(text, USAGE) from error
     set_up("info", tuple)
     asyncio.run(_serve(DemoProvider(knobs), port))
 

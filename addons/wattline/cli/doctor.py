@@ -7,22 +7,22 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from platform import python_version
 from threading import Thread
 
-from wattline.base.settings import Settings
+from wattline.base.settings import Settings, SettingsError
 from wattline.cli.book import read_rules, rules_name, rules_path
 from wattline.cli.comparison import Comparison, compare, read_as_sidecar
 from wattline.cli.environment import PROXY_VARIABLES, undone
-from wattline.cli.failure import FAILED
+from wattline.cli.failure import FAILED, Failure
 from wattline.cli.files import network_note, permission_notes
+from wattline.cli.finding import Finding, Mark
+from wattline.cli.port_check import try_listen
 from wattline.cli.usage import LEDGER
 from wattline.proxy.ca import CaError, ensure_ca
 from wattline.rules.book import Book
@@ -36,41 +36,34 @@ DNS_SECONDS = 3.0
 OLDEST_PYTHON = (3, 12)
 OLDEST_SQLITE = (3, 37)
 SOON_DAYS = 30
+_OTHER_STATE = "Choose another with --state or WATTLINE_STATE."
 
 
-class Mark(StrEnum):
-    """How a check came out."""
-
-    GOOD = "✓"
-    BAD = "✗"
-    NOTE = "·"
-
-
-_ASCII = {Mark.GOOD: "ok", Mark.BAD: "NO", Mark.NOTE: "--"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line; `advice` says what to do."""
-
-    mark: Mark
-    text: str
-    advice: str = ""
-
-
-def doctor(settings: Settings) -> int:
-    """Print all findings; 0 when nothing is wrong."""
+def doctor(read: Callable[[], Settings]) -> int:
+    """Print all findings; 0 when nothing is wrong. `read` may raise SettingsError or Failure: nothing that needs
+    settings is looked at then.
+    """
     bad = False
-    for finding in examine(settings):
-        print(_line(finding), flush=True)
+    for finding in _all(read):
+        print(finding.line(), flush=True)
         bad = bad or finding.mark is Mark.BAD
     return FAILED if bad else 0
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Findings in the order in which a start needs the things."""
+def _all(read: Callable[[], Settings]) -> Iterator[Finding]:
     yield _python()
     yield _sqlite()
+    try:
+        settings = read()
+    except (SettingsError, Failure) as error:
+        advice = "Set it anew or leave it out, then ask again: the rest was not looked at."
+        yield Finding(Mark.BAD, str(error), advice)
+        return
+    yield from examine(settings)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Findings in the order in which a start needs the things."""
     comparison = compare(settings, rules_path(settings))
     book, finding = _rules(settings)
     theirs = _as_sidecar(settings, comparison)
@@ -78,27 +71,18 @@ def examine(settings: Settings) -> Iterator[Finding]:
         finding = Finding(Mark.NOTE, finding.text, "The sidecar, with its variables, can use it.")
     yield finding
     yield from (Finding(Mark.NOTE, note) for note in permission_notes(rules_path(settings)))
-    yield _state(settings.state)
+    yield (state := _state(settings.state))
     yield from _file_system(settings.state)
     yield _listener(settings, book, comparison)
-    yield _ca(settings)
-    yield _ledger(settings.state / LEDGER)
+    if state.mark is not Mark.BAD or settings.state.is_dir():
+        yield _ca(settings)
+        yield _ledger(settings.state / LEDGER)
     yield _clock(settings.state / LEDGER)
     yield from _proxies(settings)
     if comparison is not None:
         yield from _compared(comparison, book)
     if (known := theirs or book) is not None:
         yield from _providers(known)
-
-
-def _line(finding: Finding) -> str:
-    mark: str = finding.mark
-    try:
-        mark.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        mark = _ASCII[finding.mark]
-    advice = f"\n    {finding.advice}" if finding.advice else ""
-    return f"{mark} {finding.text}{advice}"
 
 
 def _python() -> Finding:
@@ -121,26 +105,32 @@ def _rules(settings: Settings) -> tuple[Book | None, Finding]:
         book = read_rules(settings).book
     except RulesError as error:
         count = len(error.problems)
-        text = (
-            f"{name} has {count} problem{'' if count == 1 else 's'}, the first: {error.problems[0]}"
-        )
+        text = f"{name} has {_counted(count, 'problem')}, the first: {error.problems[0]}"
         return None, Finding(Mark.BAD, text, "`wattline check` lists them all.")
     except OSError as error:
-        return None, Finding(Mark.BAD, f"{name}: {error.strerror}", "Make it readable.")
+        return None, Finding(
+            Mark.BAD, f"{name}: {error.strerror}", "Make it readable to this user."
+        )
     text = f"{name}: {len(book.rules)} rules, version {book.version}"
     if book.warnings:
         return book, Finding(
-            Mark.NOTE, text, f"{len(book.warnings)} warnings: see `wattline check`."
+            Mark.NOTE, text, f"{_counted(len(book.warnings), 'warning')}: see `wattline check`."
         )
     return book, Finding(Mark.GOOD, text)
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _state(state: Path) -> Finding:
-    existing = next(folder for folder in (state, *state.parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(
-            Mark.BAD, f"state folder {state} can't be written", "Choose another with --state."
-        )
+    existing = next(folder for folder in (state, *state.parents) if os.path.lexists(folder))
+    if not existing.is_dir():
+        text = f"state folder {state} can't be used: {existing} is no folder"
+        return Finding(Mark.BAD, text, _OTHER_STATE)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        text = f"state folder {state} can't be written: this user may not write in {existing}"
+        return Finding(Mark.BAD, text, _OTHER_STATE)
     if existing != state:
         return Finding(Mark.NOTE, f"state folder {state} will be made by the first start")
     return Finding(Mark.GOOD, f"state folder {state}")
@@ -180,24 +170,16 @@ def _listener(settings: Settings, book: Book | None, comparison: Comparison | No
         running = comparison.running
         text = f"a sidecar runs on {running.address} (process {running.pid})"
         return Finding(Mark.GOOD, text)
-    listen = book.listen if book is not None else Listen()
-    host = settings.host or listen.host
-    port = settings.port if settings.port is not None else listen.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        text = f"can't listen on {host}:{port}: {error.strerror or error}"
-        return Finding(Mark.BAD, text, "Stop what listens there, or choose another --port.")
-    return Finding(Mark.GOOD, f"{host}:{port} is free")
+    return try_listen(settings, book.listen if book is not None else Listen())
 
 
 def _ca(settings: Settings) -> Finding:
     folder = settings.state / "ca"
     if not folder.exists():
         return Finding(Mark.NOTE, f"CA in {folder} will be made by the first start")
+    if not folder.is_dir():
+        text = f"the CA's folder {folder} is no folder"
+        return Finding(Mark.BAD, text, "Move it away: the first start makes a new CA there.")
     try:
         files = ensure_ca(folder, settings.env)
     except CaError as error:
@@ -213,6 +195,9 @@ def _ca(settings: Settings) -> Finding:
 def _ledger(path: Path) -> Finding:
     if not path.exists():
         return Finding(Mark.NOTE, f"ledger {path} will be made by the first start")
+    if path.is_dir():
+        text = f"ledger {path} is a folder, no file"
+        return Finding(Mark.BAD, text, "Move it away: the first start makes a new ledger there.")
     try:
         counts = attempt_counts(path)
     except LedgerDown as error:
@@ -262,7 +247,11 @@ def _providers(book: Book) -> Iterator[Finding]:
         if problem is None:
             yield Finding(Mark.GOOD, text)
         else:
-            yield Finding(Mark.BAD, f"{text} {problem}", "Check the name, DNS and the network.")
+            yield Finding(
+                Mark.BAD,
+                f"{text} {problem}",
+                f"Check the url of {provider.name} in rules.yaml, or the variable that it takes, DNS and the network.",
+            )
 
 
 def _resolve(hosts: Sequence[str]) -> dict[str, str | None]:

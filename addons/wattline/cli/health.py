@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from wattline.cli.failure import FAILED, USAGE, Failure
+from wattline.cli.failure import FAILED, Failure
 from wattline.cli.running import MAX_PORT, NoAnswer, ask_health, read_mark
+from wattline.cli.wrong_value import wrong_value
 
 HEALTHY = "healthy"
 
@@ -50,5 +51,7 @@ def _marked(state: Path) -> tuple[str, int]:
 def _parse(address: str) -> tuple[str, int]:
     host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= MAX_PORT):
-        raise Failure(f"{address!r} is no address: write host:port", USAGE)
+        raise wrong_value(
+            "--address", address, "is no address: write host:port, with a port from 1 to 65535"
+        )
     return host.strip("[]"), int(port)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from wattline.cli.account_lines import amount, print_balance, print_json, print_user
+from wattline.cli.account_lines import amount, print_balance, print_json, print_user, role_of
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
 from wattline.cli.key_lines import print_changed, print_issued, print_key, print_keys
@@ -22,6 +23,7 @@ from wattline.cli.options import (
     age,
     settings,
 )
+from wattline.cli.wrong_value import wrong_value
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -78,8 +80,8 @@ def create(
     """Make a key, and its user if need be. The key is shown this once."""
     given = {
         "user": user,
-        "role": role,
-        "credit": amount(credit),
+        "role": role_of(role),
+        "credit": amount(credit, "--credit"),
         "email": email,
         "tier": tier,
         "expires": None if expires is None else _moment(expires),
@@ -206,14 +208,20 @@ def credit(
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it."""
-    given = {"user": user, "energy": amount(energy), "subtract": subtract, "reason": reason}
+    given = {
+        "user": user,
+        "energy": amount(energy, "ENERGY"),
+        "subtract": subtract,
+        "reason": reason,
+    }
     print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 
 def _budgets(hour: str | None, day: str | None, month: str | None) -> dict[str, str | None] | None:
     if hour is None and day is None and month is None:
         return None
-    return {"hour": amount(hour), "day": amount(day), "month": amount(month)}
+    said = {"hour": hour, "day": day, "month": month}
+    return {name: amount(text, f"--per-{name}") for name, text in said.items()}
 
 
 def _list(models: list[str] | None) -> list[str] | None:
@@ -231,9 +239,14 @@ def _moment(text: str) -> int | None:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise Failure(
-                f"{text!r} is no day or moment: write for example 2027-01-31", USAGE
-            ) from None
+            raise _no_end(text) from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return max(int(moment.timestamp() * 1000), 0)
-    return int((time.time() + age(text)) * 1000)
+    with suppress(Failure):
+        return int((time.time() + age(text)) * 1000)
+    raise _no_end(text)
+
+
+def _no_end(text: str) -> Failure:
+    wanted = "write for example 2027-01-31, 2027-01-31T12:00Z, 30d or never"
+    return wrong_value("--expires", text, f"is no day, moment or span of time: {wanted}")

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from wattline.cli import keys, users
 from wattline.cli.commands import ca, demo, health, ledger, observation, rules, sidecar, version
 from wattline.cli.failure import FAILED, RUN_FAILED, end
+from wattline.cli.wrong_value import reword
 
 
 class Commands(TyperGroup):
@@ -24,6 +25,8 @@ class Commands(TyperGroup):
         except Exception as error:
             # Wrong usage and `Exit` are the library's own way out.
             if type(error).__module__.partition(".")[0] in {"click", "typer"}:
+                if isinstance(error, typer.BadParameter):
+                    reword(error)
                 raise
             end(error, RUN_FAILED if ctx.invoked_subcommand == "run" else FAILED)
 

@@ -12,7 +12,7 @@ import typer
 
 from wattline.base.settings import Settings, read_settings
 from wattline.cli.environment import undone
-from wattline.cli.failure import USAGE, Failure
+from wattline.cli.wrong_value import none_of, wrong_value
 
 
 def path_of(text: str) -> Path:
@@ -92,16 +92,17 @@ def settings(
         from wattline.base.logs import LEVELS
 
         if chosen.log_level.lower() not in LEVELS:
-            wanted = ", ".join(LEVELS)
-            raise Failure(f"log level {chosen.log_level!r} is none of {wanted}", USAGE)
+            name = "--log-level" if log_level else "WATTLINE_LOG_LEVEL or LOG_LEVEL"
+            raise none_of(name, chosen.log_level, tuple(LEVELS))
     return chosen
 
 
-def age(text: str) -> int:
-    """Seconds of `30m`, `24h`, `7d`, `2w`. Raises Failure."""
+def age(text: str, option: str = "--since") -> int:
+    """Seconds of `30m`, `24h`, `7d`, `2w`, given with an option. Raises Failure."""
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
-        raise Failure(f"{text!r} is no span of time: write for example 30m, 24h, 7d or 2w", USAGE)
+        examples = "30m, 24h, 7d, 2w or all" if option == "--since" else "30m, 24h, 7d or 2w"
+        raise wrong_value(option, text, f"is no span of time: write for example {examples}")
     return int(match[1]) * _SECONDS[match[2]]
 
 

@@ -27,13 +27,25 @@ def proof(state: Path, *, since: str, as_json: bool = False) -> int:
     found = list(read_proofs(proof_file(state), start))
     verdicts = Counter(str(record["verdict"]) for record in found)
     wrong = [record for record in found if record["verdict"] in WRONG]
+    odd = sum("out_of_order" in record for record in found)
     if as_json:
-        whole = {"since": since, "verdicts": verdicts, "ok": not wrong, "records": found}
+        whole = {
+            "since": since,
+            "verdicts": verdicts,
+            "ok": not wrong,
+            "out_of_order": odd,
+            "records": found,
+        }
         json.dump(whole, sys.stdout, indent=2)
         print()
     elif found:
         _print(found)
         _print_wrong(wrong)
+        if odd:
+            print(
+                f"note: {odd} of {len(found)} have a later time than what was written after them: the clock was set back, "
+                "or the file was changed"
+            )
     else:
         print(
             "Nothing was passed on and proved. `proof: {tunnels: true, passed: true}` in rules.yaml"

@@ -13,11 +13,13 @@ from wattline.base.errors import ClientFault
 from wattline.base.origin import Origin
 from wattline.base.strict_json import read_object
 from wattline.cli.failure import USAGE, Failure
+from wattline.cli.wrong_value import wrong_value
 from wattline.dialects.base import Route
 from wattline.dialects.spoken import spoken_dialects
 from wattline.dialects.table import find, known, normalise
 from wattline.engine.plan import Plan
 from wattline.rules.book import Book
+from wattline.rules.problems import unknown
 from wattline.service.exchange import Exchange
 from wattline.wire.call import LOCAL, Operation, Principal
 from wattline.wire.http import Request, Use
@@ -91,6 +93,8 @@ def read_exchange(question: Question, book: Book) -> Exchange:
 
 
 def _route(question: Question, path: str | None) -> Route:
+    if not question.path.startswith("/"):
+        raise wrong_value("--path", question.path, "must begin with /, as in /v1/chat/completions")
     if path is None:
         raise Failure(f"path {question.path!r} could be read in two ways: the sidecar refuses it")
     method, host = question.method.upper(), question.host or ""
@@ -169,7 +173,7 @@ def _principal(question: Question, book: Book) -> Principal:
         return replace(LOCAL, providers=owned) if owned else LOCAL
     names = set(book.auth.keys.values())
     if names and question.principal not in names:
-        raise Failure(f"no key is named {question.principal!r}: {', '.join(sorted(names))}", USAGE)
+        raise Failure(f"--principal: {unknown('key', question.principal, names)}", USAGE)
     tier = book.auth.tiers.get(question.principal)
     return Principal(question.principal, tier=tier, providers=owned)
 
@@ -178,5 +182,5 @@ def _owned(question: Question, book: Book) -> frozenset[tuple[str, Origin]]:
     found = [(name, book.names.provider(name)) for name in question.own_keys]
     missing = [name for name, provider in found if provider is None]
     if missing:
-        raise Failure(f"rules.yaml has no provider {missing[0]!r}", USAGE)
+        raise Failure(f"--own-key: {unknown('provider', missing[0], book.providers)}", USAGE)
     return frozenset((p.name, p.origin) for _, p in found if p is not None)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import age
 from wattline.cli.terminal import bar, console, print_rows, safe
+from wattline.cli.wrong_value import none_of
 from wattline.dialects.base import Energy
 from wattline.store.reading import NOTHING, By, UsageRow, UsageTable
 from wattline.store.reading import usage as read_usage
@@ -34,7 +34,7 @@ NUMBERS = ("calls", "attempts", "failed", "prompt", "completion", "energy")
 def usage(state: Path, *, by: str, since: str, as_json: bool = False) -> None:
     """Print the totals. Raises Failure, LedgerDown."""
     if by not in BY:
-        raise Failure(f"can't sum by {by!r}: use model, provider, key, rule or day", USAGE)
+        raise none_of("--by", by, [name for name in BY if name != "principal"])
     start = 0 if since == "all" else int((time.time() - age(since)) * 1000)
     ledger = state / LEDGER
     found = read_usage(ledger, BY[by], max(start, 0)) if ledger.exists() else EMPTY

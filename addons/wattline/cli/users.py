@@ -13,6 +13,7 @@ from wattline.cli.account_lines import (
     print_json,
     print_notes,
     print_user,
+    role_of,
 )
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
@@ -48,7 +49,7 @@ def list_users(
     as_json: AsJson = False,
 ) -> None:
     """List users with their balances."""
-    result = ask(settings(rules=rules, state=state), "users", role=role)
+    result = ask(settings(rules=rules, state=state), "users", role=role_of(role))
     if not print_json(result, as_json=as_json):
         _table(result["users"])
 
@@ -77,9 +78,9 @@ def create(
         "user": user,
         "name": name,
         "email": email or None,
-        "role": role,
+        "role": role_of(role),
         "tier": tier or None,
-        "credit": amount(credit),
+        "credit": amount(credit, "--credit"),
     }
     _told(ask(settings(rules=rules, state=state), "create_user", **given), as_json)
 
@@ -97,7 +98,7 @@ def set_user(
     as_json: AsJson = False,
 ) -> None:
     """Change a user. What is not given stays; it counts from the next call on."""
-    said = {"name": name, "email": email, "role": role, "tier": tier}
+    said = {"name": name, "email": email, "role": role_of(role), "tier": tier}
     given = {word: value for word, value in said.items() if value is not None}
     if not given:
         raise Failure("say what to change: --tier, --role, --name, --email", USAGE)
@@ -133,7 +134,12 @@ def credit(
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it: as `wattline keys credit`."""
-    given = {"user": user, "energy": amount(energy), "subtract": subtract, "reason": reason}
+    given = {
+        "user": user,
+        "energy": amount(energy, "ENERGY"),
+        "subtract": subtract,
+        "reason": reason,
+    }
     print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 

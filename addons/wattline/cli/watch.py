@@ -21,6 +21,7 @@ from wattline.base.clock import SystemClock
 from wattline.base.settings import Settings
 from wattline.cli.environment import Door, Via, variables, warnings
 from wattline.cli.failure import BY_SIGNAL, Failure, say
+from wattline.cli.output import check_output
 from wattline.cli.run import HOST, Order, check_program, start_command
 from wattline.cli.signals import Forwarder
 
@@ -46,6 +47,8 @@ def watch(asked: Watch) -> int:
     """Observe, then propose; the command's exit code, else 0. Raises Failure, RulesError, OSError."""
     if asked.out is not None and asked.out.exists():
         raise Failure(f"{asked.out} exists: name another file, nothing is written over")
+    if asked.out is not None:
+        check_output(asked.out)
     if asked.command:
         check_program(asked.command[0], asked.environ)
         for warning in warnings(Via.PROXY, asked.environ):
@@ -69,7 +72,7 @@ async def _watch(asked: Watch) -> int:
                 _tell_how(door)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), asked.seconds)
-    _hand_over(asked.out, proposal(census))
+    hand_over(asked.out, proposal(census))
     return code
 
 
@@ -139,11 +142,16 @@ def _signals(show: Callable[[], None]) -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _hand_over(out: Path | None, text: str) -> None:
+def hand_over(out: Path | None, text: str) -> None:
+    """Write the proposal, or print it where it can't be written. Raises OSError."""
     if out is None:
         sys.stdout.write(text)
         return
-    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+    except OSError:
+        sys.stdout.write(text)  # what was seen can't be seen again
+        raise
     say(f"{out} is written: look through it, then `wattline check {out}`")

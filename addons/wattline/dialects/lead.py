@@ -34,7 +34,7 @@ class Lead:
     def seam(self) -> Seam:
         """What joins the target's text to the client's."""
         sent = self.sent
-        return Seam(sent, (self.before + self.text)[len(sent) :])
+        return Seam(sent, (self.before + self.text)[len(sent) :], len(self.before))
 
     def led(self, prompt: Prompt) -> Prompt:
         """The prompt with the beginning of its answer, and with fewer tokens left for the rest of it."""

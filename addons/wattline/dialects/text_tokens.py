@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 ENOUGH: Final = 50_000
 """Tokens of one call after which further texts are measured by their length: counting takes time."""
@@ -39,6 +39,24 @@ def text_tokens(text: str, so_far: int = 0, count: Count | None = None) -> int:
     if len(head) < len(text):
         found = found * len(text) // len(head)
     return max(found, 1)
+
+
+def value_tokens(value: Any) -> int:
+    """About how many tokens the keys and texts in a JSON value are."""
+    size = 0
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                size += len(item)
+            elif isinstance(item, dict):
+                size += sum(map(len, item)) + 4 * len(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = below
+    return size // 4
 
 
 @cache

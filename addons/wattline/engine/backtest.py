@@ -21,7 +21,10 @@ from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED, summary
 from wattline.engine.then import ThenView
 from wattline.engine.windows import Claim, Ticket, Windows
-from wattline.rules.book import FROM_CACHE, Book, Scope, Target, Window
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.wire.call import Call
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from math import inf
 from typing import Final
 
-from wattline.rules.book import HealthRules
+from wattline.rules.compiled.upkeep import HealthRules
 
 LEASE = 300.0
 """Seconds after which a probe that nobody heard of again no longer keeps others out."""

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from wattline.dialects.codecs import client_names
 from wattline.dialects.table import own_paths, own_routes
 from wattline.engine.case_shape import BadCase, Case
-from wattline.rules.book import Book, Listed, Target, Tiered, Weighted, Window
+from wattline.rules.book import Book
+from wattline.rules.compiled.rule import Listed, Tiered, Weighted
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Window
 from wattline.rules.conditions import FilledOver, HealthIs, TextIs
 from wattline.rules.globs import Patterns
 from wattline.rules.problems import nearest, unknown

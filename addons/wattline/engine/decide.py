@@ -14,21 +14,15 @@ from wattline.engine.plan import UNKNOWN_THERE, KeyOut, Plan, Skip
 from wattline.engine.targets import Choice, choices, draw_order
 from wattline.engine.trials import with_trials
 from wattline.engine.view import View
-from wattline.rules.book import (
-    Asked,
-    Book,
-    Deny,
-    Pass,
-    Rule,
-    Target,
-    Weighted,
-)
+from wattline.rules.book import Book
+from wattline.rules.compiled.rule import Asked, Deny, Pass, Rule, Weighted
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import ENOUGH
 from wattline.wire.call import Call
 
 BREAKER = "breaker"
 """The code of a target that its breaker keeps out."""
-PANIC = "every target failed too often lately: they are tried all the same"
+PANIC = "every target failed too often or was limited lately: they are tried all the same"
 DEMO = "demo: no provider key is set; this answer is made up"
 
 
@@ -93,7 +87,7 @@ def obstacle_of(target: Target, call: Call, view: View, now: float) -> Skip | No
     if rest is not None:
         left = rest.until - now
         reason = f"resting for {left:.1f} s: {rest.reason}"
-        return Skip(str(target), "resting", reason, left, rest.limited)
+        return Skip(str(target), "resting", reason, left, rest.limited, rest.guessed)
     full = view.full(provider, call.tokens, now, owner)
     if full is not None:
         return Skip(str(target), "window_full", str(full), full.retry_after, limited=True)
@@ -144,6 +138,10 @@ def _with_keys(
             waiting.append(KeyOut(target, skip))
         else:
             return item, skip
+    if not usable and (guessed := [one for one in waiting if one.skip.guessed]):
+        usable = [one.target for one in guessed]
+        broken = replace(all_out(item.target, waiting), guessed=True)
+        waiting = [one for one in waiting if not one.skip.guessed]
     out.extend(waiting)
     if not usable:
         return item, all_out(item.target, waiting)
@@ -160,8 +158,8 @@ def _sorted(
     draw: float,
     out: list[KeyOut],
 ) -> tuple[list[Choice], list[Skip], bool]:
-    """What can be tried and what can't, each target once; and whether that is so for want of any whose breaker
-    is closed: the last ones are never left out. Keys that can't be used are added to `out`.
+    """What can be tried and what can't, each target once; and whether that is so for want of any that does well:
+    the last ones are never left out for what we only suppose. Keys that can't be used are added to `out`.
     """
     held: list[Choice] = []
     open_choices: list[Choice] = []
@@ -185,11 +183,11 @@ def _sorted(
             open_choices.append(choice)
             continue
         skipped.append(skip)
-        if skip.code == BREAKER:
+        if skip.code == BREAKER or skip.guessed:
             held.append(choice)
     if open_choices or not held:
         return open_choices, skipped, False
-    return held, [skip for skip in skipped if skip.code != BREAKER], True
+    return held, [skip for skip in skipped if skip.code != BREAKER and not skip.guessed], True
 
 
 def _plan(

@@ -10,6 +10,7 @@ from wattline.base.origin import AuthStyle
 from wattline.engine.decide import decide, inapplicable
 from wattline.engine.explain_json import as_json
 from wattline.engine.explain_text import render
+from wattline.engine.explain_values import seen_by
 from wattline.engine.explanation import (
     ConditionFound,
     Explanation,
@@ -21,22 +22,13 @@ from wattline.engine.explanation import (
 from wattline.engine.near import near, quoted
 from wattline.engine.plan import Plan
 from wattline.engine.view import View
-from wattline.rules.book import (
-    Action,
-    Asked,
-    Book,
-    Condition,
-    Deny,
-    Listed,
-    Pass,
-    Rule,
-    Scope,
-    Target,
-    Tiered,
-    Weighted,
-    account_name,
-)
-from wattline.rules.conditions import FLAGS, GLOBAL_KEY, READERS
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Condition
+from wattline.rules.compiled.provider import account_name
+from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Scope
+from wattline.rules.conditions import GLOBAL_KEY
 from wattline.wire.call import Call
 
 __all__ = ["Explanation", "as_json", "explain", "render"]
@@ -139,21 +131,8 @@ def _condition(
 ) -> ConditionFound:
     held = condition.test(call, view, now, wall)
     why_not = None if held else condition.why_not(call, view, now, wall)
-    return ConditionFound(condition.field, value_of(condition.field, call), why_not)
-
-
-def value_of(field: str, call: Call) -> str:
-    """What the call has where a condition looks; empty where that is private or not of the call."""
-    if field in FLAGS:
-        return "true" if FLAGS[field](call) else "false"
-    if field in READERS:
-        text = READERS[field](call)
-        return "not known" if text is None else quoted(str(text))
-    if field == "tag":
-        return ", ".join(quoted(tag) for tag in sorted(call.tags))
-    if field == "tokens":
-        return f"about {call.tokens}{' (counted)' if call.counted else ' (by length)'}"
-    return ""
+    name, value = seen_by(condition, call, view, now, wall)
+    return ConditionFound(condition.field, value, why_not, name)
 
 
 def describe(action: Action) -> str:

@@ -13,7 +13,7 @@ from wattline.engine.explanation import (
     WindowFound,
 )
 from wattline.engine.plan import Plan
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import MICRO
 
 
@@ -81,7 +81,13 @@ def _rule_json(rule: RuleFound) -> dict[str, Any]:
         "line": rule.line,
         "action": rule.action,
         "conditions": [
-            {"field": c.field, "value": c.value, "holds": c.why_not is None, "why_not": c.why_not}
+            {
+                "field": c.field,
+                "name": c.name or None,
+                "value": c.value,
+                "holds": c.why_not is None,
+                "why_not": c.why_not,
+            }
             for c in rule.conditions
         ],
         "obstacle": rule.obstacle,

@@ -16,6 +16,9 @@ from wattline.engine.plan import Plan
 from wattline.rules.conditions import MICRO
 from wattline.wire.call import Call
 
+_UNTOLD = frozenset({"header", "health"})
+"""Fields whose reason does not say all that was found."""
+
 
 def render(explanation: Explanation) -> str:
     """Lines of text without colours. Names that came from a client can't control the terminal."""
@@ -77,11 +80,12 @@ def _rule(rule: RuleFound) -> Iterator[str]:
 
 
 def _condition(condition: ConditionFound) -> str:
-    if condition.why_not is not None:
-        return f"- {condition.why_not}"
-    return (
-        f"+ {condition.field} is {condition.value}" if condition.value else f"+ {condition.field}"
-    )
+    what = f"{condition.field} {condition.name}".rstrip()
+    if condition.why_not is None:
+        return f"+ {what} is {condition.value}" if condition.value else f"+ {what}"
+    if condition.field in _UNTOLD:
+        return f"- {condition.why_not} ({what} is {condition.value})"
+    return f"- {condition.why_not}"
 
 
 def _key(found: TargetFound) -> str:

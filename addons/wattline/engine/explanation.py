@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from wattline.engine.breaker import State
 from wattline.engine.health import Figures
 from wattline.engine.plan import Plan
-from wattline.rules.book import Window
+from wattline.rules.compiled.window import Window
 from wattline.wire.call import Call
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionFound:
-    """One condition, what the call has there, and why it does not hold (None: it does)."""
+    """One condition, what the call has there, and why it does not hold (None: it does). `name`: of the header, window,
+    provider or target that it looks at.
+    """
 
     field: str
     value: str
     why_not: str | None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

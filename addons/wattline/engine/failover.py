@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from wattline.engine.error_codes import codes_in
 from wattline.engine.retry_after import retry_after
 from wattline.engine.summary import Failure, summary
-from wattline.rules.book import Limits, Target
+from wattline.rules.compiled.entrance import Limits
+from wattline.rules.compiled.target import Target
 from wattline.wire.http import Headers
 from wattline.wire.piece import Mark, Piece
 

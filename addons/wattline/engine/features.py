@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wattline.base.secret_look import looks_secret, names_secret
 from wattline.engine.plan import Plan, Skip
 from wattline.engine.view import View
-from wattline.rules.book import Book, Subject, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import BalanceIs, FilledOver, HeaderIs, HealthIs
 from wattline.wire.call import Call
 
@@ -21,8 +24,8 @@ TEXT: Final = 256
 TARGETS: Final = 16
 """Targets of a plan, and skipped ones, that are kept."""
 HEADERS: Final = 16
-TOO_LONG: Final = False
-"""In place of a header's value that is too long to be kept; None: it was not sent."""
+NOT_KEPT: Final = False
+"""In place of a header's value that is too long to be kept, or looks like a credential; None: it was not sent."""
 
 type Noted = Mapping[str, Mapping[str, Any]]
 """What only the conditions of a book ask for: `headers`, `fill`, `balance`, `health`."""
@@ -33,6 +36,8 @@ class Asks:
     """What the conditions of a book ask beside the call itself."""
 
     headers: tuple[str, ...] = ()
+    private: frozenset[str] = frozenset()
+    """Of these headers the ones whose names say that they carry a credential."""
     windows: tuple[FilledOver, ...] = ()
     balance: bool = False
     subjects: tuple[Subject, ...] = ()
@@ -42,8 +47,10 @@ class Asks:
         """Of all rules."""
         conditions = [condition for rule in book.rules for condition in rule.conditions]
         windows = {c.window.name: c for c in conditions if isinstance(c, FilledOver)}
+        headers = sorted({c.name for c in conditions if isinstance(c, HeaderIs)})[:HEADERS]
         return cls(
-            tuple(sorted({c.name for c in conditions if isinstance(c, HeaderIs)})[:HEADERS]),
+            tuple(headers),
+            frozenset(filter(names_secret, headers)),
             tuple(windows.values()),
             any(isinstance(c, BalanceIs) for c in conditions),
             tuple(
@@ -77,7 +84,10 @@ class Asking:
 def _noted(asks: Asks, call: Call, view: View, now: float) -> Noted:
     found: dict[str, Mapping[str, Any]] = {}
     if asks.headers:
-        found["headers"] = {name: _kept(call.headers.get(name)) for name in asks.headers}
+        found["headers"] = {
+            name: _kept(call.headers.get(name), private=name in asks.private)
+            for name in asks.headers
+        }
     if asks.windows:
         found["fill"] = {
             window.name: view.fill(window, key, now)
@@ -91,8 +101,10 @@ def _noted(asks: Asks, call: Call, view: View, now: float) -> Noted:
     return found
 
 
-def _kept(value: str | None) -> str | bool | None:
-    return value if value is None or len(value) <= TEXT else TOO_LONG
+def _kept(value: str | None, *, private: bool) -> str | bool | None:
+    if value is None:
+        return None
+    return NOT_KEPT if private or len(value) > TEXT or looks_secret(value) else value
 
 
 def features(

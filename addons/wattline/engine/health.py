@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from wattline.engine.breaker import FREE, Breaker, Permit, State
-from wattline.rules.book import HealthRules
+from wattline.rules.compiled.upkeep import HealthRules
 
 WEIGHT: Final = 0.2
 """Of the newest attempt in each moving average (B-080)."""
@@ -55,11 +55,13 @@ UNTRIED: Final = Figures()
 
 
 class _Target:
-    __slots__ = ("breaker", "figures", "out", "proven")
+    __slots__ = ("breaker", "counted", "figures", "out", "proven")
 
     def __init__(self) -> None:
         self.breaker = Breaker()
         self.figures = UNTRIED
+        self.counted = UNTRIED
+        """Those that its account's sums have."""
         self.proven = False
         """It answered once."""
         self.out: float | None = None
@@ -67,13 +69,13 @@ class _Target:
 
 
 class _Account:
-    """Sums over its models, kept up with each outcome: whoever calls may make up names, and asking must cost no more
-    for each.
+    """Sums over its models: whoever calls may make up names, and asking must cost no more for each. They are brought up
+    to date when somebody asks, by what has changed since.
     """
 
     __slots__ = (
         "_calls", "_errors", "_first", "_first_calls", "_total", "_total_calls", "_untils",
-        "models", "troubled",
+        "changed", "models", "troubled",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -81,6 +83,8 @@ class _Account:
         """Those that were tried."""
         self.troubled: set[str] = set()
         """Those whose breaker is not closed."""
+        self.changed: set[str] = set()
+        """Those whose figures are others than the sums have."""
         self._calls = self._first_calls = self._total_calls = 0
         self._errors = self._first = self._total = 0.0
         self._untils: list[float] = []
@@ -146,7 +150,15 @@ class Health:
     def figures_of(self, account: str) -> Figures:
         """Those of all models of an account together, each by its share of the attempts."""
         found = self._of.get(account)
-        return UNTRIED if found is None else found.figures()
+        if found is None:
+            return UNTRIED
+        for model in found.changed:
+            target = self._targets[account, model]
+            found.add(target.counted, -1)
+            found.add(target.figures)
+            target.counted = target.figures
+        found.changed.clear()
+        return found.figures()
 
     def models_of(self, account: str) -> list[str]:
         """Its models that were tried, in the order of their names."""
@@ -220,12 +232,13 @@ class Health:
         target = self._target(place)
         target.proven = True
         old = target.figures
-        self._learn(place, target, Figures(
+        target.figures = Figures(
             old.calls + 1,
             _moved(old.errors, 0.0, old.calls),
             old.first_ms if first_ms is None else _averaged(old.first_ms, first_ms),
             old.total_ms if total_ms is None else _averaged(old.total_ms, total_ms),
-        ))  # fmt: skip
+        )
+        self._of[place[0]].changed.add(place[1])
         began = now if began is None else began
         if permit is None:
             permit = target.breaker.claim(began) or FREE
@@ -251,7 +264,8 @@ class Health:
         target = self._target(place)
         old = target.figures
         errors = _moved(old.errors, 1.0, old.calls)
-        self._learn(place, target, Figures(old.calls + 1, errors, old.first_ms, old.total_ms))
+        target.figures = Figures(old.calls + 1, errors, old.first_ms, old.total_ms)
+        self._of[place[0]].changed.add(place[1])
         began = now if began is None else began
         if permit is None:
             permit = target.breaker.claim(began) or FREE
@@ -289,17 +303,12 @@ class Health:
         account = self._of[place[0]]
         account.models.discard(place[1])
         account.troubled.discard(place[1])
+        account.changed.discard(place[1])
         if not account.models:
             del self._of[place[0]]
             return
-        account.add(target.figures, -1)
+        account.add(target.counted, -1)
         account.count_out(target.out, None)
-
-    def _learn(self, place: Place, target: _Target, figures: Figures) -> None:
-        account = self._of[place[0]]
-        account.add(target.figures, -1)
-        account.add(figures)
-        target.figures = figures
 
     def _mark(self, place: Place, target: _Target) -> None:
         until = target.breaker.until

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from wattline.engine.plan import KeyOut, Skip
 from wattline.engine.summary import Failure
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.wire.call import Call, Operation
 
 OF_ONE_KEY: Final = frozenset({"resting", "window_full"})
@@ -59,7 +59,7 @@ def all_out(target: Target, found: Sequence[KeyOut]) -> Skip:
     first = min(found, key=lambda out: _wait(out.skip))
     skip = first.skip
     reason = f"all its {len(found)} keys wait, the first is key {first.target.provider.key}: {skip.reason}"
-    return Skip(str(target), skip.code, reason, skip.retry_after, skip.limited)
+    return Skip(str(target), skip.code, reason, skip.retry_after, skip.limited, skip.guessed)
 
 
 def _wait(skip: Skip) -> float:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from wattline.engine.targets import Choice
 from wattline.engine.view import View
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.wire.call import Call
 
 type Rank = Callable[[Target, Call, View], float]

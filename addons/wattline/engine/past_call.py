@@ -11,7 +11,7 @@ import msgspec
 
 from wattline.base.origin import Origin
 from wattline.engine.plan import Plan, Skip
-from wattline.rules.book import Provider
+from wattline.rules.compiled.provider import Provider
 from wattline.wire.call import Call, Operation, Principal
 
 _OPERATIONS: Final = MappingProxyType({op.value: op for op in Operation})

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from wattline.rules.book import Deny, Target
+from wattline.rules.compiled.rule import Deny
+from wattline.rules.compiled.target import Target
 from wattline.rules.drill import Drill
 from wattline.rules.shadow import Shadow
 
@@ -26,6 +27,8 @@ class Skip:
     """Seconds until it may be tried again, when that is known."""
     limited: bool = False
     """It waits for a rate limit: a full window, or a provider that asked to wait."""
+    guessed: bool = False
+    """Nobody said for how long: it is tried all the same where nothing else can be."""
 
 
 class KeyOut(NamedTuple):

@@ -14,7 +14,10 @@ from typing import Final, NamedTuple
 from wattline.engine.past_call import NO_FEATURES, Features, Known
 from wattline.engine.plan import UNKNOWN_THERE, Plan
 from wattline.engine.then import ThenView
-from wattline.rules.book import Book, Condition, Rule, Target, Tiered, Weighted
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Condition
+from wattline.rules.compiled.rule import Rule, Tiered, Weighted
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import (
     Fixed,
     FlagIs,

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from wattline.engine.backtest import ASSUMED_OUTPUT, FAILED, LIMIT, Replayed
 from wattline.engine.energy import charged, per_token
-from wattline.rules.book import FROM_CACHE, Book, Rule, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.rule import Rule
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import BalanceIs, HeaderIs
 
 SHOWN: Final = 20
@@ -112,7 +115,7 @@ class Tally:
             self._count_change(made)
         self._price(made)
         for name in self._headers:
-            if past.found.headers is None or name not in past.found.headers:
+            if past.found.headers is None or past.found.headers.get(name, False) is False:
                 self.headers_missing[name] += 1
         if self._balance and past.found.balance is None:
             self.balances_missing += 1

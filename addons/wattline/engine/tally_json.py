@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wattline.engine.tally import Tally
-from wattline.rules.book import Scope
+from wattline.rules.compiled.window import Scope
 from wattline.rules.conditions import MICRO
 
 ASSUMED: Final = (
@@ -75,8 +75,8 @@ def notes(tally: Tally, unknown: int) -> Iterator[str]:
         yield f"{tally.left_out} refused calls were not written down: there were too many in a second."
     for name, count in sorted(tally.headers_missing.items()):
         yield (
-            f"Header {name} was not recorded for {count} calls, since no rule asked for it: conditions on it were "
-            "taken not to hold."
+            f"Header {name} was not recorded for {count} calls, since no rule asked for it, or it was too long or "
+            "like a credential: conditions on it were taken not to hold."
         )
     if tally.balances_missing:
         yield f"The caller's balance was not recorded for {tally.balances_missing} calls: taken as without limit."

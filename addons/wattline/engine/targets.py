@@ -8,7 +8,10 @@ from fractions import Fraction
 
 from wattline.engine.plan import Skip
 from wattline.engine.tiers import match
-from wattline.rules.book import AS_ASKED, Asked, Book, Listed, Provider, Target, Tiered, Weighted
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.rule import Asked, Listed, Tiered, Weighted
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.wire.call import Call
 
 

@@ -17,7 +17,10 @@ from wattline.engine.past_call import Features, Left, skipped_of
 from wattline.engine.rest import Rest, Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Refusal, Windows
-from wattline.rules.book import Fares, Provider, Subject, Target, Window, account_name
+from wattline.rules.compiled.facts import Fares, Subject
+from wattline.rules.compiled.provider import Provider, account_name
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Window
 from wattline.wire.call import Call
 
 _NONE: Final[Mapping[str, Left]] = MappingProxyType({})

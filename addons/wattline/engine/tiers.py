@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattline.rules.book import TIERS, Provider, ProviderModel
+from wattline.rules.compiled.provider import TIERS, Provider, ProviderModel
 
 
 def match(tier: str, provider: Provider, tokens: int) -> ProviderModel | None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from wattline.engine.plan import Plan
-from wattline.rules.book import Rule, Target
+from wattline.rules.compiled.rule import Rule
+from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import READERS
 from wattline.rules.drill import Drill
 from wattline.wire.call import Call

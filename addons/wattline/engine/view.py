@@ -11,18 +11,10 @@ from wattline.engine.health import Figures, Health
 from wattline.engine.parking import Parked, Parking
 from wattline.engine.rest import Rest, Resting
 from wattline.engine.windows import Claim, Refusal, Windows, longer
-from wattline.rules.book import (
-    HEALTHY,
-    OUT,
-    RESTING,
-    Facts,
-    Fares,
-    Provider,
-    Subject,
-    Target,
-    Window,
-    account_name,
-)
+from wattline.rules.compiled.facts import HEALTHY, OUT, RESTING, Facts, Fares, Subject
+from wattline.rules.compiled.provider import Provider, account_name
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Window
 from wattline.wire.call import Call
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wattline.engine.counter import MAX_SLOTS, Counter, Slot
-from wattline.rules.book import Over, Scope, Window
+from wattline.rules.compiled.window import Over, Scope, Window
 
 MAX_KEYS = 10_000
 """Keys kept for one window in one scope. Past it the key that took nothing for the longest time is forgotten."""

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.proxy.admission import admission_of
-from wattline.rules.book import Limits
+from wattline.rules.compiled.entrance import Limits
 
 if TYPE_CHECKING:
     from wattline.proxy.stream import EdgeHttpLayer, EdgeStream

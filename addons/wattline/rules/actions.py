@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from wattline.base.secret_look import names_secret
 from wattline.rules.book import names_of
 from wattline.rules.compiled.facts import Condition, Subject
 from wattline.rules.compiled.provider import Provider
@@ -31,6 +32,7 @@ from wattline.rules.conditions import (
     TokensWithin,
     WeekdayIs,
 )
+from wattline.rules.doubts import doubt_rules
 from wattline.rules.globs import Patterns
 from wattline.rules.problems import unknown
 from wattline.rules.report import Report
@@ -61,7 +63,7 @@ def compile_rules(shapes: Mapping[int, RuleShape], scene: Scene) -> tuple[Rule, 
     """The rules in order. Mistakes go to the report."""
     _check_names(shapes, scene.report)
     rules = {index: _rule(shape, ("rules", index), scene) for index, shape in shapes.items()}
-    _find_unreachable(rules, shapes, scene.report)
+    doubt_rules(rules, scene.models, scene.report)
     return tuple(rules.values())
 
 
@@ -73,24 +75,6 @@ def _check_names(shapes: Mapping[int, RuleShape], report: Report) -> None:
             text = f"rule {shape.name!r} is on line {line} already: names are unique"
             report.wrong(("rules", index, "name"), text)
         places.setdefault(shape.name, index)
-
-
-def _find_unreachable(
-    rules: Mapping[int, Rule], shapes: Mapping[int, RuleShape], report: Report
-) -> None:
-    """Rules after one that takes every call, or after one with the same conditions."""
-    deciding: dict[str, str] = {}
-    closed: str | None = None
-    for index, rule in rules.items():
-        asked = shapes[index].when.model_dump_json(exclude_none=True)
-        before = closed or deciding.get(asked)
-        if before is not None:
-            how = "takes every call" if closed else "has the same conditions"
-            text = f"rule {rule.name!r} is never reached: {before!r} {how}"
-            report.doubtful(("rules", index, "name"), text)
-        if not isinstance(rule.action, Asked):  # that one leaves unknown models to the next
-            deciding.setdefault(asked, rule.name)
-            closed = closed or (None if rule.conditions else rule.name)
 
 
 def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
@@ -111,7 +95,7 @@ def _rule(shape: RuleShape, path: Path, scene: Scene) -> Rule:
         cache=shape.cache,
         order=shape.order,
         affinity=shape.affinity,
-        fault=compile_drill(shape.fault, (*path, "fault"), scene.report),
+        fault=compile_drill(shape.fault, (*path, "fault"), scene.targets, scene.report),
         shadow=compile_shadow(shape.shadow, (*path, "shadow"), scene.targets, scene.report),
         midstream=shape.midstream == "continue",
         line=scene.report.tree.line(path),
@@ -208,6 +192,12 @@ def _headers(when: WhenShape, path: Path, scene: Scene) -> list[Condition]:
             scene.report.wrong(
                 (*path, "header", header), f"{name} is a credential: ask `principal`"
             )
+        elif names_secret(name):
+            text = (
+                f"{name} looks like a credential, so its value is not written down: backtest and "
+                "`explain --call` take this condition not to hold"
+            )
+            scene.report.doubtful((*path, "header", header), text, key=True)
         found.append(HeaderIs(name, Patterns.of(patterns)))
     return found
 

@@ -6,25 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from wattline.rules.compiled.callers import (
-    PER_CHARACTER,
-    PER_SECOND,
-    AccountRules,
-    AudioRates,
-    CallerTier,
-    DialogRules,
-)
+from wattline.rules.compiled.callers import AccountRules, AudioRates, CallerTier, DialogRules
 from wattline.rules.compiled.entrance import Auth, Cors, Limits, Listen, Network, Tunnel
-from wattline.rules.compiled.facts import HEALTHY, OUT, RESTING, Condition, Facts, Fares, Subject
-from wattline.rules.compiled.provider import (
-    FROM_CACHE,
-    TIERS,
-    Provider,
-    ProviderModel,
-    Timeouts,
-    account_name,
-)
-from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.rule import Rule
 from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.rules.compiled.upkeep import (
     AffinityRules,
@@ -34,7 +19,7 @@ from wattline.rules.compiled.upkeep import (
     LogRules,
     ProofRules,
 )
-from wattline.rules.compiled.window import Over, Scope, Window
+from wattline.rules.compiled.window import Window
 from wattline.rules.index import ModelIndex
 from wattline.rules.names import Names
 
@@ -131,53 +116,3 @@ def names_of(models: Mapping[str, tuple[Target, ...]], providers: Mapping[str, P
         models,
         {name: Target(found, AS_ASKED, name, found.rate) for name, found in providers.items()},
     )
-
-
-__all__ = [
-    "AS_ASKED",
-    "FROM_CACHE",
-    "HEALTHY",
-    "OUT",
-    "PER_CHARACTER",
-    "PER_SECOND",
-    "RESTING",
-    "TIERS",
-    "AccountRules",
-    "Action",
-    "AffinityRules",
-    "Asked",
-    "AudioRates",
-    "Auth",
-    "Book",
-    "CacheRules",
-    "CallerTier",
-    "Condition",
-    "Cors",
-    "Deny",
-    "DialogRules",
-    "Facts",
-    "Fares",
-    "HealthRules",
-    "LedgerRules",
-    "Limits",
-    "Listed",
-    "Listen",
-    "LogRules",
-    "Network",
-    "Over",
-    "Pass",
-    "ProofRules",
-    "Provider",
-    "ProviderModel",
-    "Rule",
-    "Scope",
-    "Subject",
-    "Target",
-    "Tiered",
-    "Timeouts",
-    "Tunnel",
-    "Weighted",
-    "Window",
-    "account_name",
-    "names_of",
-]

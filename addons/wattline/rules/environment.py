@@ -54,6 +54,14 @@ def settable(names: Sequence[str], env: Mapping[str, str], own: tuple[str, int])
     return " or ".join(dict.fromkeys(shown))
 
 
+def written(name: str, env: Mapping[str, str]) -> str:
+    """The variable that a person wrote, for one that rules.yaml draws on: GoAPI's may come from
+    `OPENAI_BASE_URL`. `env` is `provider_environment`'s.
+    """
+    url = env.get(_URL, "").strip()
+    return _URL if name == _GOAPI_URL and url and env.get(name) == url else name
+
+
 def _is_openai(url: str, own: tuple[str, int]) -> bool:
     """No URL, OpenAI's own, or ours: then the key beside it is OpenAI's."""
     if not url:

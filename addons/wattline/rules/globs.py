@@ -73,6 +73,11 @@ class Patterns:
                 return True
         return False
 
+    @property
+    def matches_all(self) -> bool:
+        """Any text fits."""
+        return any(set(glob.pattern) == {"*"} for glob in self.globs)
+
     def __str__(self) -> str:
         names = [*sorted(self.exact), *(glob.pattern for glob in self.globs)]
         return " or ".join(repr(name) for name in names)

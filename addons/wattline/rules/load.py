@@ -114,7 +114,7 @@ def _compile(
         dialogs=DialogRules(**dict(sections.single.get("dialogs", DialogsShape()))),
         limits=environment_limits(limits, env, report),
         health=environment_health(
-            compile_health(sections.single.get("health", HealthShape())), env, report
+            compile_health(sections.single.get("health", HealthShape()), report), env, report
         ),
         ledger=_ledger(sections.single.get("ledger", LedgerShape())),
         log=LogRules(**dict(sections.single.get("log", LogShape()))),

@@ -10,7 +10,7 @@ from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
 from wattline.rules.compiled.provider import FROM_CACHE, Provider, ProviderModel, Timeouts
 from wattline.rules.compiled.window import Over, Scope, Window
-from wattline.rules.environment import settable
+from wattline.rules.environment import settable, written
 from wattline.rules.problems import unknown
 from wattline.rules.references import Filled, Reference, fill
 from wattline.rules.report import Report
@@ -207,19 +207,23 @@ def _secrets(
 def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin, str]:
     if filled.text is None:
         return NOWHERE, ""
-    drawn = f" (from {', '.join(filled.names)})" if filled.names else ""
     try:
         origin, base_path = read_url(filled.text)
     except BadUrl as error:
-        source.report.wrong(path, f"{error}{drawn}")
+        source.report.wrong(path, f"{error}{_drawn(filled, source)}")
         return NOWHERE, ""
     if is_own(origin.host, origin.port, *source.own):
         source.report.wrong(
             path,
             f"own listener: {name} would send calls back to this sidecar, which listens on "
-            f"port {origin.port}{drawn}",
+            f"port {origin.port}{_drawn(filled, source)}",
         )
     return origin, base_path
+
+
+def _drawn(filled: Filled, source: Source) -> str:
+    names = ", ".join(written(name, source.env) for name in filled.names)
+    return f" (from {names})" if names else ""
 
 
 def _is_header_text(secret: str) -> bool:

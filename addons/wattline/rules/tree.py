@@ -19,6 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
 from wattline.rules.problems import Problem, RulesError
+from wattline.rules.yaml_wording import yaml_wording
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -40,7 +41,6 @@ _WORDS: dict[str, bool | None] = {
 }
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][-+]?[0-9]{1,3})?")
-_PRINTABLE = re.compile(r"[ -~\u00a0-\ud7ff]*")
 
 
 class _TooMuch(Exception):
@@ -137,7 +137,7 @@ def parse(text: str | bytes, name: str) -> Tree:
         node = composer.get_single_node()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _error(name, mark, _problem_text(error)) from None
+        raise _error(name, mark, yaml_wording(error)) from None
     except _TooMuch as error:
         raise _error(name, error.mark, error.message) from None
     except ReaderError as error:
@@ -174,12 +174,6 @@ def _decode(text: str | bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise RulesError([Problem(name, line, 1, "", "the file is not UTF-8 text")]) from None
-
-
-def _problem_text(error: MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    text = ": ".join(parts)
-    return text if _PRINTABLE.fullmatch(text) else ascii(text)[1:-1]
 
 
 def _error(name: str, mark: Mark | None, message: str) -> RulesError:

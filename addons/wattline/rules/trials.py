@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wattline.rules.drill import Drill
-from wattline.rules.globs import Patterns
+from wattline.rules.globs import Patterns, is_glob
 from wattline.rules.report import Report
 from wattline.rules.shadow import Shadow
 from wattline.rules.shapes.drill import FaultShape, ShadowShape
@@ -20,7 +20,9 @@ LONGEST: Final = 7 * 86_400.0
 """Seconds that a drill may be ahead: one that was forgotten ends all the same."""
 
 
-def compile_drill(shape: FaultShape | None, path: Path, report: Report) -> Drill | None:
+def compile_drill(
+    shape: FaultShape | None, path: Path, targets: Targets, report: Report
+) -> Drill | None:
     """The drill; None where there is none, or none any more. Mistakes go to the report."""
     if shape is None:
         return None
@@ -28,6 +30,8 @@ def compile_drill(shape: FaultShape | None, path: Path, report: Report) -> Drill
     if left > LONGEST:
         report.wrong((*path, "until"), "a drill ends within 7 days: take an earlier time")
         return None
+    for name in shape.targets or ():
+        _check_target(name, (*path, "targets"), targets)
     drill = Drill(
         kind=str(shape.kind),
         share=float(shape.share),
@@ -72,6 +76,30 @@ def compile_shadow(
     text = f"the prompts of {share:.4g} of this rule's calls are sent to {target} too"
     report.doubtful((*path, "target"), text)
     return Shadow(target, share)
+
+
+def _check_target(name: str, path: Path, targets: Targets) -> None:
+    """A drill knows the target of an attempt by its entry, as `provider/model`, and by its provider."""
+    if is_glob(name):
+        if not _may_fit(name, targets):
+            targets.report.doubtful(path, f"{name!r} fits no target: the drill hits none by it")
+    elif name in targets.virtual:
+        targets.report.wrong(
+            path, f"{name!r} has no provider of its own: name targets of its chain"
+        )
+    else:
+        found = targets.find(name, path)
+        if found is not None and name not in (found.entry, str(found), found.provider.name):
+            targets.report.wrong(path, f"{name!r} stands for {found.entry!r}: name that")
+
+
+def _may_fit(pattern: str, targets: Targets) -> bool:
+    """Models may be asked for that nobody has listed, so that only the provider's part must be known."""
+    whole, provider = Patterns.of([pattern]), Patterns.of([pattern.partition("/")[0]])
+    names = {*targets.providers, *targets.own, *map(str, targets.own.values())}
+    if pattern.startswith("*") or any(map(whole.matches, names)):
+        return True
+    return "/" in pattern and any(map(provider.matches, targets.providers))
 
 
 def _headers(shape: FaultShape, path: Path, report: Report) -> Iterator[tuple[str, Patterns]]:

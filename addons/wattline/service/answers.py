@@ -25,7 +25,7 @@ from wattline.engine.failover import (
 )
 from wattline.engine.keys import is_pointless
 from wattline.engine.meter import Meter
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.attempts import Attempts
 from wattline.service.caching.caching import Caching
 from wattline.service.entrance.counting import crowded
@@ -328,11 +328,11 @@ class Answers:
             answer, body = _heard(exchange, passage, body)
         if answer.error is not None:
             self.settlement.failed(exchange, attempt, judge_inband(answer.error))
-            return None
+            return _as_it_came(exchange, attempt, incoming, body)
         if not answer.sound or _owes_stream(exchange.call):
             why = no_stream(incoming) if _owes_stream(exchange.call) else ""
             self.settlement.failed(exchange, attempt, judge_broken("bad_answer"), why)
-            return None
+            return _as_it_came(exchange, attempt, incoming, body)
         meter.answer(answer)
         usage, flags = meter.usage(ended=True)
         note_made(self.opening.remembered, exchange, attempt, body)
@@ -389,7 +389,8 @@ class Answers:
         reader: StreamReader | None,
     ) -> Items | None:
         """A stream, once it has shown its first output. `reader`: of a translated one."""
-        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter, reader)
+        passed = exchange.plan.passed
+        relay = StreamRelay(exchange.dialect, exchange.call, incoming, meter, reader, passed=passed)
         try:
             await relay.start(self.attempts.timeouts(exchange, attempt.target).first_byte)
         except Broken as broken:
@@ -429,8 +430,10 @@ class Answers:
                 async for data in items:
                     yield data
             return
-        usage, flags = meter.usage(ended=True)
-        settled = self.settlement.over(exchange, attempt, State.COMPLETE, usage, flags)
+        fault = relay.fault
+        usage, flags = meter.usage(ended=fault is None)
+        state = State.COMPLETE if fault is None else State.TRUNCATED
+        settled = self.settlement.over(exchange, attempt, state, usage, flags, fault)
         exchange.held = relay.held
         await relay.drain()
         await self.settlement.committed(exchange, settled)
@@ -445,6 +448,17 @@ class Answers:
         settled = self.settlement.over(exchange, attempt, State.TRUNCATED, usage, flags, code)
         await self.settlement.committed(exchange, settled)
         return _stream_error(exchange, broke_off(code))
+
+
+def _as_it_came(
+    exchange: Exchange, attempt: Attempt, incoming: Incoming, body: bytes
+) -> Whole | None:
+    """What is no answer is left to the next target; but a call that is passed on gets its host's, whatever it is."""
+    if not exchange.plan.passed:
+        return None
+    exchange.delivered = True
+    headers = answer_headers(exchange, attempt, incoming)
+    return Whole(incoming.status, headers, redacted(body, attempt.target))
 
 
 def _shutting_down() -> OurFault:

@@ -23,7 +23,9 @@ from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
 from wattline.engine.trials import aims_at
 from wattline.engine.windows import Claim, Refusal, Ticket, Windows
-from wattline.rules.book import Target, Timeouts, account_name
+from wattline.rules.compiled.provider import Timeouts, account_name
+from wattline.rules.compiled.target import Target
+from wattline.rules.drill import Drill
 from wattline.service.accounts.entitlement import reserve
 from wattline.service.drilling import drilled
 from wattline.service.exchange import SENT, Attempt, Exchange
@@ -244,7 +246,7 @@ class Attempts:
                 raise attempt.request
             timeouts = self.timeouts(exchange, attempt.target)
             drill = exchange.plan.fault
-            if drill is not None and aims_at(drill, target):
+            if drill is not None and _is_hit(drill, exchange, target):
                 attempt.drill = drill.kind
                 incoming = await drilled(self.upstream, attempt.request, timeouts, drill)
             else:
@@ -263,6 +265,13 @@ class Attempts:
         if own.total <= left:
             return own
         return Timeouts(own.connect, own.first_byte, own.idle, max(left, 0.001))
+
+
+def _is_hit(drill: Drill, exchange: Exchange, target: Target) -> bool:
+    """A drill shows what continuation does: it hits one only where it names the target."""
+    if exchange.lead is not None and drill.targets is None:
+        return False
+    return aims_at(drill, target)
 
 
 def _continuing(exchange: Exchange, target: Target, lead: Lead) -> Passage:

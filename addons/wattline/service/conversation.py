@@ -13,7 +13,8 @@ from typing import Any, Final
 from wattline.dialects.blocks import blocks, stable_prefix
 from wattline.engine.meter import estimate_tokens
 from wattline.engine.prompt_cache import Block
-from wattline.rules.book import AffinityRules, Book
+from wattline.rules.book import Book
+from wattline.rules.compiled.upkeep import AffinityRules
 from wattline.service.large import is_large
 from wattline.service.metering.prompt_caches import Prompted
 from wattline.wire.call import Call, Operation

@@ -7,12 +7,13 @@ clients do what they would do then.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.rules.drill import CUT, MALFORMED, REFUSE, SLOW_DRIP, STALL, Drill
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.wire.http import Headers
@@ -40,10 +41,11 @@ async def drilled(
         raise Broken("refused", "a fault drill refuses the connection")
     if drill.status is not None:
         return MadeIncoming(drill.status, _headers(drill))
+    ends = asyncio.get_running_loop().time() + timeouts.total
     incoming = await upstream.send(outgoing, timeouts)
     if not 200 <= incoming.status < 300:
         return incoming  # it has a fault of its own
-    return SpoiltIncoming(incoming, drill, timeouts.idle)
+    return SpoiltIncoming(incoming, drill, timeouts.idle, ends)
 
 
 def _headers(drill: Drill) -> Headers:
@@ -70,11 +72,14 @@ class MadeIncoming:
 
 @dataclass(slots=True)
 class SpoiltIncoming:
-    """A real answer with the drill's fault in it. `idle` is the longest pause that is waited for, seconds."""
+    """A real answer with the drill's fault in it. `idle` is the longest pause that is waited for, seconds; `ends`
+    when the attempt's time is over, by the loop's clock.
+    """
 
     incoming: Incoming
     drill: Drill
     idle: float
+    ends: float
     status: int = field(init=False)
     headers: Headers = field(init=False)
 
@@ -108,14 +113,14 @@ class SpoiltIncoming:
         if self.drill.kind != SLOW_DRIP:
             await self._fail()
         async for data in self.incoming.pieces():
-            await asyncio.sleep(self.drill.pause)
+            await self._wait(self.drill.pause)
             yield data
 
     async def _events(self, cutter: _Cutter) -> AsyncGenerator[bytes]:
         seen = 0
         async for event in _cut(self.incoming.pieces(), cutter):
             if self.drill.kind == SLOW_DRIP:
-                await asyncio.sleep(self.drill.pause)
+                await self._wait(self.drill.pause)
                 yield event
             elif seen != self.drill.after:
                 yield event
@@ -128,10 +133,21 @@ class SpoiltIncoming:
 
     async def _fail(self) -> None:
         if self.drill.kind == STALL:
-            await asyncio.sleep(self.idle)
+            await self._wait(math.inf)
+        raise self._broken(CUT)
+
+    async def _wait(self, seconds: float) -> None:
+        """Nothing comes for so long. Raises Broken where that is longer than is waited for a real answer."""
+        left = max(self.ends - asyncio.get_running_loop().time(), 0.0)
+        await asyncio.sleep(min(seconds, self.idle, left))
+        if seconds >= left and left <= self.idle:
+            raise self._broken("total_timeout")
+        if seconds >= self.idle:
+            raise self._broken("idle_timeout")
+
+    def _broken(self, code: str) -> Broken:
         self.incoming.close()
-        code = CUT if self.drill.kind == CUT else "idle_timeout"
-        raise Broken(code, f"a fault drill: {self.drill.kind}", sent=True)
+        return Broken(code, f"a fault drill: {self.drill.kind}", sent=True)
 
 
 def _spoilt(event: bytes) -> bytes:

@@ -16,7 +16,8 @@ from wattline.engine.plan import Plan
 from wattline.engine.spending import Reserved
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Ticket
-from wattline.rules.book import Book, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
 from wattline.service.metering.prompt_caches import Prompted
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.upload import Upload

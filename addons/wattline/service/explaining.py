@@ -15,7 +15,8 @@ from wattline.engine.json_diff import LONGEST, Change, differences
 from wattline.engine.view import View
 from wattline.engine.windows import Ticket
 from wattline.rules.addresses import is_loopback
-from wattline.rules.book import Book, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.large import is_large
 from wattline.service.outgoing.outgoing import outgoing

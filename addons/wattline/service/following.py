@@ -8,7 +8,7 @@ from typing import Any
 
 from wattline.engine.plan import Plan
 from wattline.engine.summary import summary
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.earlier import FIELDS, named
 from wattline.service.remembered import Maker, Remembered
 from wattline.wire.call import Call

@@ -19,7 +19,8 @@ from wattline.engine.keys import all_out, keyed
 from wattline.engine.plan import KeyOut, Plan, Skip
 from wattline.engine.summary import Failure
 from wattline.engine.view import View
-from wattline.rules.book import Book, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
 from wattline.service.remembered import Maker, Remembered
 from wattline.wire.call import LOCAL, Call
 from wattline.wire.http import Request, Use

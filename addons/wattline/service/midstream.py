@@ -25,7 +25,7 @@ from wattline.dialects.transcript import Transcript
 from wattline.dialects.translation import TranslatingReader
 from wattline.engine.failover import judge_broken, judge_inband, judge_status
 from wattline.engine.meter import Meter, estimate_tokens
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.attempts import Attempts
 from wattline.service.entrance.redaction import secrets_of
 from wattline.service.exchange import Attempt, Exchange
@@ -33,6 +33,7 @@ from wattline.service.hearing import error_body, is_stream, no_stream
 from wattline.service.large import is_large
 from wattline.service.metering.left_open import settle_left_open
 from wattline.service.metering.settlement import Settlement
+from wattline.service.outgoing.outgoing import named
 from wattline.service.relay import InBand, StreamRelay
 from wattline.store.base import State
 from wattline.upstream.base import Broken, Incoming
@@ -63,6 +64,8 @@ class Part:
     done: bool = False
     number: int = 0
     """Of the continuation, from 1; 0: the first attempt."""
+    after: int = 0
+    """Characters that the client had when it began."""
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ class Midstream:
             await self._broke_off(exchange, first)
             async with aclosing(self._parts(exchange, transcript)) as parts:
                 async for part in parts:
-                    async with aclosing(self._run(exchange, part, transcript)) as items:
+                    async with aclosing(self._run(exchange, part)) as items:
                         async for data in items:
                             yield data
                     if part.done:
@@ -170,7 +173,7 @@ class Midstream:
         if attempt is None:
             return None
         attempt.marks = (*attempt.marks, CONTINUED)
-        part = Part(attempt, Meter(exchange.call, exchange.call.tokens + tokens))
+        part = Part(attempt, Meter(exchange.call, exchange.call.tokens + tokens), after=len(text))
         try:
             opened = await self._open(exchange, part, transcript)
         except BaseException:
@@ -221,18 +224,17 @@ class Midstream:
         )
         self.settlement.failed(exchange, attempt, verdict)
 
-    async def _run(
-        self, exchange: Exchange, part: Part, transcript: Transcript
-    ) -> AsyncGenerator[bytes]:
+    async def _run(self, exchange: Exchange, part: Part) -> AsyncGenerator[bytes]:
         """What one further attempt adds to the client's stream."""
         relay, attempt = part.relay, part.attempt
         assert relay is not None  # noqa: S101  (it has output)
         log.info(
-            "%s is continued by attempt %d at %s, after %d characters",
+            "%s is continued by attempt %d at %s, after %d characters%s",
             exchange.call.id,
             attempt.number,
             attempt.target,
-            len(transcript.text),
+            part.after,
+            f", without {named(exchange.dropped)}" if exchange.dropped else "",
         )
         secrets = secrets_of(attempt.target)
         try:
@@ -286,7 +288,7 @@ class Midstream:
 
 def code_of(error: Broken | InBand) -> str:
     """How a stream broke off, as the ledger has it."""
-    return error.code if isinstance(error, Broken) else f"inband_{error.word}"
+    return error.code
 
 
 def broke_off(code: str) -> UpstreamFault:

@@ -10,7 +10,8 @@ from functools import partial
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind
 from wattline.engine.parking import Parked, Parking
-from wattline.rules.book import AS_ASKED, Book
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import AS_ASKED
 from wattline.service.outage import ledger_told
 from wattline.store.base import BadRow
 from wattline.store.parking import ParkedRow, SqliteParking

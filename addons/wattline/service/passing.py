@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from wattline.base.origin import AuthStyle, Origin
-from wattline.rules.book import Limits, Provider, Target, Timeouts
+from wattline.rules.compiled.entrance import Limits
+from wattline.rules.compiled.provider import Provider, Timeouts
+from wattline.rules.compiled.target import Target
 from wattline.wire.call import Call
 from wattline.wire.http import Request
 

@@ -29,6 +29,11 @@ class InBand(Exception):
         super().__init__(word)
         self.word = word
 
+    @property
+    def code(self) -> str:
+        """As the ledger has it."""
+        return f"inband_{self.word}"
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -79,7 +84,9 @@ class StreamRelay:
         "call",
         "dialect",
         "ended",
+        "fault",
         "meter",
+        "passed",
         "shown",
     )
 
@@ -90,8 +97,15 @@ class StreamRelay:
         incoming: Incoming,
         meter: Meter,
         reader: StreamReader | None = None,
+        *,
+        passed: bool = False,
     ) -> None:
-        """`reader` where the upstream speaks another dialect than the client."""
+        """`reader` where the upstream speaks another dialect than the client. `passed`: errors and an end without its
+        mark are the host's word, and go on as they are.
+        """
+        self.passed = passed
+        self.fault: str | None = None
+        """The code of what was wrong and went on."""
         self.dialect = dialect
         self.call = call
         self.meter = meter
@@ -122,6 +136,8 @@ class StreamRelay:
         except TimeoutError as error:
             raise Broken("first_byte_timeout", "no output in time", sent=True) from error
         except StopAsyncIteration as error:
+            if self.passed:
+                return
             if not self._finished and not self.ended:
                 raise Broken("cut", "the stream ended before any output", sent=True) from error
 
@@ -129,7 +145,10 @@ class StreamRelay:
         release = False
         for piece in pieces:
             if piece.mark is Mark.ERROR:
-                raise InBand(piece.error or "server_error")
+                error = InBand(piece.error or "server_error")
+                if not self.passed:
+                    raise error
+                self.fault = error.code
             self._keep(piece, self._held)
             release = hold.add(piece) or release
         self.shown = self.ended or _some_output(pieces)
@@ -195,16 +214,25 @@ class StreamRelay:
                 break
             for piece in pieces:
                 if piece.mark is Mark.ERROR:  # told after what came before it
-                    self._failed = InBand(piece.error or "server_error")
-                    break
+                    error = InBand(piece.error or "server_error")
+                    if not self.passed:
+                        self._failed = error
+                        break
+                    self.fault = error.code
                 self._keep(piece, passing)
             if not self.shown:  # it was too much to be held until the first output
                 self.shown = _some_output(pieces)
         if not passing and not self.ended:
-            if not self._finished:
-                raise Broken("cut", "the stream ended without its end", sent=True)
-            self.ended = True
+            self._end_here()
         return b"".join(passing)
+
+    def _end_here(self) -> None:
+        """The upstream sent all. Raises Broken where that was not an end."""
+        if not self._finished:
+            if not self.passed:
+                raise Broken("cut", "the stream ended without its end", sent=True)
+            self.fault = self.fault or "cut"
+        self.ended = True
 
     async def drain(self) -> None:
         """After the end marker: read what little the upstream still sends."""

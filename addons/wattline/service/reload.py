@@ -52,6 +52,11 @@ class Books:
                 await self._reload()
         return self.current
 
+    def warn(self) -> None:
+        """Log what is most likely a mistake in the rules in force, and the drills and shadows that are on."""
+        for warning in self.current.warnings:
+            log.warning("%s", warning)
+
     async def watch(self, seconds: float = 1.0) -> None:
         """Look at the file now and then, so that a mistake is reported without traffic too."""
         while True:
@@ -78,6 +83,7 @@ class Books:
             return
         self.current = book
         log.info("rules reloaded: %s, now version %s", self.path.name, book.version)
+        self.warn()
         self.changed()
 
 

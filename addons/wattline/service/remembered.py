@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from cachetools import TLRUCache
 
 from wattline.base.settings import SettingsError
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 
 TTL: Final = 3600.0
 """Seconds that an id is remembered, unless configured."""

@@ -22,7 +22,8 @@ from wattline.engine.decide import obstacle_of
 from wattline.engine.plan import Plan
 from wattline.engine.targets import as_asked
 from wattline.engine.view import View
-from wattline.rules.book import FROM_CACHE, Target
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Exchange
 from wattline.service.large import LARGE
 from wattline.service.metering.counts import Counts

@@ -20,7 +20,7 @@ _FIRST = f"""
 SELECT {_WHOLE} FROM attempts
 WHERE at >= ? AND at < ? AND number = 1 AND operation <> 'lookup' AND principal <> '{SHADOW.id}' ORDER BY at, seq"""  # noqa: S608 - constants
 _LATER = f"""
-SELECT {_WHOLE} FROM attempts WHERE at >= ? AND number > 1 ORDER BY seq"""  # noqa: S608 - constants
+SELECT {_WHOLE} FROM attempts WHERE at >= ? AND at < ? AND number > 1 ORDER BY seq"""  # noqa: S608 - constants
 _ONE = f"SELECT {_WHOLE} FROM attempts WHERE call = ?1 OR attempt = ?1 ORDER BY seq"  # noqa: S608 - constants
 _REFUSED = "call, at, principal, requested, rule, dialect, operation, stream, book, status, code, left_out, features"  # fmt: skip
 _UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE at >= ? AND at < ? ORDER BY at, seq"  # noqa: S608 - constants
@@ -33,7 +33,10 @@ FROM attempts"""  # noqa: S608 - constants
 _SHORT_FIRST = f"""
 {_SHORT} WHERE at >= ? AND at < ? AND number = 1 AND operation <> 'lookup' AND principal <> '{SHADOW.id}'
 ORDER BY at, seq"""
-_SHORT_LATER = f"{_SHORT} WHERE at >= ? AND number > 1 ORDER BY seq"
+_SHORT_LATER = f"{_SHORT} WHERE at >= ? AND at < ? AND number > 1 ORDER BY seq"
+_LATEST = "SELECT at FROM attempts WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+LONGEST_CALL = 86_400_000
+"""Milliseconds in which the last attempt of a call has begun: no deadline is longer."""
 BATCH = 5_000
 
 
@@ -117,6 +120,19 @@ class History:
         """Refused calls are written down in this file; not in one that an older wattline left."""
         return _has(self._connection, "decisions")
 
+    @property
+    def _until_later(self) -> tuple[int, int]:
+        """When further attempts of the span's calls begin."""
+        return self._since, self._until + LONGEST_CALL
+
+    def shorten(self, most: int) -> bool:
+        """Begin later, so that the span has about so many attempts; False where it has no more than that."""
+        found = self._connection.execute(_LATEST, (self._since, self._until, most)).fetchone()
+        if found is None:
+            return False
+        self._since = found[0] + 1
+        return True
+
     def count(self) -> int:
         """How many calls there are."""
         span = (self._since, self._until)
@@ -138,7 +154,7 @@ class History:
 
     def _short(self) -> Iterator[ShortRow]:
         later: dict[str, list[tuple[Any, ...]]] = {}
-        for row in self._connection.execute(_SHORT_LATER, (self._since,)):
+        for row in self._connection.execute(_SHORT_LATER, self._until_later):
             later.setdefault(row[0], []).append(row)
         cursor = self._connection.execute(_SHORT_FIRST, (self._since, self._until))
         while rows := cursor.fetchmany(BATCH):
@@ -153,7 +169,7 @@ class History:
 
     def _sent(self) -> Iterator[tuple[AttemptRow, ...]]:
         later: dict[str, list[AttemptRow]] = {}
-        for row in self._connection.execute(_LATER, (self._since,)):
+        for row in self._connection.execute(_LATER, self._until_later):
             found = AttemptRow._make(row)
             later.setdefault(found.call, []).append(found)
         cursor = self._connection.execute(_FIRST, (self._since, self._until))

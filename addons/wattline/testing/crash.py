@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from wattline.base.settings import SettingsError
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.base import Incoming, Outgoing, Upstream
 from wattline.wire.http import Headers
 

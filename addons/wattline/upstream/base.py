@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wattline.base.origin import Credential, Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.wire.http import Headers
 
 

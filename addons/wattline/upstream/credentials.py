@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from wattline.base.origin import AuthStyle, Origin
-from wattline.rules.book import Provider
+from wattline.rules.compiled.provider import Provider
 from wattline.upstream.base import Broken, Outgoing
 from wattline.wire.http import Headers
 

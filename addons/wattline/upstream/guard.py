@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from wattline.rules.book import Tunnel
+from wattline.rules.compiled.entrance import Tunnel
 from wattline.upstream.addresses import (
     Address,
     BadHost,

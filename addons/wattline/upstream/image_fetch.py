@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wattline.base.origin import Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.addresses import (
     Address,
     Resolve,

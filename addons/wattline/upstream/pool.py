@@ -11,7 +11,7 @@ from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 
 from wattline.base.origin import Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.addresses import Resolve, system_resolve
 from wattline.upstream.answer import Answer
 from wattline.upstream.base import Outgoing

@@ -16,7 +16,7 @@ from wsproto.events import AcceptConnection, RejectConnection, RejectData, Reque
 from wsproto.utilities import ProtocolError
 
 from wattline.base.origin import Origin
-from wattline.rules.book import Timeouts
+from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.addresses import Resolve, read_address, system_resolve
 from wattline.upstream.base import Broken, Outgoing
 from wattline.upstream.credentials import check, header_lines

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,7 +10,7 @@ from starlette.routing import WebSocketRoute
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.web.admin.pages import admin_routers
-from wattline.web.assistant.router import assistant_router
+from wattline.web.assistant.router import assistant_routers
 from wattline.web.door import VISITOR
 from wattline.web.gateway.site import gateway_routers
 from wattline.web.metrics.page import MetricsPage
@@ -25,6 +22,7 @@ from wattline.web.models.openai import OpenAIModels
 from wattline.web.models.providers import ProviderPages
 from wattline.web.models.service import ServiceModels
 from wattline.web.openapi.page import DocumentPage
+from wattline.web.parameters import unfit
 from wattline.web.parts import Parts
 from wattline.web.style import style_of
 from wattline.web.ws.entrance import Entrance
@@ -41,7 +39,7 @@ def make_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(HTTPException, errors.http)
     app.add_exception_handler(Exception, errors.bug)
     for router in routers(parts):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # see LazyRoute
     if parts.chats is not None:
         entrance = Entrance(parts.chats, parts.styles)
         app.router.routes.append(WebSocketRoute(PATH, entrance))
@@ -62,7 +60,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         AudioPages(parts.catalog).router(),
         UpgradePage().router(),
         *gateway_routers(parts),
-        *([assistant_router(parts.assistant)] if parts.assistant is not None else []),
+        *(assistant_routers(parts.assistant) if parts.assistant is not None else []),
         *_admin(parts),
         DocumentPage().router(),
         *([MetricsPage(parts.metrics).router()] if parts.metrics is not None else []),
@@ -89,10 +87,7 @@ class _Errors:
     def invalid(self, request: Request, error: Exception) -> Response:
         """A parameter that is not what it must be: the first one is named."""
         problems = error.errors() if isinstance(error, RequestValidationError) else []
-        first = problems[0] if problems else {}
-        field = ".".join(str(part) for part in first.get("loc", ())[1:])[:100] or "request"
-        message = f"{field}: {_reason(first)}."
-        return self._answer(request, ClientFault(message, code="invalid_parameter", param=field))
+        return self._answer(request, unfit(problems, request))
 
     def http(self, request: Request, error: Exception) -> Response:
         """The framework's own: no such path, or not with this method."""
@@ -120,11 +115,3 @@ class _Errors:
         style = style_of(request.scope["raw_path"].decode("latin-1"), request.headers)
         whole = self._parts.styles.render(style, fault, request.scope[VISITOR].id)
         return Response(whole.body, whole.status, dict(whole.headers))
-
-
-def _reason(problem: Mapping[str, Any]) -> str:
-    """Why, without the value that was given."""
-    if problem.get("type") == "string_pattern_mismatch":
-        return "holds a character that has no place here"
-    reason = str(problem.get("msg", "not valid"))[:300]
-    return reason[:1].lower() + reason[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
@@ -63,5 +63,6 @@ def unknown_model(name: str) -> ClientFault:
 
 
 Caller = Annotated[Principal, Depends(caller)]
-Words = Annotated[str, Query(min_length=1, max_length=100, pattern=r"^[\w .:/@+()-]+$")]
+WORDS: Final = r"^[\w .:/@+()-]+$"
+Words = Annotated[str, Query(min_length=1, max_length=100, pattern=WORDS)]
 """Text to look for. It means itself: wildcards are refused."""

@@ -63,11 +63,12 @@ class Fleet(Running):
         return [found.name for found in self.upstreams for _ in found.journal.requests]
 
     def forget(self) -> None:
-        """Nothing scripted, nothing seen."""
+        """Nothing scripted, nothing seen, nobody rests."""
         self.checked += len(rows(self.state, self.checked))
         for found in self.upstreams:
             found.script()
             found.journal.requests.clear()
+        self.sidecar.parts.records.settlement.rests.clear()
 
     def check(self, *, wrong: Sequence[str] = ()) -> None:
         """The ledger agrees with the providers, and they refused nothing."""

@@ -8,7 +8,7 @@ import pytest
 
 from wattline.base.errors import ClientFault
 from wattline.base.ids import hash_secret
-from wattline.rules.book import Auth
+from wattline.rules.compiled.entrance import Auth
 from wattline.service.accounts.auth import authenticate
 from wattline.wire.call import LOCAL
 

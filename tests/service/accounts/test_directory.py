@@ -11,7 +11,8 @@ from kit.accounts import accounts_at
 from wattline.base.errors import ClientFault
 from wattline.base.ids import hash_secret
 from wattline.engine.windows import Claim, Ticket, Windows
-from wattline.rules.book import Auth, Scope, Window
+from wattline.rules.compiled.entrance import Auth
+from wattline.rules.compiled.window import Scope, Window
 from wattline.service.accounts.auth import authenticate
 from wattline.service.accounts.directory import Directory
 from wattline.wire.call import LOCAL, Budgets, Role

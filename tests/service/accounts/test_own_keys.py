@@ -17,7 +17,7 @@ from wattline.base.origin import AuthStyle, Origin
 from wattline.engine.decide import decide
 from wattline.engine.rest import Resting
 from wattline.engine.windows import Claim, Windows
-from wattline.rules.book import account_name
+from wattline.rules.compiled.provider import account_name
 from wattline.rules.load import load
 from wattline.service.accounts.own_keys import OwnKeys, context_of, masked
 from wattline.service.accounts.sealing import Sealing, Unsealable

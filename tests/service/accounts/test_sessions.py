@@ -10,7 +10,7 @@ from kit.accounts import accounts_at
 from wattline.base.errors import ClientFault
 from wattline.base.ids import hash_secret
 from wattline.base.origin import Origin
-from wattline.rules.book import Auth
+from wattline.rules.compiled.entrance import Auth
 from wattline.service.accounts.auth import authenticate
 from wattline.service.accounts.directory import Directory
 from wattline.service.accounts.entitlement import still_let_in

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from wattline.base.clock import ManualClock
 from wattline.base.origin import AuthStyle, Origin
 from wattline.dialects.base import Energy
-from wattline.rules.book import Book, CacheRules, Provider, Target, Timeouts
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider, Timeouts
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.upkeep import CacheRules
 from wattline.rules.load import load
 from wattline.service.caching.cache import ENTRY_COST, Cache, Entry, Key, canonical, digest_of
 from wattline.service.caching.caching import Filling, share_of

@@ -14,7 +14,8 @@ from wattline.base.origin import AuthStyle, Origin
 from wattline.dialects.base import Energy
 from wattline.dialects.codecs import client_codec
 from wattline.dialects.spoken import spoken_dialects
-from wattline.rules.book import Provider, Target, Timeouts
+from wattline.rules.compiled.provider import Provider, Timeouts
+from wattline.rules.compiled.target import Target
 from wattline.service.caching.cache import Entry
 from wattline.service.caching.cacheable import reply_of, sound
 from wattline.service.caching.replay import BLOCK, as_asked, stream_of, whole_of

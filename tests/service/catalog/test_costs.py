@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kit.decisions import a_book, a_call, a_provider, a_target
 from wattline.base.origin import Origin
-from wattline.rules.book import AffinityRules, Asked, Rule
+from wattline.rules.compiled.rule import Asked, Rule
+from wattline.rules.compiled.upkeep import AffinityRules
 from wattline.service.catalog.costs import ANSWER, Costs
 from wattline.service.catalog.prices import Prices
 

@@ -9,7 +9,7 @@ import pytest
 from wattline.base.clock import ManualClock
 from wattline.base.origin import AuthStyle, Origin
 from wattline.base.settings import SettingsError
-from wattline.rules.book import Provider, Timeouts
+from wattline.rules.compiled.provider import Provider, Timeouts
 from wattline.service.catalog.reported import Reported
 from wattline.service.catalog.reports import FIRST_BACKOFF, KEPT_SECONDS, Reports, refresh_seconds
 from wattline.upstream.base import Broken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattline.rules.book import DialogRules
+from wattline.rules.compiled.callers import DialogRules
 from wattline.service.dialogs.context import oldest_kept, shorter, trimmed
 from wattline.store.dialogs import Message
 

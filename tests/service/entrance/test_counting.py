@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wattline.base.clock import ManualClock
 from wattline.engine.windows import ADDRESS_SLOTS, Windows
-from wattline.rules.book import Over, Scope, Window
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.service.entrance.counting import (
     OVER_AUTH,
     OVER_CALL,

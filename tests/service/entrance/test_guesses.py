@@ -4,7 +4,7 @@ import pytest
 
 from wattline.base.clock import ManualClock
 from wattline.base.errors import ClientFault
-from wattline.rules.book import Auth
+from wattline.rules.compiled.entrance import Auth
 from wattline.service.entrance import guesses as module
 from wattline.service.entrance.guesses import Guesses
 

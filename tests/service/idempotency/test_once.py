@@ -10,7 +10,7 @@ import pytest
 from kit.accounts import book
 from wattline.base.clock import ManualClock
 from wattline.base.errors import ClientFault
-from wattline.rules.book import Limits
+from wattline.rules.compiled.entrance import Limits
 from wattline.service.idempotency.kept import COST, Answer, Kept, Place
 from wattline.service.idempotency.once import Claim, Once
 from wattline.service.idempotency.taking import Taking, lasting

@@ -11,7 +11,7 @@ from kit.decisions import a_book, a_provider, a_target
 from wattline.base.clock import ManualClock
 from wattline.engine.failover import Verdict
 from wattline.engine.rest import Resting
-from wattline.rules.book import Rule
+from wattline.rules.compiled.rule import Rule
 from wattline.service.metering.rests import Rests, key_mark
 from wattline.store.rests import RestRow, SqliteRests
 
@@ -114,3 +114,34 @@ def test_a_key_is_known_by_its_text_and_its_place():
     marks = {key_mark(ONE), *map(key_mark, others)}
     assert len(marks) == 5
     assert all(len(mark) == 4 for mark in marks)
+
+
+def test_who_does_not_say_for_how_long_rests_longer_each_time():
+    """No `Retry-After`, 0, or one that can't be read; inside a 200 too."""
+    clock = ManualClock()
+    made, kept = rests(clock)
+    waits: list[float] = []
+    unsaid = [
+        Verdict(next=True, code="http_429"),
+        Verdict(next=True, code="inband_rate_limit"),
+        Verdict(next=True, code="http_429", retry_after=0.0),
+    ]
+    for verdict in unsaid:
+        made.after(verdict, a_target(ONE), BOOK, clock.monotonic())
+        made.after(verdict, a_target(ONE), BOOK, clock.monotonic() - 1.0)
+        rest = made.resting.resting("one", clock.monotonic())
+        assert rest is not None
+        assert (rest.reason, rest.limited, rest.guessed) == ("it is limited", True, True)
+        waits.append(rest.until - clock.monotonic())
+        clock.advance(waits[-1])
+    assert waits == [1.0, 2.0, 4.0]
+    made.after(Verdict(next=True, code="http_503"), a_target(ONE), BOOK, clock.monotonic())
+    assert made.resting.resting("one", clock.monotonic()) is None
+    made.clear()
+    assert made.after(unsaid[0], a_target(ONE), BOOK, clock.monotonic()) == 1.0
+    assert kept.rows == [], "it is not kept over a restart"
+    made.answered("one", clock.monotonic())
+    assert made.resting.resting("one", clock.monotonic()) is None
+    made.after(Verdict(next=True, code="http_429", retry_after=9.0), a_target(ONE), BOOK)
+    made.answered("one", clock.monotonic())
+    assert made.resting.resting("one", clock.monotonic()) is not None, "the provider said so"

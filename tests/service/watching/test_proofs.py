@@ -67,6 +67,19 @@ async def test_a_verdict_that_was_written_is_not_believed(tmp_path):
     assert [one["verdict"] for one in read_proofs(file, 0)] == ["unreadable", "changed"]
 
 
+def test_an_old_time_hides_nothing(tmp_path):
+    """Nor does a time to come: what is before it in the file is later than what is after it."""
+    times = (2_000, 2_001, 5, 3_000, 3_001)
+    pairs = ((b"x", b"y"), *[(b"a", b"a")] * 4)
+    lines = [carried(pair).record(at) for at, pair in zip(times, pairs, strict=True)]
+    file = proof_file(tmp_path)
+    file.append([json.dumps(line).encode() + b"\n" for line in lines])
+    found = list(read_proofs(file, 1_000))
+    assert [one["at"] for one in found] == [3_001, 3_000, 2_001, 2_000]
+    assert found[-1]["verdict"] == "changed"
+    assert [one.get("out_of_order", False) for one in found] == [False, False, True, True]
+
+
 GOOD = carried().record(1)
 
 

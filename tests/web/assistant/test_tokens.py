@@ -27,6 +27,29 @@ async def test_a_new_user_gets_a_token_and_the_start_balance(assistant):
     assert 0 < after["tokens_gpt"] < 10_000
 
 
+async def test_what_a_token_goes_through(assistant):
+    """A-132: asked for, made, found by its user and by itself, changed, renewed, without balance; and who may."""
+    assert (
+        await assistant.get("/token/has", "ann", master="no-master-token-of-ours")
+    ).status == 401
+    assert (
+        await assistant.ask("GET", "/token/has", master=None, bearer=ADMIN, userId="ann")
+    ).json() == {"hasUser": False}
+    old = (await assistant.token("ann"))["id"]
+    assert (await assistant.get("/token/has", "ann")).json() == {"hasUser": True}
+    assert (await assistant.chat(old)).status == 200
+    left = (await assistant.token("ann"))["tokens_gpt"]
+    body = {"operation": "subtract", "amount": left}
+    assert (await assistant.ask("PUT", "/token", body, userId="ann")).status == 200
+    assert (await assistant.chat(old)).status == 429
+    new = (await assistant.ask("POST", "/token", userId="ann")).json()["id"]
+    assert new != old
+    assert (await assistant.chat(old)).status == 401
+    body = {"operation": "add", "amount": 5000}
+    assert (await assistant.ask("PUT", "/token", body, userId="ann")).status == 200
+    assert (await assistant.chat(new)).status == 200
+
+
 async def test_the_token_is_not_in_the_file(assistant):
     """It is derived again from the master token that the asker shows: nobody else gets it."""
     token = (await assistant.token("ann"))["id"]

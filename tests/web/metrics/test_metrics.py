@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kit.sidecars import running
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.settings import SettingsError
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.metering.counts import MOST, Counts
 from wattline.store.base import State
 from wattline.wire.usage import Usage

@@ -65,4 +65,4 @@ def doctor(*, rules: Rules = None, state: State = None) -> None:
     """
     from wattline.cli.doctor import doctor as examine
 
-    raise typer.Exit(examine(settings(rules=rules, state=state)))
+    raise typer.Exit(examine(lambda: settings(rules=rules, state=state)))

@@ -83,5 +83,5 @@ def import_files(
     from wattline.cli.importing.command import import_files as take_over
 
     chosen = settings(rules=rules, state=state)
-    start = None if credit is None else micro(credit)
+    start = None if credit is None else micro(credit, "--credit")
     raise typer.Exit(take_over(paths, chosen, dry=dry_run, credit=start, as_json=as_json))

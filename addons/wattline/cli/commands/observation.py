@@ -44,7 +44,7 @@ def watch(
     from wattline.cli.watch import watch as observe
 
     chosen = settings(state=state, port=port)
-    seconds = None if for_ is None else float(age(for_))
+    seconds = None if for_ is None else float(age(for_, "--for"))
     asked = Watch(chosen, seconds, command or (), host or (), out, dict(os.environ))
     raise typer.Exit(observe(asked))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from wattline.cli.options import Key, LogLevel, Rules, State, settings
 from wattline.cli.shells import Shell
 
 app = typer.Typer(rich_markup_mode=None)
+
+_MODES = "write regular, transparent, socks5, local, wireguard, reverse:URL or upstream:URL, each with @PORT if need be"
 
 
 @app.command()
@@ -46,6 +49,7 @@ def serve(
     """Run the sidecar until Ctrl-C or SIGTERM."""
     from wattline.serving import serve as serve_forever
 
+    _check_modes(mode or ())
     chosen = settings(
         rules=rules,
         state=state,
@@ -55,6 +59,17 @@ def serve(
         modes=tuple(mode or ("regular",)),
     )
     raise typer.Exit(serve_forever(chosen))
+
+
+def _check_modes(modes: Sequence[str]) -> None:
+    if not modes:
+        return
+    from wattline.cli.wrong_value import wrong_value
+    from wattline.proxy.modes import unfit_mode
+
+    for mode in modes:
+        if (reason := unfit_mode(mode)) is not None:
+            raise wrong_value("--mode", mode, f"is no proxy mode ({reason}): {_MODES}")
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.errors import Fault, Kind, Whose
+from wattline.base.errors import Fault, Kind
+from wattline.dialects.fault_headers import fault_headers
 from wattline.wire.http import Whole
 from wattline.wire.sse import event
 
@@ -29,20 +29,14 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
 )
 """`overloaded_error` keeps our status (503): SDKs retry it like Anthropic's own 529."""
 
-_SERVER_ERRORS = 500
 LOST_THREAD = "the conversation that 'thread' continues is held by another provider"
 _NO_THREAD = re.compile(r"has no counterpart for (?:[^;]*, )?thread\b")
 
 
 def error(fault: Fault, call_id: str) -> Whole:
     """A fault as a whole answer."""
-    headers = [("content-type", "application/json"), ("x-wattline-fault", _whose(fault).value)]
-    if call_id:
-        headers += [("request-id", call_id), ("x-request-id", call_id)]
-    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
-        headers.append(("www-authenticate", "Bearer"))
-    headers += _retry(fault)
-    return Whole(fault.status, tuple(headers), _body(fault, call_id))
+    headers = fault_headers(fault, "request-id", "x-request-id", call_id=call_id)
+    return Whole(fault.status, headers, _body(fault, call_id))
 
 
 def stream_error(fault: Fault, call_id: str) -> bytes:
@@ -73,23 +67,3 @@ def _thread(message: str) -> dict[str, Any] | None:
     if _NO_THREAD.search(message) is None:
         return None
     return {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
-
-
-def _whose(fault: Fault) -> Whose:
-    by_status = Whose.CLIENT if fault.status < _SERVER_ERRORS else Whose.OURS
-    return getattr(fault, "whose", by_status)
-
-
-def _retry(fault: Fault) -> list[tuple[str, str]]:
-    """`retry-after` in whole seconds, rounded up; SDKs read the milliseconds first."""
-    headers = []
-    seconds = fault.retry_after
-    if seconds is not None and math.isfinite(seconds):
-        seconds = max(0.0, seconds)
-        headers = [
-            ("retry-after", str(math.ceil(seconds))),
-            ("retry-after-ms", str(math.ceil(seconds * 1000))),
-        ]
-    if fault.should_retry is not None:
-        headers.append(("x-should-retry", "true" if fault.should_retry else "false"))
-    return headers

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattline.base.errors import Fault
-from wattline.dialects.base import NOTHING, Answer, Energy, Route, StreamReader
+from wattline.dialects.base import Energy, Route
 from wattline.dialects.gateway import error as errors
 from wattline.dialects.gateway import request as requests
 from wattline.dialects.gateway.encode import usage_event
@@ -19,14 +19,12 @@ from wattline.wire.piece import Piece
 from wattline.wire.usage import Usage
 
 
-class GatewayDialect:
-    """See `dialects.base.Dialect`. What only a native call needs is OpenAI's: there is none."""
+class GatewayDialect(OpenAIDialect):
+    """See `dialects.base.Dialect`. What only a native call needs is OpenAI's: there is none. Nor is the place
+    of a whole answer's energy its own.
+    """
 
     name = "gateway"
-    stream_type = "text/event-stream"
-
-    def __init__(self) -> None:
-        self._openai = OpenAIDialect()
 
     def read_call(
         self,
@@ -38,33 +36,6 @@ class GatewayDialect:
     ) -> Call:
         """The neutral call. Raises ClientFault naming the field at fault."""
         return requests.read_call(request, route, body, principal, path)
-
-    def path(self, route: Route, call: Call, model: str) -> str:
-        """The route's own."""
-        return self._openai.path(route, call, model)
-
-    def write_body(
-        self,
-        body: bytes,
-        call: Call,
-        model: str,
-        defaults: Mapping[str, Any],
-        overrides: Mapping[str, Any] = NOTHING,
-    ) -> bytes:
-        """The body for a target."""
-        return self._openai.write_body(body, call, model, defaults, overrides)
-
-    def reader(self, call: Call) -> StreamReader:
-        """A fresh reader for one streamed answer."""
-        return self._openai.reader(call)
-
-    def read_answer(self, call: Call, body: bytes) -> Answer:
-        """What a whole 2xx body says."""
-        return self._openai.read_answer(call, body)
-
-    def write_answer(self, call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
-        """The whole body with its energy, at the place where OpenAI's answers have it."""
-        return self._openai.write_answer(call, body, usage, energy)
 
     def write_usage(
         self,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.errors import Fault, Kind, Whose
+from wattline.base.errors import Fault, Kind
+from wattline.dialects.fault_headers import fault_headers, retry_seconds
 from wattline.wire.http import Whole
 from wattline.wire.sse import event
 
@@ -30,51 +31,18 @@ _STATUSES: Mapping[Kind, str] = MappingProxyType(
 
 _TYPE = "type.googleapis.com/google.rpc."
 _DOMAIN = "wattline"
-_SERVER_ERRORS = 500
 
 
 def error(fault: Fault, call_id: str) -> Whole:
     """A fault as a whole answer."""
-    headers = [
-        ("content-type", "application/json"),
-        ("x-wattline-fault", _whose(fault).value),
-    ]
-    if call_id:
-        headers.append(("x-request-id", call_id))
-    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
-        headers.append(("www-authenticate", "Bearer"))
-    headers += _retry(fault)
+    headers = fault_headers(fault, "x-request-id", call_id=call_id)
     body = json.dumps({"error": _object(fault, call_id)}).encode()
-    return Whole(fault.status, tuple(headers), body)
+    return Whole(fault.status, headers, body)
 
 
 def stream_error(fault: Fault, call_id: str) -> bytes:
     """A fault as the last event of a stream: SDKs know it by its first member, `error`."""
     return event(json.dumps({"error": _object(fault, call_id)}).encode())
-
-
-def _whose(fault: Fault) -> Whose:
-    by_status = Whose.CLIENT if fault.status < _SERVER_ERRORS else Whose.OURS
-    return getattr(fault, "whose", by_status)
-
-
-def _seconds(fault: Fault) -> float | None:
-    seconds = fault.retry_after
-    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None
-
-
-def _retry(fault: Fault) -> list[tuple[str, str]]:
-    """`retry-after` in whole seconds, rounded up."""
-    headers = []
-    seconds = _seconds(fault)
-    if seconds is not None:
-        headers = [
-            ("retry-after", str(math.ceil(seconds))),
-            ("retry-after-ms", str(math.ceil(seconds * 1000))),
-        ]
-    if fault.should_retry is not None:
-        headers.append(("x-should-retry", "true" if fault.should_retry else "false"))
-    return headers
 
 
 def _object(fault: Fault, call_id: str) -> dict[str, Any]:
@@ -93,7 +61,7 @@ def _details(fault: Fault, call_id: str) -> list[dict[str, Any]]:
     if fault.param is not None:
         violation = {"field": fault.param, "description": fault.message}
         details.append({"@type": _TYPE + "BadRequest", "fieldViolations": [violation]})
-    seconds = _seconds(fault)
+    seconds = retry_seconds(fault)
     if seconds is not None:
         details.append({"@type": _TYPE + "RetryInfo", "retryDelay": f"{math.ceil(seconds)}s"})
     return details

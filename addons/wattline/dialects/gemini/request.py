@@ -21,7 +21,7 @@ from wattline.dialects.gemini.paths import (
     alt,
 )
 from wattline.dialects.headers import plain_headers, tags
-from wattline.dialects.text_tokens import installed, text_tokens
+from wattline.dialects.text_tokens import installed, text_tokens, value_tokens
 from wattline.wire.call import Call, Principal
 from wattline.wire.http import Request, Use
 
@@ -46,7 +46,7 @@ class _Facts:
 
     def other(self, found: Any) -> None:
         """Count the keys and texts of a value."""
-        self.tokens += _size(found) // 4
+        self.tokens += value_tokens(found)
 
 
 def read_call(
@@ -165,24 +165,6 @@ def _tools(body: Fields, facts: _Facts) -> None:
     if tools:
         facts.tools = True
         facts.other(tools)
-
-
-def _size(found: Any) -> int:
-    """Characters of the keys and texts in a value, about."""
-    size = 0
-    level = [found]
-    while level:
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                size += len(item)
-            elif isinstance(item, dict):
-                size += sum(map(len, item)) + 4 * len(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        level = below
-    return size
 
 
 def _count(body: Fields, facts: _Facts) -> None:

@@ -6,25 +6,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wattline.base.errors import Fault
-from wattline.dialects.base import NOTHING, Answer, Energy, Route, StreamReader
+from wattline.dialects.base import NOTHING, Route
 from wattline.dialects.inference import error as errors
 from wattline.dialects.openai.dialect import OpenAIDialect
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Whole
-from wattline.wire.piece import Piece
-from wattline.wire.usage import Usage
 
 _STREAMS: Final = "/stream"
 
 
-class InferenceDialect:
+class InferenceDialect(OpenAIDialect):
     """See `dialects.base.Dialect`. A provider of OpenAI's dialect gets the client's own bytes."""
 
     name = "inference"
-    stream_type = "text/event-stream"
-
-    def __init__(self) -> None:
-        self._openai = OpenAIDialect()
 
     def read_call(
         self,
@@ -37,11 +31,7 @@ class InferenceDialect:
         """The neutral call. Raises ClientFault naming the field at fault."""
         if path.endswith(_STREAMS):
             body = {**body, "stream": True}
-        return self._openai.read_call(request, route, body, principal, path)
-
-    def path(self, route: Route, call: Call, model: str) -> str:
-        """The route's own."""
-        return self._openai.path(route, call, model)
+        return super().read_call(request, route, body, principal, path)
 
     def write_body(
         self,
@@ -54,30 +44,7 @@ class InferenceDialect:
         """The body for a target; it says `stream` where the client said it by its path."""
         if call.path.endswith(_STREAMS):
             overrides = {**overrides, "stream": True}
-        return self._openai.write_body(body, call, model, defaults, overrides)
-
-    def reader(self, call: Call) -> StreamReader:
-        """A fresh reader for one streamed answer."""
-        return self._openai.reader(call)
-
-    def read_answer(self, call: Call, body: bytes) -> Answer:
-        """What a whole 2xx body says."""
-        return self._openai.read_answer(call, body)
-
-    def write_answer(self, call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:
-        """The whole body with its energy."""
-        return self._openai.write_answer(call, body, usage, energy)
-
-    def write_usage(
-        self,
-        call: Call,
-        piece: Piece | None,
-        usage: Usage,
-        energy: Energy,
-        like: Piece | None = None,
-    ) -> bytes:
-        """The stream's usage event with its energy."""
-        return self._openai.write_usage(call, piece, usage, energy, like)
+        return super().write_body(body, call, model, defaults, overrides)
 
     def error(self, fault: Fault, call_id: str) -> Whole:
         """A fault as a whole answer."""

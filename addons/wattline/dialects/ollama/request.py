@@ -10,13 +10,8 @@ from typing import Any
 from wattline.dialects.base import Route
 from wattline.dialects.fields import MAX_COUNT, Fields, flag, items, kind, name, required, wrong
 from wattline.dialects.headers import plain_headers, tags
-from wattline.dialects.openai.request import (
-    PER_IMAGE,
-    PER_MESSAGE,
-    PER_REPLY,
-    _size,
-)
-from wattline.dialects.text_tokens import installed, text_tokens
+from wattline.dialects.openai.request import PER_IMAGE, PER_MESSAGE, PER_REPLY
+from wattline.dialects.text_tokens import installed, text_tokens, value_tokens
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
 
@@ -94,7 +89,7 @@ def _chat(body: Fields, facts: _Facts) -> None:
             wrong(f"tools[{index}]", f"'tools[{index}]' must be an object, not {kind(tool)}.")
     if tools:
         facts.tools = True
-        facts.tokens += _size(tools) // 4
+        facts.tokens += value_tokens(tools)
 
 
 def _message(message: Any, at: str, facts: _Facts) -> None:
@@ -111,7 +106,7 @@ def _message(message: Any, at: str, facts: _Facts) -> None:
     facts.text(content or "")
     _images(message.get("images"), f"{at}.images", facts)
     if calls := message.get("tool_calls"):
-        facts.tokens += _size(calls) // 4
+        facts.tokens += value_tokens(calls)
 
 
 def _images(images: Any, at: str, facts: _Facts) -> None:

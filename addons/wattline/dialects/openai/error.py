@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from wattline.base.errors import Fault, Kind, Whose
+from wattline.base.errors import Fault, Kind
+from wattline.dialects.fault_headers import fault_headers
 from wattline.wire.call import Operation
 from wattline.wire.http import Whole
 from wattline.wire.sse import event
@@ -28,7 +28,6 @@ _TYPES: Mapping[Kind, str] = MappingProxyType(
     }
 )
 
-_SERVER_ERRORS = 500
 
 _CHUNKED = (Operation.CHAT, Operation.COMPLETION)
 
@@ -36,36 +35,8 @@ _CHUNKED = (Operation.CHAT, Operation.COMPLETION)
 def error(fault: Fault, call_id: str) -> Whole:
     """A fault as a whole answer: OpenAI's object, and beside it the flat members of A-155."""
     body = {"error": describe(fault), "message": fault.message, "status": "error"}
-    headers = [
-        ("content-type", "application/json"),
-        ("x-wattline-fault", _whose(fault).value),
-    ]
-    if call_id:
-        headers.append(("x-request-id", call_id))
-    if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
-        headers.append(("www-authenticate", "Bearer"))
-    headers += _retry(fault)
-    return Whole(fault.status, tuple(headers), json.dumps(body).encode())
-
-
-def _whose(fault: Fault) -> Whose:
-    by_status = Whose.CLIENT if fault.status < _SERVER_ERRORS else Whose.OURS
-    return getattr(fault, "whose", by_status)
-
-
-def _retry(fault: Fault) -> list[tuple[str, str]]:
-    """`retry-after` in whole seconds, rounded up; SDKs read the milliseconds first."""
-    headers = []
-    seconds = fault.retry_after
-    if seconds is not None and math.isfinite(seconds):
-        seconds = max(0.0, seconds)
-        headers = [
-            ("retry-after", str(math.ceil(seconds))),
-            ("retry-after-ms", str(math.ceil(seconds * 1000))),
-        ]
-    if fault.should_retry is not None:
-        headers.append(("x-should-retry", "true" if fault.should_retry else "false"))
-    return headers
+    headers = fault_headers(fault, "x-request-id", call_id=call_id)
+    return Whole(fault.status, headers, json.dumps(body).encode())
 
 
 def stream_error(fault: Fault, operation: Operation) -> bytes:

@@ -21,7 +21,7 @@ from wattline.dialects.fields import (
     wrong,
 )
 from wattline.dialects.headers import plain_headers, tags
-from wattline.dialects.text_tokens import by_length, installed, text_tokens
+from wattline.dialects.text_tokens import by_length, installed, text_tokens, value_tokens
 from wattline.wire.call import Call, Operation, Principal
 from wattline.wire.http import Request, Use
 from wattline.wire.usage import MAX_TOKENS
@@ -168,7 +168,7 @@ def _message(message: Any, index: int, facts: _Facts) -> None:
         _content(content, f"messages[{index}].content", facts)
     calls = message.get("tool_calls")
     if calls:
-        facts.tokens += _size(calls) // 4
+        facts.tokens += value_tokens(calls)
 
 
 def _content(content: Any, at: str, facts: _Facts) -> None:
@@ -206,25 +206,7 @@ def _tools(body: Fields, facts: _Facts, key: str) -> None:
             wrong(f"{key}[{index}]", f"'{key}[{index}]' must be an object, not {kind(tool)}.")
     if tools:
         facts.tools = True
-        facts.tokens += _size(tools) // 4
-
-
-def _size(value: Any) -> int:
-    """Characters of the keys and texts in a value, about."""
-    size = 0
-    level = [value]
-    while level:
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                size += len(item)
-            elif isinstance(item, dict):
-                size += sum(map(len, item)) + 4 * len(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        level = below
-    return size
+        facts.tokens += value_tokens(tools)
 
 
 def _stream_options(body: Fields, facts: _Facts) -> None:
@@ -317,7 +299,7 @@ def _item(item: Any, at: str, facts: _Facts) -> None:
     if "content" in item:
         _content(item["content"], f"{at}.content", facts)
     else:
-        facts.tokens += _size(item) // 4
+        facts.tokens += value_tokens(item)
         output = item.get("output")
         parts = output if isinstance(output, list) else []
         facts.images = facts.images or any(map(_is_picture, parts))
@@ -354,7 +336,7 @@ def _realtime(body: Fields, facts: _Facts) -> None:
     """One response of a conversation; what was said before it is not known here."""
     response = body.get("response")
     if isinstance(response, dict):
-        facts.tokens += _size(response) // 4
+        facts.tokens += value_tokens(response)
         facts.tools = bool(response.get("tools"))
         limit = response.get("max_output_tokens")
         if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:

@@ -50,7 +50,8 @@ class FaultShape(Shape):
     user: PatternList | None = Field(default=None, description="Only calls for these users.")
     targets: PatternList | None = Field(
         default=None,
-        description="Only attempts at these: `provider/model`, entries or providers. Default: all.",
+        description="Only attempts at these: `provider/model`, entries or providers. Default: all but those "
+        "that go on with a stream that broke off (`midstream`).",
     )
     after: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
         default=None,

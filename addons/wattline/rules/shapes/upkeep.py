@@ -66,7 +66,7 @@ class HealthShape(Shape):
     ignore: PatternList | None = Field(
         default=None,
         description="Outcomes that do not count, as the ledger and the log name them: `http_503`, "
-        "`inband_*`, `timeout`.",
+        "`inband_*`, `*_timeout`.",
     )
 
 

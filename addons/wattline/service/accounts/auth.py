@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import hash_secret
 from wattline.dialects.sockets import PROTOCOLS, keys_in
-from wattline.rules.book import Auth
+from wattline.rules.compiled.entrance import Auth
 from wattline.service.accounts.directory import Find, Read, nobody
 from wattline.service.accounts.tokens import looks_like_token
 from wattline.wire.call import LOCAL, Principal, Role

@@ -8,7 +8,9 @@ from decimal import Decimal
 from wattline.base.errors import ClientFault, Kind
 from wattline.engine.spending import Reserved, Spending
 from wattline.engine.windows import Claim
-from wattline.rules.book import Auth, Book, Scope
+from wattline.rules.book import Book
+from wattline.rules.compiled.entrance import Auth
+from wattline.rules.compiled.window import Scope
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.accounts.auth import still_named
 from wattline.service.accounts.directory import Current

@@ -9,7 +9,7 @@ from typing import Final
 
 from wattline.base.errors import UpstreamFault
 from wattline.base.origin import Credential
-from wattline.rules.book import Provider
+from wattline.rules.compiled.provider import Provider
 from wattline.service.catalog.inquiry import Refused, ask, inquire
 from wattline.service.catalog.reported import PATHS, BadList, Reported
 from wattline.upstream.base import Broken, Upstream

@@ -23,7 +23,8 @@ from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.base.settings import SettingsError
 from wattline.engine.plan import Plan, Skip
-from wattline.rules.book import Provider, Target
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import Target
 from wattline.service.accounts.sealing import Sealing, Unsealable
 from wattline.store.base import BadRow, LedgerDown
 from wattline.store.migrations import MAX_OF_USER

@@ -17,7 +17,9 @@ from cachetools import LRUCache
 from wattline.base.clock import Clock
 from wattline.dialects.base import Energy
 from wattline.dialects.gemini.paths import GENERATE, STREAM
-from wattline.rules.book import Book, CacheRules, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.upkeep import CacheRules
 from wattline.service.relay import Held
 from wattline.wire.call import Call
 from wattline.wire.http import Headers

@@ -17,7 +17,8 @@ from typing import Final
 from wattline.base.ids import new_id
 from wattline.dialects.base import Energy
 from wattline.engine.windows import Ticket
-from wattline.rules.book import FROM_CACHE, Target
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.target import Target
 from wattline.service.attempts import Attempts
 from wattline.service.caching.cache import Cache, Entry, Key, digest_of
 from wattline.service.caching.cacheable import Wish, deterministic, sound, wanted, wish_of

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from wattline.base.clock import Clock
 from wattline.base.origin import Origin
 from wattline.engine.view import View
-from wattline.rules.book import AS_ASKED, Book, Provider
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import AS_ASKED
 from wattline.service.catalog.entry import Entry, ProviderEntry
 from wattline.service.catalog.join import Sources, base_url, entries, one, providers, sorted_entries
 from wattline.service.catalog.prices import Prices

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from wattline.rules.book import Book, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
 from wattline.service.catalog.join import base_url
 from wattline.service.catalog.prices import Prices
 from wattline.wire.call import Call

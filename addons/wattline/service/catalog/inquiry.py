@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from wattline.rules.book import Provider, Timeouts
+from wattline.rules.compiled.provider import Provider, Timeouts
 from wattline.service.catalog.reported import PATHS, BadList, Reported, read_list
 from wattline.upstream.base import Outgoing, Upstream
 from wattline.upstream.credentials import outgoing_headers

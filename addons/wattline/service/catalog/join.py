@@ -9,7 +9,9 @@ from wattline.engine.decide import decide
 from wattline.engine.plan import Plan
 from wattline.engine.rest import Rest
 from wattline.engine.view import View
-from wattline.rules.book import AS_ASKED, Book, Provider, ProviderModel, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider, ProviderModel
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.service.catalog.entry import Entry, ProviderEntry
 from wattline.service.catalog.prices import Price
 from wattline.service.catalog.reported import Reported

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wattline.base.origin import Origin
 from wattline.base.settings import SettingsError
 from wattline.base.tasks import spawn
-from wattline.rules.book import Provider
+from wattline.rules.compiled.provider import Provider
 from wattline.service.catalog.reported import PATHS, BadList, Reported
 from wattline.upstream.base import Broken
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wattline.engine.meter import estimate_tokens
-from wattline.rules.book import DialogRules
+from wattline.rules.compiled.callers import DialogRules
 from wattline.store.dialogs import Message
 
 PER_MESSAGE = 4

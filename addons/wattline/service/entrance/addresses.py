@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from wattline.rules.book import Network
+from wattline.rules.compiled.entrance import Network
 
 FORWARDED = "x-forwarded-for"
 MAX_HOPS = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from wattline.rules.book import Cors
+from wattline.rules.compiled.entrance import Cors
 from wattline.wire.http import Whole
 from wattline.wire.notice import Pairs
 

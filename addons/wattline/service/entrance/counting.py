@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Over, Scope, Window
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.entrance.addresses import counted_as
 from wattline.wire.call import Principal

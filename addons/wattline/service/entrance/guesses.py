@@ -13,7 +13,8 @@ from typing import Final
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Auth, Scope, Window
+from wattline.rules.compiled.entrance import Auth
+from wattline.rules.compiled.window import Scope, Window
 from wattline.service.entrance.addresses import counted_as
 from wattline.wire.call import Principal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.upstream.base import Incoming
 from wattline.wire.http import Headers, Request

@@ -17,7 +17,9 @@ from wattline.dialects.likely import likely_dialect
 from wattline.dialects.sockets import PROTOCOLS, find_socket, keys_in
 from wattline.dialects.table import find, known, normalise
 from wattline.engine.windows import Windows
-from wattline.rules.book import Book, Cors, Limits, Over
+from wattline.rules.book import Book
+from wattline.rules.compiled.entrance import Cors, Limits
+from wattline.rules.compiled.window import Over
 from wattline.service.accounts.auth import (
     authenticate,
     credential,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.upstream.scrub import scrub
 
 

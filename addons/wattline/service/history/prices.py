@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from wattline.engine.tally import Price as PriceOf
-from wattline.rules.book import AS_ASKED, Book
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import AS_ASKED
 from wattline.service.catalog.join import base_url
 from wattline.service.catalog.prices import Price, Prices
 

@@ -17,14 +17,17 @@ from wattline.rules.book import Book
 from wattline.rules.conditions import MICRO
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import RulesError, load
-from wattline.service.history.past import past_calls, past_of
+from wattline.service.history.past import past_in_short, past_of
 from wattline.service.history.span import windows_of
 from wattline.service.metering.past import FARED_FOR
 from wattline.store.books import read_books
 from wattline.store.history import AttemptRow, CallRows, RefusedRow, history, one_call
+from wattline.wire.call import SHADOW
 
 LONGEST = 86_400.0
 """Seconds before a call that are looked at for its windows."""
+MOST = 20_000
+"""Attempts before a call that are looked at, whatever its windows: a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,15 @@ def recall_call(ledger: Path, name: str, current: Book, env: Mapping[str, str]) 
             f"The rules of then (version {past.book}) are not kept: conditions are those of the rules of now "
             f"({book.version})."
         )
+    if past.row.principal == SHADOW.id:
+        return Recalled(rows, past, None, same, (_copy_note(rows),))
     call = rebuilt(past.row, past.found, book.providers)
     if call is None:
         notes.append(
             "What it was decided by is not recorded: an older version of wattline wrote it."
         )
         return Recalled(rows, past, None, same, tuple(notes))
-    view = _view(ledger, book, past, same=same)
+    view, cut = _view(ledger, book, past, same=same)
     draw = past.found.draw
     found = explain(
         call,
@@ -79,10 +84,43 @@ def recall_call(ledger: Path, name: str, current: Book, env: Mapping[str, str]) 
         0.0 if draw is None else draw,
         made=lambda plan: with_keys_of_then(plan, call, past.found),
     )
+    kept_back = [name for name, sent in (past.found.headers or {}).items() if sent is False]
+    if kept_back:
+        notes.append(
+            f"Not recorded: the value of {', '.join(kept_back)} (too long, or like a credential). Conditions on it are "
+            "taken not to hold."
+        )
     notes += ["Not recorded: the body, so no request is compared; the client's address."]
     if book.windows or any(provider.windows for provider in book.providers.values()):
-        notes.append("Windows, breakers and figures are rebuilt from the attempts before it.")
+        which = (
+            f"the last {MOST:,} attempts before it, and of no earlier ones"
+            if cut
+            else "the attempts before it"
+        )
+        notes.append(f"Windows, breakers and figures are rebuilt from {which}.")
     return Recalled(rows, past, found, same, tuple(notes))
+
+
+def copied_from(rows: CallRows) -> str | None:
+    """The id of the call that a shadow call is a copy of."""
+    if isinstance(rows, RefusedRow):
+        return None
+    try:
+        found = json.loads(rows[0].features)
+    except ValueError:
+        return None
+    original = found.get("shadow_of") if isinstance(found, dict) else None
+    return original if isinstance(original, str) else None
+
+
+def _copy_note(rows: CallRows) -> str:
+    original = copied_from(rows)
+    text = "This is a shadow call, a copy that went to the target of its rule's `shadow`: nothing was decided about it."
+    return (
+        text
+        if original is None
+        else f"{text} See `wattline explain --call {original}`, its original."
+    )
 
 
 def _book_of(
@@ -102,17 +140,18 @@ def _book_of(
     return current, False
 
 
-def _view(ledger: Path, book: Book, past: Past, *, same: bool) -> ThenView:
-    """As things stood just before it."""
+def _view(ledger: Path, book: Book, past: Past, *, same: bool) -> tuple[ThenView, bool]:
+    """As things stood just before it, and whether there was more than is looked at."""
     span = min(max([FARED_FOR, *(w.per for w in windows_of(book))]), LONGEST)
     until = int(past.at * 1000)
     replay = Replay(book)
     with history(ledger, max(until - int(span * 1000), 0), until) as found:
-        for before in past_calls(found.calls()):
+        cut = found.shorten(MOST)
+        for before in past_in_short(found.short()):
             replay.feed(before)
     replay.settle(past.at)
     replay.view.look(past.found, planned_of(past), exact=same)
-    return replay.view
+    return replay.view, cut
 
 
 def recalled_json(found: Recalled) -> dict[str, Any]:
@@ -126,6 +165,7 @@ def recalled_json(found: Recalled) -> dict[str, Any]:
         "call": found.past.row.call,
         "at": round(found.past.at * 1000),
         "principal": found.past.row.principal,
+        "copy_of": copied_from(found.rows),
         "rules": {"version": found.past.book, "explained_by_them": found.same_rules},
         "recorded": recorded_json(found.past),
         "attempts": [attempt_json(row) for row in attempts],

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from wattline.engine.backtest import Replay
 from wattline.engine.tally import Price, Tally
-from wattline.rules.book import Book, Target, Window
+from wattline.rules.book import Book
+from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.window import Window
 from wattline.service.catalog.costs import ANSWER
 from wattline.service.history.past import past_in_short
 from wattline.store.books import read_books

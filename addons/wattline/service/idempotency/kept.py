@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 from wattline.base.clock import Clock
-from wattline.rules.book import Limits
+from wattline.rules.compiled.entrance import Limits
 from wattline.wire.http import Headers
 
 COST: Final = 1_024

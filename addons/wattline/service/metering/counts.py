@@ -30,6 +30,8 @@ REPLAYED: Final = "replayed"
 """How a call is counted that got an earlier one's answer."""
 REPEATED: Final = "repeated"
 """How a call is counted that an earlier one with its Idempotency-Key stands against."""
+EXPLAINED: Final = "explained"
+"""How one is counted that was not to be made."""
 _IN_THE_WAY: Final = frozenset(
     {"idempotency_key_in_use", "idempotency_key_reused", "idempotency_answer_gone"}
 )
@@ -200,11 +202,15 @@ def _kept(exchange: Exchange) -> str:
 
 
 def _status(request: Request, exchange: Exchange | None, fault: Fault | None) -> str:
-    """`success`, `error`, `truncated`, `aborted` (its client left), `refused` (nobody was asked)."""
+    """`success`, `error`, `truncated`, `aborted` (its client left), `refused` (nobody was asked), `explained` (nobody
+    was to be).
+    """
     if fault is not None:
         return "error" if exchange is not None and exchange.attempts else "refused"
     if exchange is not None and exchange.state is not None:
         return _STATES.get(exchange.state, OTHER)
     if exchange is None or request.departure.reason is not None:
         return "aborted"
-    return "error" if exchange.attempts else "success"
+    if exchange.attempts:
+        return "error"
+    return "success" if exchange.explained is None else EXPLAINED

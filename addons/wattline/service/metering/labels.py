@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from wattline.rules.book import FROM_CACHE, Book
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
 
 OTHER: Final = "other"
 """A name that is not in rules.yaml."""

@@ -11,7 +11,9 @@ from types import MappingProxyType
 from wattline.engine.health import Health
 from wattline.engine.spending import LONGEST, Spending
 from wattline.engine.windows import Windows
-from wattline.rules.book import FROM_CACHE, Book, Scope, Window
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.window import Scope, Window
 from wattline.rules.conditions import GLOBAL_KEY
 from wattline.service.remembered import Place, Remembered
 from wattline.store.base import State

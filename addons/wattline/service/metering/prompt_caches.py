@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattline.engine.prompt_cache import Blocks, Break, Conversation, PromptCaches
-from wattline.rules.book import FROM_CACHE, Target
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.target import Target
 from wattline.service.catalog.costs import Costs
 from wattline.wire.call import Call
 from wattline.wire.usage import Usage

@@ -6,11 +6,13 @@ import logging
 
 from wattline.base.errors import Fault
 from wattline.service.exchange import Exchange
-from wattline.service.metering.counts import REPLAYED, Counts, repeat_word
+from wattline.service.metering.counts import EXPLAINED, REPLAYED, Counts, repeat_word
 from wattline.wire.http import Request
 
 log = logging.getLogger("wattline.requests")
 
+ANSWERED_HERE = "answered here"
+"""Nobody was asked: the prompt's tokens were counted by us."""
 LONGEST = 100
 """Characters of a rule or target: a model's name may be the client's."""
 
@@ -39,6 +41,8 @@ def report(
     tried = exchange.attempts
     target = str(tried[-1].target)[:LONGEST] if tried else "no target"
     status = fault.status if fault is not None else tried[-1].status if tried else None
+    if exchange.explained is not None:
+        status = exchange.explained.status
     usage, energy = exchange.usage, exchange.energy
     log.info(
         _DONE,
@@ -84,4 +88,6 @@ def _end(exchange: Exchange, fault: Fault | None) -> str:
         return str(fault.code or "failed")
     if exchange.state is not None:
         return exchange.state.value
-    return str(exchange.request.departure.reason or "failed")
+    if exchange.attempts or exchange.request.departure.reason is not None:
+        return str(exchange.request.departure.reason or "failed")
+    return ANSWERED_HERE if exchange.explained is None else EXPLAINED

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from wattline.base.clock import Clock
+from wattline.engine.backing_off import BackingOff
 from wattline.engine.failover import Verdict
 from wattline.engine.rest import Resting
 from wattline.engine.summary import LIMITED
-from wattline.rules.book import Book, Provider, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import Target
 from wattline.store.rests import RestRow, SqliteRests
 
 CREDENTIAL_REST: Final = 300.0
@@ -30,19 +33,42 @@ class Rests:
     resting: Resting
     store: SqliteRests
     clock: Clock
+    backing_off: BackingOff = field(default_factory=BackingOff)
+    """Accounts that are limited and do not say for how long."""
 
-    def after(self, verdict: Verdict, target: Target, book: Book) -> None:
-        """What a failed attempt means for later calls: a refused key, or a wait that its provider asked for."""
+    def after(
+        self, verdict: Verdict, target: Target, book: Book, began: float | None = None
+    ) -> float | None:
+        """What a failed attempt, which began then, means for later calls: a refused key, a wait that its provider
+        asked for, or one of ours where it is limited and did not say how long. The seconds of this last one.
+        """
         if verdict.rest_credential:
             self._begin(target, book, CREDENTIAL_REST, "its key was refused", limited=False)
         elif verdict.retry_after:
             seconds = min(verdict.retry_after, book.limits.retry_after_cap)
             limited = verdict.code in LIMITED
             self._begin(target, book, seconds, "it asked to wait", limited=limited)
+        elif verdict.code in LIMITED:
+            now = self.clock.monotonic()
+            wait = self.backing_off.limited(target.account, now if began is None else began, now)
+            if wait is not None:
+                # Not written down: it is short, and nobody said it.
+                wait = min(wait, book.limits.retry_after_cap)
+                self.resting.rest(
+                    target.account, now + wait, "it is limited", limited=True, guessed=True
+                )
+            return wait
+        return None
+
+    def answered(self, account: str, began: float) -> None:
+        """An attempt that began then was not limited: a rest that was only supposed is over."""
+        if self.backing_off.answered(account, began):
+            self.resting.answered(account)
 
     def clear(self) -> None:
         """Other rules are in force: a refused key may be another one now."""
         self.resting.clear()
+        self.backing_off.clear()
         self.store.clear()
 
     def restore(self, rows: Iterable[RestRow], book: Book) -> int:

@@ -16,7 +16,9 @@ from wattline.engine.health import Health
 from wattline.engine.rest import Resting
 from wattline.engine.summary import Failure
 from wattline.engine.windows import Windows
-from wattline.rules.book import FROM_CACHE, Book, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import FROM_CACHE
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange, Sound
 from wattline.service.metering.counts import Counts
 from wattline.service.metering.prompt_caches import Diagnosis
@@ -55,8 +57,9 @@ class Settlement:
         """
         now = self.clock.monotonic()
         self.windows.release(attempt.ticket, now)
+        wait = verdict.retry_after
         if attempt.drill is None:
-            self.rests.after(verdict, attempt.target, exchange.book)
+            wait = self.rests.after(verdict, attempt.target, exchange.book, attempt.began) or wait
         if attempt.drill is None and verdict.next:
             self.health.bad(
                 attempt.target.place,
@@ -69,7 +72,7 @@ class Settlement:
             self.health.release(attempt.target.place, attempt.permit)
         self._queue(attempt, State.FAILED, None, None, verdict.code, ())
         self.counts.failed(attempt, exchange.book, verdict.code)
-        failure = Failure(str(attempt.target), verdict.code, verdict.retry_after)
+        failure = Failure(str(attempt.target), verdict.code, wait)
         exchange.failures.append(failure)
         log.warning(
             "%s attempt %d: %s failed: %s%s%s",
@@ -141,6 +144,8 @@ class Settlement:
             first_ms = None if first is None else (first - began) * 1000
             total_ms = (now - began) * 1000
             self.health.good(place, now, first_ms, total_ms, began=began, permit=permit)
+            if self.rests.backing_off:
+                self.rests.answered(attempt.target.account, began)
         elif state is State.TRUNCATED and error is not None and error != Ending.SHUTDOWN:
             self.health.bad(place, error, now, began=began, permit=permit)
         else:

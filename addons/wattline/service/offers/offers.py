@@ -16,7 +16,7 @@ from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.base.ids import mask, new_id
 from wattline.base.settings import SettingsError
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Scope, Window
+from wattline.rules.compiled.window import Scope, Window
 from wattline.service.accounts.sealing import Sealing, Unsealable
 from wattline.service.entrance.addresses import counted_as
 from wattline.service.line_log import LineLog

@@ -14,7 +14,8 @@ from typing import Final
 
 from wattline.base.errors import UpstreamFault
 from wattline.base.origin import Origin
-from wattline.rules.book import Book, Timeouts
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Timeouts
 from wattline.service.exchange import Exchange
 from wattline.service.metering.counts import Counts
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream

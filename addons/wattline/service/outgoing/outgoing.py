@@ -6,9 +6,10 @@ import logging
 
 from wattline.dialects.codecs import provider_side
 from wattline.dialects.json_text import dumps
+from wattline.dialects.led_body import led_body
 from wattline.dialects.openai.form import fitting, form_defaults
 from wattline.dialects.set_fields import Fields, placed, set_in_prompt
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.outgoing.passage import Passage
 from wattline.service.outgoing.prompting import CannotExpress, prompt_of
@@ -39,7 +40,7 @@ def outgoing(exchange: Exchange, attempt: Attempt, pseudonym: str, *, mark: bool
         provider,
         pseudonym=pseudonym,
         attempt=attempt.id if mark else None,
-        foreign=attempt.passage is not None and attempt.passage.foreign,
+        foreign=attempt.passage is not None and attempt.passage.foreign and not attempt.passage.own,
     )
     if isinstance(body, bytes) and body:  # read as JSON, whatever the client called it
         headers = (*(pair for pair in headers if pair[0] != "content-type"), _JSON)
@@ -62,7 +63,12 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
     if passage is not None and passage.rewrites and passage.side is not None:
         codec = passage.side.codec
         fields = Fields(defaults, plan.overrides)
-        prompt, others = set_in_prompt(_prompt(exchange, passage, target), fields)
+        prompt = _prompt(exchange, passage, target)
+        if passage.own and (own := _led(exchange, passage, target, prompt)) is not None:
+            path = exchange.dialect.path(exchange.route, exchange.call, target.model)
+            told = (exchange.call, target.model, defaults, plan.overrides)
+            return path, _demanded(exchange, target), exchange.dialect.write_body(own, *told)
+        prompt, others = set_in_prompt(prompt, fields)
         written = codec.write_prompt(prompt, target.model)
         _check(exchange, attempt, written)
         path = codec.path(target.model, stream=prompt.stream)
@@ -100,12 +106,21 @@ def _prompt(exchange: Exchange, passage: Passage, target: Target) -> Prompt:
     return passage.adapted(prompt, exchange.call)
 
 
+def _led(exchange: Exchange, passage: Passage, target: Target, prompt: Prompt) -> bytes | None:
+    """What the client sent with the beginning of the answer, for a target of its own dialect."""
+    if passage.side is None or passage.lead is None:
+        return None
+    written = passage.side.codec.write_prompt(prompt, target.model)
+    body = led_body(exchange.value, written.body, passage.lead)
+    return None if body is None else dumps(body)
+
+
 def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
     """What was left out is told. Raises CannotExpress when the rule does not allow it."""
     left_out = written.unsupported
     if left_out and not exchange.plan.drop:
         raise CannotExpress(
-            f"{attempt.target.provider.name} has no counterpart for {_named(left_out)}"
+            f"{attempt.target.provider.name} has no counterpart for {named(left_out)}"
         )
     exchange.dropped = (*left_out, *written.dropped)
     if left_out:
@@ -114,11 +129,11 @@ def _check(exchange: Exchange, attempt: Attempt, written: Written) -> None:
             exchange.call.id,
             attempt.number,
             attempt.target,
-            _named(left_out),
+            named(left_out),
         )
 
 
-def _named(names: tuple[str, ...]) -> str:
+def named(names: tuple[str, ...]) -> str:
     """Names that come from a client's own keys: some of them, short, on one line."""
     shown = [ascii(name)[1:-1][:NAME] for name in names[:SHOWN]]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

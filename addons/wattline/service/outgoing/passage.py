@@ -14,7 +14,7 @@ from wattline.dialects.crossing import TEXT, native
 from wattline.dialects.history import alternating, for_deepseek_reasoner, without_system
 from wattline.dialects.lead import Lead
 from wattline.dialects.translation import TranslatingReader, translated, unfolded
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.wire.call import Call, Operation
 from wattline.wire.piece import Piece
 from wattline.wire.prompt import Prompt
@@ -41,6 +41,8 @@ class Passage:
     """Unix time of the attempt: what an answer is dated by where its provider tells no time."""
     lead: Lead | None = None
     """The beginning of the answer, where the target is to go on with it."""
+    own: bool = False
+    """With `lead`: the target takes the client's own fields, its messages and limit of tokens apart."""
     whole: bool = False
     """The target is asked for a whole answer, and a client that wants a stream gets one made of it."""
 
@@ -122,8 +124,8 @@ def passage_to(
 def continuing_passage(
     target: Target, call: Call, dialect: Dialect, adapt: frozenset[str], lead: Lead
 ) -> Passage | None:
-    """The way of a call to a target that is to go on with its answer: always written anew and translated. None
-    where the target has none.
+    """The way of a call to a target that is to go on with its answer: its messages are always written anew, and its
+    answer translated. None where the target has none.
     """
     provider = target.provider
     adapt = adapt | provider.adapt | target.adapt
@@ -140,4 +142,5 @@ def continuing_passage(
         provider=provider.name,
         adapt=adapt,
         lead=lead,
+        own=provider.dialect == native(call.dialect) and not adapt and not provider.inline_images,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wattline.base.errors import ClientFault, Fault
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Exchange
 from wattline.service.passing import passing_target
 from wattline.service.sockets.bound import Bound, Services

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattline.rules.book import Target, Timeouts
+from wattline.rules.compiled.provider import Timeouts
+from wattline.rules.compiled.target import Target
 from wattline.service.entrance.redaction import secrets_of
 from wattline.service.exchange import Exchange
 from wattline.service.metering.settlement import Settlement

@@ -14,7 +14,7 @@ from wattline.dialects.base import Route
 from wattline.dialects.openai.lanes import Lanes
 from wattline.dialects.openai.realtime import ServerEvent
 from wattline.engine.meter import Meter
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.remembered import Place

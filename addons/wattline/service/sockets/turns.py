@@ -12,7 +12,7 @@ from wattline.engine.failover import judge_broken, judge_inband
 from wattline.engine.meter import Meter
 from wattline.engine.spending import Reserved
 from wattline.engine.windows import Ticket
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.accounts.entitlement import reserve
 from wattline.service.attempts import Attempts
 from wattline.service.exchange import SENT, Attempt, Exchange

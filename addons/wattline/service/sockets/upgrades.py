@@ -12,7 +12,7 @@ from wattline.dialects.sockets import harmless, protocols, without_socket_header
 from wattline.engine.failover import Verdict, judge_broken, judge_status
 from wattline.engine.keys import is_pointless
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.entrance.redaction import redacted
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Exchange
@@ -127,11 +127,12 @@ class Upgrades:
         raise Answered(Whole(status, (("content-type", kind),), body), refused(status, body))
 
     def _failed(self, exchange: Exchange, target: Target, verdict: Verdict) -> None:
-        exchange.failures.append(Failure(str(target), verdict.code, verdict.retry_after))
+        wait = verdict.retry_after
+        if not exchange.plan.passed:
+            rests = self.settlement.rests
+            wait = rests.after(verdict, target, exchange.book, exchange.began) or wait
+        exchange.failures.append(Failure(str(target), verdict.code, wait))
         log.warning("%s: %s refused the upgrade: %s", exchange.call.id, target, verdict.code)
-        if exchange.plan.passed:
-            return
-        self.settlement.rests.after(verdict, target, exchange.book)
 
 
 def speaks(target: Target, exchange: Exchange) -> bool:

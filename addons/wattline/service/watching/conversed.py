@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wattline.rules.book import Target
+from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Exchange
 from wattline.service.watching.carried import Carried, Side
 from wattline.wire.websocket import Message

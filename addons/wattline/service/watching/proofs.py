@@ -49,15 +49,20 @@ class Proofs:
 
 def read_proofs(file: JsonLines, since: int) -> Iterator[dict[str, Any]]:
     """The records since a time (milliseconds since 1970 UTC), the newest first, each with the verdict that its
-    own figures give. A line that is no record is `unreadable`.
+    own figures give. A line that is no record is `unreadable`. One that has a later time than a line after it in
+    the file is `out_of_order`: the clock was set back, or somebody wrote a line. All lines are read, since one with an
+    old time must not hide those before it.
     """
+    earliest: int | None = None
     for record in file.records(MOST):
-        if record is None or not isinstance(at := record.get("at"), int):
+        if record is None or type(at := record.get("at")) is not int:
             yield {"verdict": "unreadable"}
-        elif at < since:
-            return
-        else:
-            yield {**record, "verdict": judged(record)}
+            continue
+        late = earliest is not None and at > earliest
+        earliest = at if earliest is None else min(at, earliest)
+        if at >= since:
+            odd = {"out_of_order": True} if late else {}
+            yield {**record, **odd, "verdict": judged(record)}
 
 
 def judged(record: dict[str, Any]) -> str:

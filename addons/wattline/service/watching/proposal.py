@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from wattline.rules.book import Tunnel
+from wattline.rules.compiled.entrance import Tunnel
 from wattline.service.watching.census import OTHERS, Census, Host, Seen
 
 _SHOWN: Final = 8

@@ -11,6 +11,7 @@ from wattline.web.admin.answers import errors, stamped
 from wattline.web.admin.fields import body_of, read_fields
 from wattline.web.admin.parts import AdminParts
 from wattline.web.asking import once, page
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import MASTER, Operators
 from wattline.web.parts import Control
 
@@ -26,7 +27,7 @@ class RefreshPages:
     def router(self, *bases: str) -> APIRouter:
         """Its routes."""
         admins = [Depends(self._operators.admin), Depends(once)]
-        router = APIRouter(dependencies=admins, tags=["models"])
+        router = APIRouter(route_class=LazyRoute, dependencies=admins, tags=["models"])
         for base in bases:
             router.add_api_route(
                 base + PATH,

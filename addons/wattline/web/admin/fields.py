@@ -17,6 +17,7 @@ from wattline.wire.call import Role
 
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 8
+_MOMENT: Final = "must be a moment such as 2027-01-31T12:00:00Z, or milliseconds since 1970"
 
 
 class Fields(Asked):
@@ -24,15 +25,16 @@ class Fields(Asked):
 
     def moment(self, name: str) -> int | None:
         """A time in milliseconds since 1970 UTC, given so or as ISO 8601."""
-        if not isinstance(self._given.get(name), str):
+        if type(self._given.get(name)) is int or not self.given(name):
             return self.time(name)
-        text = self.text(name) or ""
+        said = self.any(name)
+        text = said if isinstance(said, str) else ""
         try:
             found = datetime.fromisoformat(text[:40])
             found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
             ms = int(found.timestamp() * 1000)
         except (ValueError, OverflowError, OSError):
-            raise wrong(f"{name}: must be a moment such as 2027-01-31T12:00:00Z.", name) from None
+            raise wrong(f"{name}: {_MOMENT}.", name) from None
         if not 0 <= ms <= MAX_TIME:
             raise wrong(f"{name}: must be after 1970.", name)
         return ms

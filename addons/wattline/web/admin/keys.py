@@ -17,6 +17,7 @@ from wattline.web.admin.fields import ENERGY, MOMENT, TEXT, Fields, body_of, rea
 from wattline.web.admin.parts import AdminParts
 from wattline.web.admin.usage_facts import usage_facts
 from wattline.web.asking import once, page
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 from wattline.wire.call import Role
@@ -59,7 +60,7 @@ class KeyPages:
 
     def generator(self) -> APIRouter:
         """`POST /v1/generate_key`."""
-        router = APIRouter(dependencies=self._admins(), tags=["keys"])
+        router = APIRouter(route_class=LazyRoute, dependencies=self._admins(), tags=["keys"])
         router.add_api_route(
             GENERATE,
             self.generate,
@@ -73,7 +74,11 @@ class KeyPages:
     def router(self, base: str, *, told: bool) -> APIRouter:
         """Its routes; `told`: in the OpenAPI document."""
         router = APIRouter(
-            prefix=base, dependencies=self._admins(), tags=["keys"], include_in_schema=told
+            route_class=LazyRoute,
+            prefix=base,
+            dependencies=self._admins(),
+            tags=["keys"],
+            include_in_schema=told,
         )
         add, all_errors = router.add_api_route, errors(400, 404, 409, 413, 415, 503)
         add("/api-keys", self.all, methods=["GET"], summary="Keys", responses=errors(400))

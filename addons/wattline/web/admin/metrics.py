@@ -15,6 +15,7 @@ from wattline.web.admin.answers import Limit, Seconds, errors, stamped
 from wattline.web.admin.parts import AdminParts
 from wattline.web.admin.performance_facts import performance_facts
 from wattline.web.asking import once, page
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 
@@ -31,7 +32,11 @@ class MetricsPages:
         """Its routes; `told`: in the OpenAPI document."""
         admins = [Depends(self._operators.admin), Depends(once)]
         router = APIRouter(
-            prefix=base, dependencies=admins, tags=["metrics"], include_in_schema=told
+            route_class=LazyRoute,
+            prefix=base,
+            dependencies=admins,
+            tags=["metrics"],
+            include_in_schema=told,
         )
         add, wrong = router.add_api_route, errors(400, 503)
         add("/metrics", self.summary, methods=["GET"], summary="The whole", responses=wrong)

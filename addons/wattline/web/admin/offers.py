@@ -13,6 +13,7 @@ from wattline.web.admin.answers import Limit, Offset, counts, errors, stamped
 from wattline.web.admin.fields import body_of, read_body, read_fields
 from wattline.web.admin.parts import AdminParts
 from wattline.web.asking import once, page, visitor
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 
@@ -36,7 +37,11 @@ class OfferPages:
     def entrance(self, base: str, *, told: bool) -> APIRouter:
         """`POST /keys`, which asks for no credential while `ADMIN_KEYS_OPEN` is on."""
         router = APIRouter(
-            prefix=base, dependencies=[Depends(once)], tags=["offered keys"], include_in_schema=told
+            route_class=LazyRoute,
+            prefix=base,
+            dependencies=[Depends(once)],
+            tags=["offered keys"],
+            include_in_schema=told,
         )
         router.add_api_route(
             "/keys",
@@ -53,8 +58,12 @@ class OfferPages:
         """The admins' routes; `told`: in the OpenAPI document."""
         admins = [Depends(self._operators.admin), Depends(once)]
         router = APIRouter(
-            prefix=f"{base}/keys", dependencies=admins, tags=["offered keys"], include_in_schema=told
-        )  # fmt: skip
+            route_class=LazyRoute,
+            prefix=f"{base}/keys",
+            dependencies=admins,
+            tags=["offered keys"],
+            include_in_schema=told,
+        )
         add, nothing = router.add_api_route, body_of({}, optional=True)
         wrong = errors(400, 404, 409, 413, 415, 503)
         add("", self.log, methods=["GET"], summary="The log of offers", responses=errors(400))

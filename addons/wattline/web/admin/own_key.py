@@ -13,6 +13,7 @@ from wattline.web.admin.parts import AdminParts
 from wattline.web.admin.usage_facts import usage_facts
 from wattline.web.admin.window_facts import caller_windows, tier_facts
 from wattline.web.asking import Caller, once, page, visitor
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.parts import Control
 from wattline.wire.call import Principal
 
@@ -27,7 +28,7 @@ class OwnKey:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)], tags=["keys"])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)], tags=["keys"])
         router.add_api_route(
             PATH,
             self.me,

@@ -11,7 +11,10 @@ from wattline.base.errors import ClientFault, Kind
 from wattline.base.ids import mask
 from wattline.engine.parking import Parked
 from wattline.engine.rest import Rest
-from wattline.rules.book import AS_ASKED, Book, Provider, Subject, Target
+from wattline.rules.book import Book
+from wattline.rules.compiled.facts import Subject
+from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.service.accounts.key_facts import moment
 from wattline.web.admin.answers import Seconds, errors, stamped
 from wattline.web.admin.fields import TEXT, body_of, read_fields
@@ -19,6 +22,7 @@ from wattline.web.admin.parts import AdminParts
 from wattline.web.admin.performance_facts import performance_facts
 from wattline.web.admin.window_facts import window_facts
 from wattline.web.asking import once, page
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 
@@ -35,8 +39,12 @@ class ProviderAdmin:
         """Its routes; `told`: in the OpenAPI document."""
         admins = [Depends(self._operators.admin), Depends(once)]
         router = APIRouter(
-            prefix=f"{base}/providers", dependencies=admins, tags=["providers"], include_in_schema=told
-        )  # fmt: skip
+            route_class=LazyRoute,
+            prefix=f"{base}/providers",
+            dependencies=admins,
+            tags=["providers"],
+            include_in_schema=told,
+        )
         add = router.add_api_route
         off = body_of({"model": dict(TEXT), "reason": dict(TEXT)}, optional=True)
         on = body_of({"model": dict(TEXT)}, optional=True)

@@ -14,6 +14,7 @@ from wattline.store.people import User
 from wattline.web.admin.answers import Limit, Offset, errors, paged, stamped
 from wattline.web.admin.fields import ENERGY, TEXT, body_of, read_fields, wrong
 from wattline.web.asking import once, page
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.parts import Control
 from wattline.wire.call import Role
@@ -36,7 +37,11 @@ class UserPages:
         """Its routes; `told`: in the OpenAPI document."""
         admins = [Depends(self._operators.admin), Depends(once)]
         router = APIRouter(
-            prefix=f"{base}/users", dependencies=admins, tags=["users"], include_in_schema=told
+            route_class=LazyRoute,
+            prefix=f"{base}/users",
+            dependencies=admins,
+            tags=["users"],
+            include_in_schema=told,
         )
         add, all_errors = router.add_api_route, errors(400, 404, 409, 413, 415, 503)
         made = body_of(

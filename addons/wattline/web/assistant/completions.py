@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from starlette.responses import Response
 
 from wattline.base.ids import new_id
@@ -19,6 +19,7 @@ from wattline.web.assistant.asked import Body
 from wattline.web.assistant.dialogs import LONGEST_SYSTEM
 from wattline.web.assistant.parts import AssistantParts
 from wattline.web.assistant.telling import Telling
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.web.ws.request import request_of
 from wattline.wire.call import Principal
@@ -65,9 +66,9 @@ class CompletionPages:
     def __init__(self, parts: AssistantParts, operators: Operators) -> None:
         self._parts, self._operators = parts, operators
 
-    def router(self) -> APIRouter:
-        """Their route."""
-        router = APIRouter(tags=["dialogs"])
+    def router(self, needed: Sequence[params.Depends]) -> APIRouter:
+        """Their route; it depends on what is `needed`."""
+        router = APIRouter(route_class=LazyRoute, dependencies=needed, tags=["dialogs"])
         told = described.route(dict(_TOLD), _ASKED, _FAULTS)
         router.add_api_route(PATH, self.complete, methods=["POST"], **told)
         return router

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from starlette.responses import Response
 
 from wattline.base.errors import ClientFault, Kind
@@ -12,6 +13,7 @@ from wattline.web.asking import page
 from wattline.web.assistant import described
 from wattline.web.assistant.asked import Body, UserId
 from wattline.web.assistant.parts import AssistantParts
+from wattline.web.lazy_route import LazyRoute
 
 LONGEST_SYSTEM: Final = 100_000
 """Characters of a system message."""
@@ -36,9 +38,10 @@ class DialogPages:
     def __init__(self, parts: AssistantParts) -> None:
         self._dialogs = parts.dialogs
 
-    def router(self) -> APIRouter:
-        """Their routes."""
-        router, told = APIRouter(tags=["dialogs"]), described.route
+    def router(self, needed: Sequence[params.Depends]) -> APIRouter:
+        """Their routes; all depend on what is `needed`."""
+        told = described.route
+        router = APIRouter(route_class=LazyRoute, dependencies=needed, tags=["dialogs"])
         router.add_api_route("/dialog", self.read, methods=["GET"], **told(_DIALOG))
         router.add_api_route("/dialog", self.clear, methods=["DELETE"], **told(_CLEARED))
         path, none = "/system-message", {404: "The user has no system message."}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request, params
 from starlette.responses import Response
 
 from wattline.service.accounts.key_facts import energy
@@ -10,6 +12,7 @@ from wattline.web.asking import page
 from wattline.web.assistant import described
 from wattline.web.assistant.asked import Body, UserId
 from wattline.web.assistant.parts import AssistantParts
+from wattline.web.lazy_route import LazyRoute
 
 _ASKED = described.members({"referrerId": described.TEXT, "referredId": described.TEXT})
 _MADE = described.members(
@@ -28,9 +31,10 @@ class ReferralPages:
     def __init__(self, parts: AssistantParts) -> None:
         self._referrals = parts.referrals
 
-    def router(self) -> APIRouter:
-        """Their routes."""
-        router, told = APIRouter(tags=["referrals"]), described.route
+    def router(self, needed: Sequence[params.Depends]) -> APIRouter:
+        """Their routes; all depend on what is `needed`."""
+        told = described.route
+        router = APIRouter(route_class=LazyRoute, dependencies=needed, tags=["referrals"])
         router.add_api_route("/referral", self.add, methods=["POST"], **told(_MADE, _ASKED))
         router.add_api_route("/referral", self.count, methods=["GET"], **told(_COUNT))
         return router

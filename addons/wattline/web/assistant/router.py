@@ -13,15 +13,13 @@ from wattline.web.assistant.tokens import TokenPages
 from wattline.web.operator import Operators
 
 
-def assistant_router(parts: AssistantParts) -> APIRouter:
-    """One router for all."""
+def assistant_routers(parts: AssistantParts) -> list[APIRouter]:
+    """The routes of all pages."""
     operators = Operators(parts.master)
-    router = APIRouter(dependencies=[Depends(operators.admin), Depends(once)])
-    for pages in (
-        TokenPages(parts, operators),
-        DialogPages(parts),
-        CompletionPages(parts, operators),
-        ReferralPages(parts),
-    ):
-        router.include_router(pages.router())
-    return router
+    needed = [Depends(operators.admin), Depends(once)]
+    return [
+        TokenPages(parts, operators).router(needed),
+        DialogPages(parts).router(needed),
+        CompletionPages(parts, operators).router(needed),
+        ReferralPages(parts).router(needed),
+    ]

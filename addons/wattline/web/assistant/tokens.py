@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from starlette.responses import Response
 
 from wattline.base.errors import ClientFault
@@ -15,6 +16,7 @@ from wattline.web.asking import page
 from wattline.web.assistant import described
 from wattline.web.assistant.asked import Body, UserId
 from wattline.web.assistant.parts import AssistantParts
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 
 _RECORD = described.members(
@@ -39,9 +41,10 @@ class TokenPages:
     def __init__(self, parts: AssistantParts, operators: Operators) -> None:
         self._parts, self._operators = parts, operators
 
-    def router(self) -> APIRouter:
-        """Their routes."""
-        router, told = APIRouter(tags=["tokens"]), described.route
+    def router(self, needed: Sequence[params.Depends]) -> APIRouter:
+        """Their routes; all depend on what is `needed`."""
+        told = described.route
+        router = APIRouter(route_class=LazyRoute, dependencies=needed, tags=["tokens"])
         router.add_api_route("/token", self.get, methods=["GET"], **told(_RECORD))
         router.add_api_route("/token", self.renew, methods=["POST"], **told(_RECORD))
         router.add_api_route("/token", self.change, methods=["PUT"], **told(_RECORD, _CHANGE))

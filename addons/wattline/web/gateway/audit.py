@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -18,11 +18,13 @@ from wattline.store.trail import LAST, Trace, trail
 from wattline.web.asking import caller, once, page
 from wattline.web.gateway.described import shape, told
 from wattline.web.gateway.moments import precise
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import MASTER, Operators
 from wattline.wire.call import Principal, Role
 
 Limit = Annotated[int, Query(ge=1, le=500)]
-Before = Annotated[str, Query(pattern=r"^[0-9]{1,14}(-[0-9]{1,15})?$")]
+BEFORE: Final = r"^[0-9]{1,14}(-[0-9]{1,15})?$"
+Before = Annotated[str, Query(pattern=BEFORE)]
 """Milliseconds since 1970 UTC, or a page's `next`."""
 User = Annotated[str, Query(min_length=1, max_length=200)]
 AT_ONCE = 2
@@ -38,7 +40,7 @@ class AuditPage:
 
     def router(self) -> APIRouter:
         """Its route."""
-        router = APIRouter(dependencies=[Depends(once)], tags=["audit"])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)], tags=["audit"])
         answer = shape(data={"type": "array", "items": {"type": "object"}}, next={})
         router.add_api_route(
             "/api/v1/audit",

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from wattline.service.catalog.catalog import Catalog
 from wattline.web.asking import Caller, once, page
 from wattline.web.gateway.described import shape, told
+from wattline.web.lazy_route import LazyRoute
 
 _SHAPE = shape(status="string", providers="object", database="string", redis="string")
 
@@ -27,7 +28,7 @@ class HealthPage:
 
     def router(self) -> APIRouter:
         """Its route."""
-        router = APIRouter(dependencies=[Depends(once)], tags=["health"])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)], tags=["health"])
         responses = told(200, _SHAPE, 400, 401) | told(
             503, _SHAPE, description="Calls are refused now"
         )

@@ -17,6 +17,7 @@ from wattline.web.asking import caller, once, page, visitor
 from wattline.web.gateway.body import Fields, wrong
 from wattline.web.gateway.described import asked, shape, text, told
 from wattline.web.gateway.pace import Pace
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.operator import Operators
 from wattline.wire.call import Principal, Role
 
@@ -45,7 +46,12 @@ class LoginPages:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(prefix="/api/v1/auth", dependencies=[Depends(once)], tags=["auth"])
+        router = APIRouter(
+            route_class=LazyRoute,
+            prefix="/api/v1/auth",
+            dependencies=[Depends(once)],
+            tags=["auth"],
+        )
         router.add_api_route(
             "/register",
             self.register,

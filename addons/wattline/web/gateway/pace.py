@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Scope, Window
+from wattline.rules.compiled.window import Scope, Window
 from wattline.service.entrance.addresses import counted_as
 
 PER_MINUTE = 10

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault
-from wattline.rules.book import Book, Provider
+from wattline.rules.book import Book
+from wattline.rules.compiled.provider import Provider
 from wattline.rules.names import MAX_NAMES
 from wattline.service.accounts.key_check import Check
 from wattline.service.accounts.key_facts import moment
@@ -22,6 +23,7 @@ from wattline.web.gateway.body import Fields
 from wattline.web.gateway.described import asked, shape, text, told
 from wattline.web.gateway.logins import no_account
 from wattline.web.gateway.pace import Pace
+from wattline.web.lazy_route import LazyRoute
 from wattline.wire.call import Principal
 
 MAX_NAME, MAX_PROVIDER = 100, 64
@@ -48,7 +50,12 @@ class ProviderKeyPages:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(prefix="/api/v1/keys", dependencies=[Depends(once)], tags=["keys"])
+        router = APIRouter(
+            route_class=LazyRoute,
+            prefix="/api/v1/keys",
+            dependencies=[Depends(once)],
+            tags=["keys"],
+        )
         key = {"provider": text(1, MAX_PROVIDER), "apiKey": text(1, MOST)}
         router.add_api_route(
             "",

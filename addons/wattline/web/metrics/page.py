@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import Response
 
 from wattline.web.asking import Caller, once
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.metrics.families import Families
 from wattline.web.metrics.gauges import MetricsParts
 
@@ -30,7 +31,7 @@ class MetricsPage:
 
     def router(self) -> APIRouter:
         """Its route."""
-        router = APIRouter(dependencies=[Depends(once)], tags=["operation"])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)], tags=["operation"])
         router.add_api_route(
             PATH,
             self.all,

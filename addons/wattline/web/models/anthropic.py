@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wattline.base.errors import ClientFault
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
-from wattline.web.asking import Caller, once, page, unknown_model
+from wattline.web.asking import Caller, page
+from wattline.web.models.listed import known_model, model_routes
 from wattline.wire.call import Principal
 
 PREFIXES = ("/v3", "/v3/v1")
@@ -26,11 +27,7 @@ class AnthropicModels:
 
     def router(self) -> APIRouter:
         """Its routes. On /v1 they are OpenAI's, which hand on to `told` and `one`."""
-        router = APIRouter(dependencies=[Depends(once)])
-        for prefix in PREFIXES:
-            router.add_api_route(f"{prefix}/models", self.all, methods=["GET"])
-            router.add_api_route(f"{prefix}/models/{{name:path}}", self.one, methods=["GET"])
-        return router
+        return model_routes(PREFIXES, self.all, self.one)
 
     async def all(self, request: Request, principal: Caller) -> Response:
         """Models that can be called now."""
@@ -38,10 +35,7 @@ class AnthropicModels:
 
     async def one(self, principal: Caller, name: str) -> Response:
         """One model by its name. Raises ClientFault 404."""
-        entry = await self._catalog.model(principal, name)
-        if entry is None:
-            raise unknown_model(name)
-        return page(_model(entry))
+        return page(_model(await known_model(self._catalog, principal, name)))
 
     async def told(self, request: Request, principal: Principal) -> Response:
         """The page that the query asks for. Raises ClientFault."""

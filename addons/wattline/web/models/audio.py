@@ -15,6 +15,7 @@ from starlette.responses import Response
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
 from wattline.web.asking import Caller, once, page
+from wattline.web.lazy_route import LazyRoute
 
 VOICES: Final = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable",
@@ -32,7 +33,7 @@ class AudioPages:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)])
         router.add_api_route("/v1/audio/models", self.models, methods=["GET"])
         router.add_api_route("/v1/audio/voices", self.voices, methods=["GET"])
         return router

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
-from wattline.web.asking import Caller, once, page, unknown_model
+from wattline.web.asking import Caller, page
+from wattline.web.models.listed import known_model, model_routes
 
 PREFIXES = ("/v1beta", "/v2", "/v2/v1", "/v2/v1beta")
 
 PageSize = Annotated[int, Query(alias="pageSize", ge=1, le=1000)]
-PageToken = Annotated[str, Query(alias="pageToken", pattern=r"^[0-9]{1,6}$")]
+PAGE_PATTERN: Final = r"^[0-9]{1,6}$"
+PageToken = Annotated[str, Query(alias="pageToken", pattern=PAGE_PATTERN)]
 """Where the next page begins. It is ours: clients only hand it back."""
 
 
@@ -31,11 +33,7 @@ class GeminiModels:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)])
-        for prefix in PREFIXES:
-            router.add_api_route(f"{prefix}/models", self.all, methods=["GET"])
-            router.add_api_route(f"{prefix}/models/{{name:path}}", self.one, methods=["GET"])
-        return router
+        return model_routes(PREFIXES, self.all, self.one)
 
     async def all(self, principal: Caller, size: PageSize = 50, begin: PageToken = "0") -> Response:
         """A page of the models that can be called now."""
@@ -58,10 +56,7 @@ class GeminiModels:
 
     async def one(self, principal: Caller, name: str) -> Response:
         """One model by its name. Raises ClientFault 404."""
-        entry = await self._catalog.model(principal, name)
-        if entry is None:
-            raise unknown_model(name)
-        return page(_model(entry))
+        return page(_model(await known_model(self._catalog, principal, name)))
 
 
 def _model(entry: Entry) -> dict[str, Any]:

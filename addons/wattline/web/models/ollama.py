@@ -15,6 +15,7 @@ from wattline.dialects.ollama import pages
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
 from wattline.web.asking import Caller, once, unknown_model
+from wattline.web.lazy_route import LazyRoute
 from wattline.wire.call import Principal
 
 PREFIXES = ("", "/v5")
@@ -44,7 +45,7 @@ class OllamaModels:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)])
         for prefix in PREFIXES:
             router.add_api_route(f"{prefix}/api/tags", self.tags, methods=["GET"])
             router.add_api_route(

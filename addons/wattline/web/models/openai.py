@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
-from wattline.web.asking import Caller, once, page, unknown_model
+from wattline.web.asking import Caller, page
 from wattline.web.models.anthropic import AnthropicModels
 from wattline.web.models.gemini import GeminiModels, from_google
+from wattline.web.models.listed import known_model, model_routes
 from wattline.web.style import ANTHROPIC_VERSION
 
 PREFIXES = ("/v1", "/openai/v1", "/v4", "/v4/openai/v1", "/v6", "/v6/v1", "/v6/api/v1")
@@ -31,12 +32,7 @@ class OpenAIModels:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)])
-        for path in (*(f"{prefix}/models" for prefix in PREFIXES), *ALIASES):
-            router.add_api_route(path, self.all, methods=["GET"])
-        for prefix in PREFIXES:
-            router.add_api_route(f"{prefix}/models/{{name:path}}", self.one, methods=["GET"])
-        return router
+        return model_routes(PREFIXES, self.all, self.one, ALIASES)
 
     async def all(self, request: Request, principal: Caller) -> Response:
         """Models that can be called now."""
@@ -53,10 +49,7 @@ class OpenAIModels:
             return await self.anthropic.one(principal, name)
         if from_google(request):
             return await self.gemini.one(principal, name)
-        entry = await self._catalog.model(principal, name)
-        if entry is None:
-            raise unknown_model(name)
-        return page(_model(entry))
+        return page(_model(await known_model(self._catalog, principal, name)))
 
 
 def _model(entry: Entry) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import ProviderEntry
 from wattline.web.asking import Caller, once, page
+from wattline.web.lazy_route import LazyRoute
 
 
 class ProviderPages:
@@ -20,7 +21,7 @@ class ProviderPages:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)])
         router.add_api_route("/api/v1/providers", self.all, methods=["GET"])
         return router
 

@@ -11,7 +11,9 @@ from starlette.responses import Response
 from wattline.base.errors import ClientFault, Kind
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.catalog.entry import Entry
-from wattline.web.asking import Caller, Words, once, page, unknown_model
+from wattline.web.asking import Caller, Words, once, page
+from wattline.web.lazy_route import LazyRoute
+from wattline.web.models.listed import known_model
 from wattline.wire.call import Principal
 
 BASE = "/api/v1/models"
@@ -27,7 +29,7 @@ class ServiceModels:
 
     def router(self) -> APIRouter:
         """Its routes, in the order in which they are looked at."""
-        router = APIRouter(prefix=BASE, dependencies=[Depends(once)])
+        router = APIRouter(route_class=LazyRoute, prefix=BASE, dependencies=[Depends(once)])
         router.add_api_route("", self.all, methods=["GET"])
         router.add_api_route("/top", self.top, methods=["GET"])
         router.add_api_route("/search", self.search, methods=["GET"])
@@ -96,24 +98,18 @@ class ServiceModels:
 
     async def parameters(self, principal: Caller, name: str) -> Response:
         """What one model accepts (D-046)."""
-        entry = await self._found(principal, name)
+        entry = await known_model(self._catalog, principal, name)
         told = {"model": entry.id, "supported_parameters": list(entry.parameters)}
         return page({"data": told})
 
     async def pricing(self, principal: Caller, name: str) -> Response:
         """What one model costs (D-047)."""
-        entry = await self._found(principal, name)
+        entry = await known_model(self._catalog, principal, name)
         return page({"data": {"model": entry.id, "pricing": _pricing(entry)}})
 
     async def one(self, principal: Caller, name: str) -> Response:
         """One model (D-045)."""
-        return page({"data": record(await self._found(principal, name))})
-
-    async def _found(self, principal: Principal, name: str) -> Entry:
-        entry = await self._catalog.model(principal, name)
-        if entry is None:
-            raise unknown_model(name)
-        return entry
+        return page({"data": record(await known_model(self._catalog, principal, name))})
 
     async def _names(self, principal: Principal) -> list[str]:
         found = await self._catalog.models(principal)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from wattline.dialects.json_text import dumps
 from wattline.web.asking import once
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.openapi.document import document
 
 PATHS: Final = ("/openapi.json", "/api/openapi.json")
@@ -24,7 +25,7 @@ class DocumentPage:
 
     def router(self) -> APIRouter:
         """Its routes."""
-        router = APIRouter(dependencies=[Depends(once)], tags=["operation"])
+        router = APIRouter(route_class=LazyRoute, dependencies=[Depends(once)], tags=["operation"])
         for path in PATHS:
             router.add_api_route(path, self.page, methods=["GET"], summary="This document")
         return router

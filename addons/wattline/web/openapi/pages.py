@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI, routing
+from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from wattline.dialects.likely import likely_dialect
 from wattline.service.entrance.local_paths import local_path
@@ -50,10 +51,9 @@ def pages(app: FastAPI) -> tuple[Json, Json]:
 
 
 def _dependants(app: FastAPI) -> Iterator[tuple[tuple[str, str], Dependant]]:
-    for found in routing.iter_route_contexts(app.routes):
-        if isinstance(found.original_route, routing.APIRoute):
-            route: Any = found  # with the path and the dependencies that its routers add
-            for method in route.methods:
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            for method in route.methods or ():
                 yield (route.path_format, method.lower()), route.dependant
 
 

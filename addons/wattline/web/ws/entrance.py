@@ -7,7 +7,7 @@ from starlette.types import Scope as AsgiScope
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.book import Over, Scope, Window
+from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.service.entrance.addresses import counted_as
 from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visitor

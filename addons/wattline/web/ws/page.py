@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from wattline.base.errors import ClientFault
+from wattline.web.lazy_route import LazyRoute
 from wattline.web.ws.request import PATH
 
 
@@ -14,7 +15,7 @@ class UpgradePage:
 
     def router(self) -> APIRouter:
         """Its route."""
-        router = APIRouter()
+        router = APIRouter(route_class=LazyRoute)
         router.add_api_route(PATH, self.refuse, methods=["GET"])
         return router
 
