@@ -327,10 +327,11 @@ class Replay:
         provider, _, model = attempt.target.partition("/")
         if provider == FROM_CACHE:
             return
+        place, began = (provider, model), at - (attempt.total_ms or 0) / 1000
         if attempt.state == COMPLETE:
-            self.health.good((provider, model), at, attempt.first_ms, attempt.total_ms)
+            self.health.good(place, at, attempt.first_ms, attempt.total_ms, began=began)
         elif attempt.state in (FAILED, TRUNCATED) and attempt.error is not None:
-            self.health.bad((provider, model), attempt.error, at)
+            self.health.bad(place, attempt.error, at, began=began)
 
     def _note_rests(self, found: Features, now: float) -> None:
         """A rest that one call saw holds for those that did not look."""
