@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from kit.decisions import a_call
-from wattline.rules.book import Limits
+from wattline.rules.compiled.entrance import Limits
 from wattline.service.passing import passing_target
 from wattline.wire.http import Request, Use
 

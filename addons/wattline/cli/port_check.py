@@ -35,23 +35,21 @@ def _trouble(
     """What is wrong and what to do."""
     of_port = _source(settings, _PORT_NAMES, given=settings.port is not None)
     of_host = _source(settings, _HOST_NAMES, given=settings.host is not None)
-    other = "choose another port with WATTLINE_PORT or `wattline serve --port`."
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        return f"another program listens there (the port is from {of_port})", f"Stop it, or {other}"
-    if number in {errno.EACCES, errno.EPERM}:
-        return (
-            f"this user may not use port {port} (from {of_port})",
-            f"{other[:1].upper()}{other[1:]}",
-        )
+    other = "another port with WATTLINE_PORT or `wattline serve --port`."
     here = f"Set {_HOST_NAMES[0]} to an address of this machine, such as 127.0.0.1."
-    if number == errno.EADDRNOTAVAIL:
-        return f"this machine has no address {host} (from {of_host})", here
+    # First: its numbers are not those of errno.
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"the name {host!r} (from {of_host}) leads to no address", here
+    if error.errno == errno.EADDRINUSE:
+        reason = f"another program listens there (the port is from {of_port})"
+        return reason, f"Stop it, or choose {other}"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"this user may not use port {port} (from {of_port})", f"Choose {other}"
+    if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+        return f"this machine has no address {host} (from {of_host})", here
     return (
-        f"{getattr(error, 'strerror', None) or error} (host from {of_host}, port from {of_port})",
-        other,
+        f"{error.strerror or error} (host from {of_host}, port from {of_port})",
+        f"Choose {other}",
     )
 
 
