@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, override
 
 from mitmproxy import http
@@ -14,27 +15,33 @@ class EdgeHeaders(http.Headers):
     def __init__(self, fields: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.fields = tuple(fields)
 
+    def _found(self, name: str | bytes) -> list[bytes]:
+        wanted = _wanted(name)
+        size = len(wanted)  # most names are told apart by it
+        return [value for key, value in self.fields if len(key) == size and key.lower() == wanted]
+
     @override
     def get_all(self, name: str | bytes) -> list[str]:
         """Every value of a header."""
-        wanted = (
-            name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
-        ).lower()
-        return [
-            value.decode("utf-8", "surrogateescape")
-            for key, value in self.fields
-            if key.lower() == wanted
-        ]
+        return [value.decode("utf-8", "surrogateescape") for value in self._found(name)]
 
     @override
     def get(self, key: str | bytes, default: Any = None) -> Any:
         """All values of a header in one text, or `default`."""
-        values = self.get_all(key)
-        return ", ".join(values) if values else default
+        found = self._found(key)
+        if not found:
+            return default
+        return b", ".join(found).decode("utf-8", "surrogateescape")
 
     @override
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | bytes) and bool(self.get_all(key))
+        return isinstance(key, str | bytes) and bool(self._found(key))
+
+
+@lru_cache(256)
+def _wanted(name: str | bytes) -> bytes:
+    raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    return raw.lower()
 
 
 def quicken(headers: http.Headers) -> None:

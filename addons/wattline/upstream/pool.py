@@ -31,6 +31,10 @@ from wattline.upstream.tls import client_context
 from wattline.wire.header_names import lower_name
 
 MAX_TARGETS = 1_024
+KEEPALIVE = 90.0
+"""Seconds that an idle connection is kept: as long as Go's clients do (https://pkg.go.dev/net/http#DefaultTransport).
+A new one costs a handshake; one that its server closes is dropped at once.
+"""
 STALE_SECONDS = 5.0
 """A pooled connection that fails later than this after the request was closed because of the request,
 not because it had lain too long: it is not tried again."""
@@ -58,7 +62,7 @@ class AiohttpUpstream:
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
         per_host: int = 0,
-        keepalive: float = 30.0,
+        keepalive: float = KEEPALIVE,
     ) -> None:
         self._connections = Connections(
             tls=client_context() if tls is None else tls,

@@ -27,6 +27,8 @@ READ_BUFFER = 65_536
 UPLOAD_BLOCK = 65_536
 
 _PATH = re.compile(r"/[\x21-\x7e]*")
+COPIED = 16_384
+"""Larger bodies are not joined with their head: that would copy them once more."""
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 
@@ -72,7 +74,10 @@ class Request:
         if transport is None:
             raise ConnectionResetError("the connection was closed")
         if isinstance(self._body, bytes):
-            transport.write(self._head + self._body)
+            if self._size > COPIED:
+                transport.writelines((self._head, self._body))
+            else:
+                transport.write(self._head + self._body)
             message, payload = await _read_head(handler)
         else:
             transport.write(self._head)
