@@ -12,6 +12,7 @@ from wattline.app.parts import Parts
 from wattline.base.settings import SettingsError
 from wattline.base.tasks import spawn
 from wattline.proxy.ca import CaFiles
+from wattline.proxy.edge import Edge
 from wattline.proxy.gate import Gate
 from wattline.proxy.head import HeadLimits
 from wattline.proxy.layers import Layers
@@ -25,7 +26,6 @@ from wattline.proxy.master import (
     trust,
 )
 from wattline.proxy.pending import Pending
-from wattline.proxy.stream import Edge
 from wattline.proxy.tunnel import Tunnels
 from wattline.proxy.tunnelled import TunnelWatch
 

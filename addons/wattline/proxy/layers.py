@@ -13,8 +13,10 @@ from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
 from wattline.base.tasks import spawn
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.delivery import Delivery, EdgePush
+from wattline.proxy.edge import Edge
+from wattline.proxy.http_layer import put_in
+from wattline.proxy.late import BodyLate
 from wattline.proxy.parting import Parting
-from wattline.proxy.stream import BodyLate, Edge, put_in
 from wattline.proxy.tunnelled import TunnelWatch
 from wattline.wire.http import Ending
 

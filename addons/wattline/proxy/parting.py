@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from wattline.proxy.delivery import EdgePush
+from wattline.proxy.late import PageOver
 from wattline.proxy.pending import Pending
-from wattline.proxy.stream import EdgeStream, PageOver
+from wattline.proxy.stream import EdgeStream
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler

@@ -16,7 +16,8 @@ from wattline.proxy.admission import admission_of
 from wattline.rules.compiled.entrance import Limits
 
 if TYPE_CHECKING:
-    from wattline.proxy.stream import EdgeHttpLayer, EdgeStream
+    from wattline.proxy.http_layer import EdgeHttpLayer
+    from wattline.proxy.stream import EdgeStream
 
 STEP = 1 << 20
 """Bytes of a body after which the sum is looked at again."""

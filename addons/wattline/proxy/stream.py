@@ -1,4 +1,4 @@
-"""The seam with mitmproxy's HTTP layers. All that touches their internals is here and in delivery.py.
+"""The seam with mitmproxy's HTTP layers. All that touches their internals is here, in http_layer.py and delivery.py.
 
 Rules of this file.
 1. `EdgeStream.make_server_connection` is the only way out: a flow is forwarded by mitmproxy only with
@@ -15,22 +15,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
 from functools import cached_property, partial
-from typing import Any, cast, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from mitmproxy import flow as mflow
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer
 from mitmproxy.proxy.layers.http import (
     DropStream,
-    GetHttpConnection,
     HttpErrorHook,
-    HttpEvent,
-    HttpLayer,
     HTTPMode,
     HttpResponseHeadersHook,
     HttpResponseHook,
@@ -45,28 +40,27 @@ from mitmproxy.proxy.layers.http import (
     ResponseHeaders,
     ResponseProtocolError,
     SendHttp,
-    is_h3_alpn,
 )
 from mitmproxy.proxy.layers.tcp import TCPLayer
 from mitmproxy.proxy.mode_specs import RegularMode
 
 from wattline.base.errors import ClientFault, Fault
-from wattline.dialects.base import Route
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
 from wattline.proxy.awaited import AwaitAnswer
-from wattline.proxy.delivery import Answer, Delivery, EdgePush
-from wattline.proxy.event_queue import queue_lightly
+from wattline.proxy.delivery import Delivery
+from wattline.proxy.edge import Edge
 from wattline.proxy.framing import framed
-from wattline.proxy.head import EdgeHttp1Server, HeadLimits, WholeAnswer
-from wattline.proxy.local import LocalFace
+from wattline.proxy.head import WholeAnswer
+from wattline.proxy.late import BodyLate, PageOver
 from wattline.proxy.messages import whole_response
-from wattline.proxy.pending import Pending
 from wattline.proxy.proved import proved
 from wattline.proxy.tunnelled import ProvedSocket
 from wattline.proxy.websockets import ClientInbox, ClientSocket
-from wattline.service.sockets.inbox import Inbox
 from wattline.service.watching.carried import Carried
-from wattline.wire.http import Ending, Head, Request, Use, Whole
+from wattline.wire.http import Ending, Use
+
+if TYPE_CHECKING:
+    from wattline.proxy.http_layer import EdgeHttpLayer
 
 log = logging.getLogger(__name__)
 
@@ -74,37 +68,6 @@ _TAKEN = (Mark.CALL, Mark.LOCAL)
 SKIPPED_BODY = 65_536
 """Bytes of a refused request's body that are read, and dropped, before it is answered: a client that
 has sent all of its request keeps its connection."""
-
-
-Converse = Callable[[Request, Route, Inbox], AsyncGenerator[Head | Whole | bytes]]
-"""The service for WebSockets: one whole refusal, or a head with 101 and bytes for the client."""
-
-
-@dataclass(slots=True)
-class Edge:
-    """What the layers need from outside, given to each of them when it is put in."""
-
-    answer: Answer
-    converse: Converse
-    begin: Callable[[Delivery], None]
-    """Starts a call on its connection."""
-    internal_error: Callable[[], Whole]
-    """The answer for a flow that nobody admitted."""
-    render: Callable[[Fault, str], Whole]
-    """A fault and the request's id as an answer."""
-    head_limits: Callable[[], HeadLimits]
-    pending: Pending
-    run_inline: Callable[[commands.StartHook], bool]
-    """Runs a hook if all its handlers are synchronous, and says whether it did."""
-    refused: Callable[[str, str, str, Fault], None] = lambda *_: None
-    """Notes a request that was refused for its body: its id, method and path."""
-    local: LocalFace | None = None
-    keeps_bodies: bool = True
-    """Other addons may want to see what was asked, as long as a flow lives."""
-    prove: Callable[[str, str, int], Carried | None] = lambda *_: None
-    """The record of a request that is passed on: its id, host and port."""
-    proved: Callable[[Carried], None] = lambda _: None
-    """Gets that record when it is over."""
 
 
 class EdgeStream(HttpStream):
@@ -123,8 +86,7 @@ class EdgeStream(HttpStream):
     def edge_layer(self) -> EdgeHttpLayer:
         """The HTTP layer that owns this stream."""
         layer = self.context.layers[self.context.layers.index(self) - 1]
-        assert isinstance(layer, EdgeHttpLayer)  # noqa: S101  (make_stream put it there)
-        return layer
+        return cast("EdgeHttpLayer", layer)  # whose make_stream put it there
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -488,131 +450,3 @@ class EdgeStream(HttpStream):
         self.client_state = self.server_state = self.state_errored
         self.flow.live = False
         yield DropStream(self.stream_id)
-
-
-class BodyLate(HttpEvent):
-    """A request's body took too long."""
-
-
-class PageOver(HttpEvent):
-    """The sidecar stops, and waits no longer for a page."""
-
-
-class EdgeHttpLayer(HttpLayer):
-    """An HTTP layer that makes our streams and brings pushed pieces to them."""
-
-    edge: Edge
-    waiting: set[Delivery]
-    """Deliveries that wait for their HTTP/2 window."""
-
-    @cached_property
-    def bounds_bodies(self) -> bool:
-        """Somebody set mitmproxy's own bounds of bodies. Looked up once: its options are slow to read."""
-        options = self.context.options
-        return bool(options.stream_large_bodies or options.body_size_limit)
-
-    @override
-    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if type(event) is EdgePush:
-            yield from self._push(event)
-            return
-        if isinstance(event, events.Start) and self.speaks_http1():
-            self.connections[self.context.client] = EdgeHttp1Server(
-                self.context.fork(), self.edge.head_limits()
-            )
-        yield from super()._handle_event(event)
-        for delivery in [d for d in self.waiting if not self.backlog(d.stream)]:
-            delivery.room()
-
-    def edge_streams(self) -> list[EdgeStream]:
-        """Our streams that have a request."""
-        return [
-            stream
-            for stream in self.streams.values()
-            if isinstance(stream, EdgeStream) and hasattr(stream, "flow")
-        ]
-
-    def speaks_http1(self) -> bool:
-        """The client's side."""
-        alpn = self.context.client.alpn
-        return alpn != b"h2" and not is_h3_alpn(alpn)
-
-    def _push(self, event: EdgePush) -> CommandGenerator[None]:
-        path = event.stream.context.layers
-        child = path[path.index(self) + 1]  # the stream itself, or the CONNECT that leads to it
-        if not isinstance(child, HttpStream) or self.streams.get(child.stream_id) is not child:
-            return  # the client has left
-        if child is not event.stream:
-            yield from self.event_to_child(child, event)
-        elif isinstance(event.event, ResponseData) and self._plain is not None:
-            # What the stream's own layer would come to in the end, without its three generators.
-            yield commands.SendData(self.context.client, self._plain.framed(event.event.data))
-        else:
-            yield from self.event_to_child(child, event.event)
-
-    def has(self, stream: EdgeStream) -> bool:
-        """The stream is open: its client has not left."""
-        return self.streams.get(stream.stream_id) is stream
-
-    def bare(self) -> EdgeHttp1Server | None:
-        """The client's side, if nothing else stands between that and the socket."""
-        if self.context.client.tls:
-            return None
-        in_tunnel = any(isinstance(layer, HttpStream) for layer in self.context.layers)
-        return None if in_tunnel else self._plain
-
-    @property
-    def _plain(self) -> EdgeHttp1Server | None:
-        """The client's side when it speaks HTTP/1."""
-        connection = self.connections.get(self.context.client)
-        return connection if isinstance(connection, EdgeHttp1Server) else None
-
-    @override
-    def get_connection(
-        self, event: GetHttpConnection, *, reuse: bool = True
-    ) -> CommandGenerator[None]:
-        opened = super().get_connection(event, reuse=reuse)
-        local = self.edge.local
-        return opened if local is None else local.watched(opened, event)
-
-    @override
-    def make_stream(self, stream_id: int) -> CommandGenerator[None]:
-        stream = EdgeStream(self._fork(), stream_id)
-        stream.edge = self.edge
-        queue_lightly(stream)
-        self.streams[stream_id] = stream
-        yield from self.event_to_child(stream, events.Start())
-
-    def _fork(self) -> Context:
-        """As `Context.fork`, without the server connection that it makes only to throw it away."""
-        context = Context.__new__(Context)
-        context.client, context.server = self.context.client, self.context.server
-        context.options, context.layers = self.context.options, self.context.layers.copy()
-        return context
-
-    def has_backlog(self) -> bool:
-        """Something waits for the client's HTTP/2 window, of streams that are over too."""
-        h2 = getattr(self.connections.get(self.context.client), "h2_conn", None)
-        return h2 is not None and any(h2.stream_buffers.values())
-
-    def backlog(self, stream: HttpStream) -> bool:
-        """The client's HTTP/2 window for this stream is used up."""
-        if self._plain is not None:
-            return False
-        h2 = getattr(self.connections.get(self.context.client), "h2_conn", None)
-        return h2 is not None and stream.stream_id in h2.stream_buffers
-
-
-def put_in(layers: Iterator[Any], edge: Edge) -> None:
-    """Turn each plain HttpLayer on a stack into ours."""
-    for layer in layers:
-        if type(layer) is HttpLayer:
-            edged = cast("EdgeHttpLayer", layer)
-            edged.__class__ = EdgeHttpLayer
-            edged.edge = edge
-            edged.waiting = set()
-            edge.pending.layers.add(edged)
-            queue_lightly(edged)
-
-
-__all__ = ["Edge", "EdgeHttpLayer", "EdgeStream", "HttpEvent", "PageOver", "put_in"]
