@@ -15,7 +15,8 @@ from kit.books import check_books
 from kit.clients import CONNECT_H1, CONNECT_H2
 from kit.faulty import faulty, good, whole
 from kit.sidecars import running
-from wattline.service.entrance.reception import Reception, Verdict
+from wattline.service.entrance.decision import Verdict
+from wattline.service.entrance.reception import Reception
 
 CHUNKED = b"transfer-encoding: chunked"
 

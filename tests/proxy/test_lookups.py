@@ -18,7 +18,7 @@ from wattline.base.clock import ManualClock
 from wattline.base.settings import Settings
 from wattline.demo.kept import VIDEO
 from wattline.demo.provider import DemoProvider
-from wattline.service.entrance.reception import RequestHead, Verdict
+from wattline.service.entrance.decision import RequestHead, Verdict
 from wattline.wire.http import Use
 
 # OpenAI's own videos are over; others speak the same API.

@@ -15,7 +15,7 @@ from wattline.base.clock import SystemClock
 from wattline.base.settings import Settings
 from wattline.demo.provider import DemoProvider
 from wattline.rules.load import load
-from wattline.service.entrance.reception import RequestHead, Verdict
+from wattline.service.entrance.decision import RequestHead, Verdict
 from wattline.service.watching.census import Census
 from wattline.service.watching.proposal import observing, proposal
 from wattline.upstream.base import Outgoing

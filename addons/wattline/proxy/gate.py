@@ -13,7 +13,8 @@ from wattline.proxy.admission import Admission, Mark, admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.messages import whole_response
 from wattline.proxy.tunnel import Tunnels
-from wattline.service.entrance.reception import Decision, Reception, RequestHead, Verdict
+from wattline.service.entrance.decision import Decision, RequestHead, Verdict
+from wattline.service.entrance.reception import Reception
 from wattline.wire.header_names import lower_name
 from wattline.wire.http import Headers, Use
 

@@ -15,7 +15,8 @@ from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
 from wattline.proxy.tunnelled import TunnelWatch
 from wattline.service.entrance.addresses import counted_as
-from wattline.service.entrance.reception import Reception, RequestHead
+from wattline.service.entrance.decision import RequestHead
+from wattline.service.entrance.reception import Reception
 from wattline.upstream.guard import Forbidden, Guard
 from wattline.wire.call import Principal
 from wattline.wire.http import Use

@@ -7,7 +7,8 @@ import pytest
 from wattline.base.ids import hash_secret
 from wattline.dialects.spoken import spoken_dialects
 from wattline.rules.load import load
-from wattline.service.entrance.reception import Reception, RequestHead, Verdict
+from wattline.service.entrance.decision import RequestHead, Verdict
+from wattline.service.entrance.reception import Reception
 from wattline.wire.call import Principal
 from wattline.wire.http import Use
 

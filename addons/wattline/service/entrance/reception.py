@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
@@ -14,16 +12,14 @@ from wattline.base.clock import SystemClock
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
 from wattline.dialects.base import Dialect, Route
 from wattline.dialects.likely import likely_dialect
-from wattline.dialects.sockets import PROTOCOLS, find_socket, keys_in
+from wattline.dialects.sockets import find_socket
 from wattline.dialects.table import find, known, normalise
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
 from wattline.rules.compiled.entrance import Cors, Limits
-from wattline.rules.compiled.window import Over
 from wattline.service.accounts.auth import (
     authenticate,
     credential,
-    query_key,
     shown_secret,
     still_named,
     takes_tokens,
@@ -32,6 +28,13 @@ from wattline.service.accounts.directory import Current, Find, Read, nobody, unc
 from wattline.service.accounts.master import QUERY, MasterToken
 from wattline.service.entrance import cors as sharing
 from wattline.service.entrance.addresses import FORWARDED, client_address
+from wattline.service.entrance.browsers import (
+    allowed_origin,
+    asks_first,
+    check_browser,
+    is_foreign,
+    preflight,
+)
 from wattline.service.entrance.counting import (
     OVER_AUTH,
     OVER_CALL,
@@ -41,7 +44,9 @@ from wattline.service.entrance.counting import (
     OVER_SOCKET,
     Counting,
 )
+from wattline.service.entrance.decision import Decision, RequestHead, Verdict
 from wattline.service.entrance.guesses import Guesses, identity
+from wattline.service.entrance.head_check import LOOP, check_head
 from wattline.service.entrance.local_paths import LocalRoute, local_path
 from wattline.service.entrance.misdirected import misdirected
 from wattline.service.entrance.pages import Pages
@@ -58,68 +63,8 @@ MAGIC_HOST = "wattline.local"
 """A name that every proxy user can ask: it is the sidecar itself."""
 
 FORBIDDEN = 403
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-LOOP = "loop_detected"
-CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
 _LOCAL_NAMES = frozenset({"localhost", MAGIC_HOST})
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-
-
-class Verdict(Enum):
-    """What becomes of a request."""
-
-    ANSWER = auto()
-    CALL = auto()
-    SOCKET = auto()
-    """An upgrade to a WebSocket whose messages are calls."""
-    LOCAL = auto()
-    """A page of the web face."""
-    PASS = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """A request before its body. `host` is lower-case; for a CONNECT it is the destination. `peer` is the
-    client's address.
-    """
-
-    id: str
-    method: str
-    host: str
-    port: int
-    path: str
-    headers: Headers
-    peer: str
-    use: Use
-    principal: Principal | None
-
-    def all(self, name: str) -> list[str]:
-        """Every value of a header."""
-        return [value for key, value in self.headers if key == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict and what goes with it."""
-
-    verdict: Verdict
-    answer: Whole | None = None
-    route: Route | None = None
-    principal: Principal | None = None
-    body_limit: int = 0
-    too_large: Fault | None = None
-    """What to say when the body passes `body_limit`."""
-    style: str = ""
-    """The shape of errors on a page of ours (`service.entrance.styles`)."""
-    spool: bool = False
-    ours: bool = False
-    """For a CONNECT: an intercepted host, or the sidecar itself."""
-    over: frozenset[Over] = frozenset()
-    """The kinds of windows that count it, beside those over calls."""
-    notice: Notice | None = None
-    """What the head of its answer tells; None where nothing is to be told."""
 
 
 class Reception:
@@ -180,7 +125,7 @@ class Reception:
                 self.watching(head.host)
                 return Decision(Verdict.PASS)
             self._note(head, fault)
-            over = frozenset() if _asks_first(head) else OVER_REFUSED
+            over = frozenset() if asks_first(head) else OVER_REFUSED
             decision = Decision(Verdict.ANSWER, self._refusal(head, fault), over=over)
         book = self.book()
         if book.doors and decision.over:
@@ -236,7 +181,7 @@ class Reception:
 
     def _shared(self, head: RequestHead, decision: Decision, cors: Cors) -> Decision:
         """Its answer may be read by the page that asked."""
-        origin = _allowed_origin(head, cors)
+        origin = allowed_origin(head, cors)
         if origin is None or not self._is_to_us(head):
             return decision
         notice = decision.notice or Notice()
@@ -302,11 +247,11 @@ class Reception:
         path = normalise(head.path)
         if self._upgrades(head):
             socket = self._socket(head, path, forward=True)
-            if socket is None or _is_foreign(head):
+            if socket is None or is_foreign(head):
                 return Decision(Verdict.PASS)
             return self._call(socket, principal, Verdict.SOCKET)
         route = find(head.method, head.host, path, forward=True) if path else None
-        if route is None or _is_foreign(head):
+        if route is None or is_foreign(head):
             return Decision(Verdict.PASS)
         if route.operation is Operation.LOOKUP and not self.knows(route, principal):
             return Decision(
@@ -326,7 +271,7 @@ class Reception:
         if page is not None:
             return Decision(Verdict.ANSWER, page)
         cors = self.book().cors
-        if cors is not None and (allowed := _preflight(head, cors)) is not None:
+        if cors is not None and (allowed := preflight(head, cors)) is not None:
             return Decision(Verdict.ANSWER, allowed)
         check_browser(head, cors)
         path = normalise(head.path)
@@ -539,88 +484,6 @@ def _switched_off(path: str) -> ClientFault:
         code="unknown_path",
         kind=Kind.NOT_FOUND,
     )
-
-
-def check_head(head: RequestHead, pseudonym: str) -> None:
-    """Refuse what no honest client sends: other methods, control characters in values, two
-    credentials, our own mark in `Via`. Raises ClientFault.
-    """
-    if head.method not in METHODS and head.method != "CONNECT":
-        raise ClientFault(
-            "The request's method is not one that HTTP APIs use.", status=405, code="bad_method"
-        )
-    credentials = 0
-    for name, value in head.headers:
-        if not _VALUE.fullmatch(value):
-            raise ClientFault(
-                f"Header {name[:64]!r} has a control character in its value.", code="bad_header"
-            )
-        if name in CREDENTIALS:
-            credentials += 1
-        elif name == "via" and pseudonym in value:
-            raise ClientFault(
-                "This request has passed through this sidecar before: a provider's URL leads back "
-                "here. Check `url` of the providers in rules.yaml.",
-                status=508,
-                code=LOOP,
-            )
-    if query_key(head.path) is not None:
-        credentials += 1
-    credentials += len(keys_in(head.all(PROTOCOLS)))
-    if credentials > 1:
-        raise ClientFault(
-            "The request carries more than one credential (authorization, x-api-key, api-key, "
-            "x-goog-api-key, key in the query, or a subprotocol). Send one.",
-            code="several_credentials",
-        )
-
-
-def _allowed_origin(head: RequestHead, cors: Cors) -> str | None:
-    """The origin of a page that may call."""
-    said = head.all("origin")
-    return said[0] if len(said) == 1 and cors.allows(said[0]) else None
-
-
-def _asks_first(head: RequestHead) -> bool:
-    """A browser asks whether a page may send what it wants to send."""
-    return head.method == "OPTIONS" and bool(head.all(sharing.ASKED_METHOD))
-
-
-def _preflight(head: RequestHead, cors: Cors) -> Whole | None:
-    """The answer to a browser that asks first."""
-    if not _asks_first(head) or _allowed_origin(head, cors) is None:
-        return None
-    wanted = ", ".join(head.all(sharing.ASKED_HEADERS))
-    return sharing.preflight(cors, wanted, network=bool(head.all(sharing.ASKED_NETWORK)))
-
-
-def check_browser(head: RequestHead, cors: Cors | None = None) -> None:
-    """A page of another site must not spend an operator's money through the loopback port, unless the
-    operator lists it.
-    """
-    if cors is not None and _allowed_origin(head, cors) is not None:
-        return
-    if _is_foreign(head):
-        raise ClientFault(
-            "Requests from web pages of other origins are refused.",
-            status=403,
-            code="foreign_origin",
-            kind=Kind.PERMISSION,
-        )
-    if "cross-site" in head.all("sec-fetch-site"):
-        raise ClientFault(
-            "Requests from web pages of other sites are refused.",
-            status=403,
-            code="foreign_origin",
-            kind=Kind.PERMISSION,
-        )
-
-
-def _is_foreign(head: RequestHead) -> bool:
-    """A web page that is not of this machine sent this. On its way to an intercepted host it goes on
-    as it came, with the page's own key or none, never with one of ours.
-    """
-    return any(not _LOCAL_ORIGIN.fullmatch(origin) for origin in head.all("origin"))
 
 
 def _is_address(host: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from wattline.base.ids import new_id
 from wattline.dialects.sockets import without_socket_headers
-from wattline.service.entrance.reception import CREDENTIALS
+from wattline.service.entrance.head_check import CREDENTIALS
 from wattline.service.entrance.visitor import Visitor
 from wattline.wire.call import Principal
 from wattline.wire.http import Headers, Request, Use
