@@ -33,6 +33,7 @@ def error(name):
         (OSError(errno.ENOSPC, "x"), "disk is full: free"),
         (OSError(errno.EROFS, "x"), "read-only: give"),
         (OSError(errno.EACCES, "x"), "no permission: give"),
+        (OSError(errno.EISDIR, "x"), "a folder stands where its file belongs"),
         (ValueError("Connection closed"), "Connection closed"),
     ],
 )

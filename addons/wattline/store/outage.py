@@ -39,6 +39,8 @@ _AS_SQLITE = {
 
 def explain(error: BaseException, path: Path) -> str:
     """What is wrong with the ledger at `path`, and what to do."""
+    if isinstance(error, IsADirectoryError):
+        return f"ledger {path}: a folder stands where its file belongs: move it away, or name another place (WATTLINE_STATE)"
     words = _WORDS.get(_code(error)) or f"{type(error).__name__}: {error}"
     return f"ledger {path}: {words}"
 
