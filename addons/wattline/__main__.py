@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 
 def main() -> None:
     """Run the command line."""
+    from wattline.cli.failure import end as tell  # noqa: PLC0415
     from wattline.cli.main import app  # noqa: PLC0415  (import cost only when it runs)
+    from wattline.cli.streams import flush, soften  # noqa: PLC0415
 
+    soften()
+    code: object = 1
     try:
         app()
+    except SystemExit as ended:
+        code = ended.code
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # while the help was written, which is no command
+        tell(error)
     finally:
-        _flush()
-
-
-def _flush() -> None:
-    """Whoever reads may have left (`wattline … | head -1`). The interpreter would complain of that at its end,
-    so what is left goes nowhere.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+        flush(code)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -15,9 +14,11 @@ from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
 from wattline.base.uncaught import log_unhandled
+from wattline.cli.failure import told
 from wattline.process_log import ProcessLog
 from wattline.proxy.ca import CaError
 from wattline.rules.load import RulesError
+from wattline.rules.unconfigured import bad_key_texts, what_calls_get, why_unconfigured
 from wattline.store.base import LedgerDown
 from wattline.testing.crash import Crash, marks_attempts
 
@@ -31,10 +32,7 @@ def serve(settings: Settings) -> int:
     except (RulesError, SettingsError, LedgerDown, CaError) as error:
         sys.stderr.write(f"{error}\n")
     except OSError as error:
-        reason = str(error)
-        if error.errno == errno.EADDRINUSE:
-            reason = "the port is in use: stop what listens there, or choose another (--port, PORT)"
-        sys.stderr.write(f"can't start: {reason}\n")
+        sys.stderr.write(f"can't start: {told(error)}\n")
     except KeyboardInterrupt:
         return 130
     return 1
@@ -110,8 +108,11 @@ def _say_ready(sidecar: Sidecar) -> None:
     log.info("wattline %s on http://%s:%d, rules %s", __version__, host, port, sidecar.books.path)
     if ready:
         log.info("providers: %s", ", ".join(ready))
+        for text in bad_key_texts(book):
+            log.warning("%s: its provider is skipped", text)
     else:
         log.info(
-            "no provider key is set: answers come from the built-in demo provider and are made up. "
-            "Set for example OPENAI_API_KEY and start again; `wattline check` lists all."
+            "%s: %s. Set for example OPENAI_API_KEY and start again; `wattline check` lists all.",
+            why_unconfigured(book),
+            what_calls_get(book),
         )

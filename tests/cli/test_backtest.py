@@ -134,6 +134,22 @@ async def test_a_backtest_of_the_same_file_changes_nothing(
     assert told["rate_limited"] == {"then": 1, "now": 1, "avoided": 0, "caused": 0}
     assert told["energy"]["now"] == [told["energy"]["then"]] * 2
     assert told["not_replayed"] == 0
+    assert told["drilled"] == 0
+    assert told["refused_unsent"] > 0
+
+
+async def test_what_usage_counts_otherwise_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, _ = await a_past(tmp_path)
+    with closing(sqlite3.connect(settings.state / "ledger.sqlite")) as ledger, ledger:
+        for trigger in ("attempts_fixed", "attempts_once"):
+            ledger.execute(f"DROP TRIGGER {trigger}")
+        ledger.execute("UPDATE attempts SET flags = '[\"drill\"]' WHERE seq = 1")
+    assert await run_in_thread(backtest, Wish(settings)) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "* 1 call left out: a drill made a fault in them; `wattline usage` counts them." in text
+    assert "refused before any attempt: counted here, and not by `wattline usage`." in text
 
 
 async def test_a_backtest_of_another_file(
@@ -356,7 +372,7 @@ async def test_a_key_in_place_of_a_model_is_not_recorded(
     written = [file.read_text() for file in out.iterdir()]
     assert len(written) == 1
     assert key not in "".join(written)
-    assert "1 calls left out" in capsys.readouterr().out
+    assert "1 call left out" in capsys.readouterr().out
 
 
 async def test_an_older_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -376,22 +392,10 @@ async def test_an_older_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None
 
 
 def test_the_cases_in_the_docs_can_be_asked(tmp_path: Path) -> None:
+    """With the rules that stand before them."""
     text = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text()
-    block = text.split("```yaml\n", 1)[1].split("```", 1)[0]
-    rules = """
-    version: 1
-    providers:
-      groq: {url: "https://api.groq.com/openai/v1", key: "${GROQ_API_KEY}", dialect: openai}
-      openai: {url: "https://api.openai.com/v1", key: "${OPENAI_API_KEY}", dialect: openai}
-    models:
-      llama-3.3-70b: {provider: groq, name: llama-3.3-70b, rate: '2.0'}
-      gpt-4o-mini: {provider: openai, name: gpt-4o-mini, rate: '2.0'}
-    rules:
-      - {name: batch, when: {tag: batch}, try: [llama-3.3-70b, gpt-4o-mini]}
-      - {name: interns, when: {model: "o1-*", principal: intern}, deny: "ask first"}
-      - {name: by-model, when: {}, try: model}
-    """
+    rules, block = (part.split("```", 1)[0] for part in text.split("```yaml\n")[1:3])
     file, cases = tmp_path / "rules.yaml", tmp_path / "cases.yaml"
-    file.write_text(textwrap.dedent(rules))
+    file.write_text(rules)
     cases.write_text(block)
     assert check_cases([cases], Settings(file, tmp_path / "state", env={})) == 0

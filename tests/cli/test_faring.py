@@ -38,4 +38,4 @@ def test_without_a_ledger(tmp_path, capsys):
     (tmp_path / "rules.yaml").write_text("rules: [{name: all, try: model}]\n")
     settings = Settings(rules=tmp_path / "rules.yaml", state=tmp_path, host="", port=0, env={})
     targets(settings)
-    assert capsys.readouterr().out == "No target was tried in the last hour.\n"
+    assert capsys.readouterr().out == "No target answered or failed in the last hour.\n"

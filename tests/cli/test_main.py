@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -12,17 +14,22 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from wattline import __version__
+from wattline.cli.usage import _print as print_usage
+from wattline.store.reading import UsageRow, UsageTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Cli
 
+ROOT = Path(__file__).resolve().parents[2]
 CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]})
 ASK = f"curl -sS $OPENAI_BASE_URL/chat/completions -H 'content-type: application/json' -d '{CHAT}'"
 
@@ -178,7 +185,7 @@ class TestEnv:
         with open(bundle) as file:  # noqa: PTH123  (the test is that the path is one)
             assert "BEGIN CERTIFICATE" in file.read()
 
-    @pytest.mark.parametrize("shell", ["bash", "fish", "powershell", "dotenv", "json"])
+    @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "dotenv", "json"])
     def test_each_shell(self, cli: Cli, shell: str) -> None:
         done = cli("env", "--shell", shell, "--via", "base-url", env={"PORT": "9000"})
 
@@ -366,6 +373,16 @@ class TestUsage:
         assert "################" in text
         assert "\x1b" not in text
 
+    def test_a_rule_named_like_the_sum_is_told_from_it(self) -> None:
+        row = UsageRow("all", 2, 2, 0, 10, 5, 0, 0.0)
+        for labels, whole in ((["all", "b"], "(all)"), (["a", "b"], "all")):
+            rows = tuple(replace(row, label=label) for label in labels)
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                print_usage(UsageTable(rows, row), "rule", "7d")
+            firsts = [line.split()[0] for line in printed.getvalue().splitlines()]
+            assert firsts[1:4] == [*labels, whole]
+
     def test_since_leaves_older_calls_out(self, used: Cli) -> None:
         ledger = sqlite3.connect(used.state / "ledger.sqlite")
         with contextlib.closing(ledger), ledger:
@@ -429,6 +446,25 @@ class TestAudit:
             done = used(command)
             assert done.returncode == 1
             assert "Traceback" not in done.stderr
+
+
+class TestRecord:
+    def test_the_commands_of_the_docs_hold_without_any_key(self, used: Cli) -> None:
+        """As docs/backtest.md has them, in a folder with the shipped rules; keys that come later change nothing."""
+        text = (ROOT / "docs" / "backtest.md").read_text()
+        commands = re.findall(r"^wattline ((?:record|test)\b[^#\n]*)", text, re.MULTILINE)
+        record = next(one for one in commands if one.startswith("record"))
+        test = next(one for one in commands if one.startswith("test") and "--rules" in one)
+        shutil.copy(ROOT / "rules.yaml", used.folder / "rules.yaml")
+
+        done = used(*shlex.split(record))
+        assert done.returncode == 0, done.stderr
+        assert "do not come to" not in done.stdout
+
+        for env in ({}, {"OPENAI_API_KEY": "sk-0123456789"}):
+            done = used(*shlex.split(test), env=env)
+            assert done.returncode == 0, done.stdout
+            assert "1 of 1" in done.stdout
 
 
 class TestDoctor:

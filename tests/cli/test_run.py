@@ -296,6 +296,33 @@ class TestClients:
         assert "not-her-key" not in wrong.stderr
         assert own.stdout.startswith("200 "), own.stderr
 
+    def test_env_where_keys_are_needed_one_must_be_given(self, cli: Cli) -> None:
+        """Whether a sidecar runs or not; at base URLs a program may have a key of its own."""
+        keyed = cli.rules(KEYED)
+        alice = "alice-0123456789abcdef"
+        env = {"ALICE_KEY": alice, "WATTLINE_RULES": str(keyed)}
+        bare = cli("env", env=env)
+        assert (bare.returncode, bare.stdout) == (1, "")
+        assert "will ask for a key: --key or WATTLINE_KEY" in bare.stderr
+
+        process = cli.start("serve", "--port", "0", env=env)
+        with ending(process):
+            until(lambda: cli("healthcheck").returncode == 0, 30)
+            bare, wrong = cli("env", env=env), cli("env", "--key", "not-her-key-01234", env=env)
+            proxy = cli("env", "--via", "proxy", env={**env, "OPENAI_API_KEY": alice})
+            good = [
+                cli("env", env={**env, "OPENAI_API_KEY": alice}),
+                cli("env", "--key", alice, env=env),
+            ]
+
+        assert (bare.returncode, bare.stdout) == (1, "")
+        assert "this sidecar needs a key: --key or WATTLINE_KEY" in bare.stderr
+        assert (wrong.returncode, wrong.stdout) == (1, "")
+        assert "does not take this key" in wrong.stderr
+        assert "not-her-key" not in wrong.stderr
+        assert proxy.returncode == 1
+        assert [done.returncode for done in good] == [0, 0], [done.stderr for done in good]
+
     def test_calls_still_open_when_the_command_ends_are_finished(self, cli: Cli) -> None:
         """A program in the background gets its whole stream."""
         out = cli.folder / "out"

@@ -114,7 +114,7 @@ def test_a_provider_is_out_when_all_its_keys_are():
     (skip,) = plan.skipped
     assert (skip.target, skip.code, skip.limited) == ("big/m", "resting", True)
     assert skip.retry_after == pytest.approx(8.0)
-    assert "all its 3 keys wait, the first is key 3" in skip.reason
+    assert "all 3 keys of big wait, key 3 the shortest" in skip.reason
     assert view.rests(book_of_three.providers["big"], 1.0) is None
     fault = summary([Failure("small/m", "http_429", 20.0)], plan, "m")
     assert (fault.status, fault.retry_after) == (429, pytest.approx(8.0))
@@ -135,7 +135,7 @@ def test_keys_that_are_only_supposed_to_rest_are_tried_before_nothing_is():
     assert not plan.panic
     assert labels(plan) == ["small/m"]
     (skip,) = plan.skipped
-    assert "all its 3 keys wait" in skip.reason
+    assert "all 3 keys of big wait" in skip.reason
 
 
 def test_each_key_has_its_own_window():

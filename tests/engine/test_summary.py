@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,8 +107,31 @@ def test_nobody_to_ask_for_other_reasons():
     fault = summary([], plan(no_key("groq"), off, REFUSED), "m")
     assert fault.status == 503
     assert fault.message.startswith("No provider can take this call now: No API key for groq")
-    assert "its key was refused" in fault.message
+    assert fault.message.endswith("; xai is not available now (try again in 200 s)")
+    assert "key was refused" not in fault.message
     assert fault.should_retry is None
+
+
+def test_what_passes_is_told_in_a_callers_words():
+    """Neither keys nor why they rest: which provider, and when to come again."""
+    keys = Skip("openai/m", "resting", "all 2 keys of openai wait, key 2 the shortest: …", 299.3)
+    out = Skip("groq/a", "breaker", "it failed too often; tried again in 4.0 s", 4.0)
+    also = Skip("groq/b", "breaker", "it failed too often; another call is trying it now")
+    found = replace(plan(keys, out, also), unknown=True)
+    fault = summary([], found, "gpt-4o")
+    assert fault.message == (
+        "No provider can take this call now: openai is not available now (try again in 300 s); "
+        "groq is not available now (try again in 4 s)"
+    )
+    assert fault.status == 503
+
+
+@pytest.mark.parametrize(("code", "status"), [("http_500", 500), ("http_429", 429)])
+def test_who_is_out_by_its_breaker_is_named_too(code, status):
+    out = Skip("groq/a", "breaker", "it failed too often; tried again in 4.0 s", 4.0)
+    fault = summary([Failure("openai/m", code, 3.0)], plan(out), "m")
+    assert fault.status == status
+    assert fault.message.endswith(f": openai {code}; groq failed too often lately")
 
 
 def test_an_unknown_model():

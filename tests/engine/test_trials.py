@@ -59,7 +59,7 @@ def test_a_drilled_call_has_no_shadow() -> None:
 def test_explain_tells_of_a_drill_that_did_not_take_the_call() -> None:
     plan = plan_of(rule(fault=replace(DRILL, share=0.0001)), 0.999)
     assert plan.fault is None
-    assert plan.reasons == ("drill: 503 for 0.0001 of such calls",)
+    assert plan.reasons == ("drill: 503 for 0.01 % of such calls",)
 
 
 def test_every_line_of_a_drill_must_fit() -> None:

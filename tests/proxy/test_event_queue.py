@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
@@ -29,7 +31,8 @@ def test_what_waited_is_handled_in_its_order() -> None:
     layer._paused_event_queue.append(events.Start())
     queue_lightly(layer)
     assert isinstance(layer._paused_event_queue, EventQueue)
-    layer._paused_event_queue.clear()
+    assert isinstance(layer._paused_event_queue.popleft(), events.Start)
+    assert not layer._paused_event_queue
     sent = [events.DataReceived(layer.context.client, bytes([n])) for n in range(3)]
     (command,) = layer.handle_event(sent[0])
     assert not [*layer.handle_event(sent[1]), *layer.handle_event(sent[2])]
@@ -40,5 +43,21 @@ def test_what_waited_is_handled_in_its_order() -> None:
 
 
 def test_an_empty_queue_has_no_first() -> None:
-    with pytest.raises(IndexError):
-        EventQueue().popleft()
+    queue = EventQueue()
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            queue.popleft()
+        queue.append(events.Start())
+        assert len(queue) == 1
+        queue.popleft()
+
+
+def test_many_events_are_taken_one_by_one() -> None:
+    """A client may send its body in pieces of one byte while its stream waits for a server."""
+    queue, count = EventQueue(), 200_000
+    for _ in range(count):
+        queue.append(events.Start())
+    assert type(queue._events) is deque  # whose ends cost the same however many wait
+    for _ in range(count):
+        queue.popleft()
+    assert not queue

@@ -31,6 +31,7 @@ from wattline.service.opening import Opening
 from wattline.service.sockets.conversation import Conversation
 from wattline.service.sockets.hearing import MAX_OWED
 from wattline.upstream.sockets import Socket
+from wattline.wire.http import Request
 
 WAYS = [REVERSE, CONNECT_H1]
 REALTIME = "/v1/realtime?model=m"
@@ -962,3 +963,15 @@ async def test_many_at_once_with_every_kind_of_end(tmp_path):
         await gone(sidecar)
     states = {row["state"] for row in rows(sidecar.state)}
     assert {"complete", "aborted", "truncated", "failed"} <= states
+
+
+async def test_a_message_is_not_kept_for_as_long_as_the_socket_is_open(tmp_path):
+    """It may have 16 MiB."""
+    async with (
+        stage(tmp_path, exact=False) as (sidecar, _),
+        dialled(sidecar, RESPONSES, REVERSE) as socket,
+    ):
+        await socket.send(json.dumps({**ASK, "input": "x" * 100_000}))
+        await told(socket, "response.completed")
+        kept = [one for one in gc.get_objects() if type(one) is Request and len(one.body) > 90_000]
+        assert kept == []

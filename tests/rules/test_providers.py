@@ -63,7 +63,7 @@ def test_auth_is_bearer_with_a_key_and_none_without():
         (
             "url: 'https://h.test', key: '${K}'",
             {"K": "a\nb"},
-            "No API key for p: K holds characters that no key has",
+            "No API key for p: K is set but holds characters that no key has",
         ),
         ("url: 'https://h.test', enabled: false", {}, "p is switched off (enabled: false)"),
         (

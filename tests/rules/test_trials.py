@@ -32,8 +32,8 @@ def test_a_drill_and_a_shadow_are_warned_about() -> None:
         f"fault: {{kind: 429, share: 0.1, until: '{until}'}}, shadow: {{target: q/x, share: 0.2}}"
     )
     drill, shadow = book.warnings
-    assert "rules[0].fault: a drill is on: 429 for 0.1 of the calls that fit, until 2" in drill
-    assert "the prompts of 0.2 of this rule's calls are sent to q/x too" in shadow
+    assert "rules[0].fault: a drill is on: 429 for 10 % of the calls that fit, until 2" in drill
+    assert "the prompts of 20 % of this rule's calls are sent to q/x too" in shadow
     assert book.rules[0].fault is not None
     assert book.rules[0].shadow is not None
 
@@ -163,7 +163,7 @@ def test_a_drill_knows_entries_targets_and_providers(targets: str) -> None:
     [
         ("typo", "unknown model 'typo'"),
         ("opena", "Did you mean 'openai'?"),
-        ("[p, opnai/x]", "unknown model 'opnai/x'"),
+        ("[p, opnai/x]", "provider 'opnai' is not in `providers`"),
         ("other", "'other' stands for 'm': name that"),
         ("all", "'all' has no provider of its own: name targets of its chain"),
         ("known", "'known' stands for 'p/known': name that"),

@@ -143,7 +143,8 @@ def _message(record: logging.LogRecord) -> str:
 def _ascii(line: Mapping[str, Any]) -> str:
     try:
         quick = _QUICK.encode(line)
-    except (UnicodeEncodeError, OverflowError):  # half a character, a number of more than 64 bits
+    except (UnicodeEncodeError, OverflowError, TypeError):
+        # half a character, a number of more than 64 bits, a kind of number of its own
         quick = b"\x7f"
     if quick.isascii() and b"\x7f" not in quick:
         return quick.decode()
@@ -200,6 +201,8 @@ def set_up(level: str, secrets: Secrets, form: str = "text", hide: Hide | None =
     ours = logging.getLogger(OURS)
     ours.handlers[:] = [handler]
     ours.propagate = False
+    # What can't listen is raised, and told by whoever wanted it.
+    logging.getLogger("mitmproxy.addons.proxyserver").setLevel(logging.CRITICAL)
     for noisy in ("mitmproxy.proxy.server", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

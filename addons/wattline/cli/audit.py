@@ -22,6 +22,7 @@ def audit(state: Path, *, as_json: bool = False) -> int:
             "attempts": report.attempts,
             "entries": report.entries,
             "accounts": report.accounts,
+            "under_way": report.under_way,
             "differences": list(report.differences),
         }
         json.dump(found, sys.stdout, indent=2)
@@ -36,6 +37,11 @@ def audit(state: Path, *, as_json: bool = False) -> int:
     )
     if report.ok:
         print(f"The ledger adds up: {counts}.")
+        if report.under_way:
+            print(
+                f"{counted(report.under_way, 'attempt')} not settled yet: under way now, or left open by a process "
+                "that was killed; the next start closes those with their estimates."
+            )
         return 0
     print(f"The ledger does NOT add up: {counts}.")
     for difference in report.differences:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from wattline.base.amounts import plain
 from wattline.base.settings import Settings
 from wattline.cli.book import load_rules, rules_path
 from wattline.cli.comparison import compare
@@ -19,7 +20,7 @@ from wattline.cli.failure import USAGE, Failure
 from wattline.cli.options import age
 from wattline.cli.output import check_output
 from wattline.cli.picture import picture
-from wattline.cli.terminal import console, safe, table
+from wattline.cli.terminal import console, counted, safe, table
 from wattline.cli.usage import LEDGER
 from wattline.engine.tally import Sum, Tally
 from wattline.engine.tally_json import notes, tally_json, targets
@@ -28,6 +29,7 @@ from wattline.rules.conditions import MICRO
 from wattline.rules.elsewhere import Elsewhere
 from wattline.service.history.prices import known_prices
 from wattline.service.history.span import Span, available, run, served, versions_of
+from wattline.store.history import apart
 
 SHOWN = 12
 """Rows of a table."""
@@ -60,11 +62,15 @@ def backtest(wish: Wish) -> int:
     price = known_prices(book, found)
     with _progress() as tell, _no_collections():
         tally, unknown = run(ledger, book, span, same=same, price=price, tell=tell)
+    beside = apart(ledger, span.since)
     if wish.as_json:
-        json.dump({**tally_json(tally, unknown), "availability_from": source}, sys.stdout, indent=2)
+        more = {"availability_from": source, "drilled": beside[0], "refused_unsent": beside[1]}
+        json.dump({**tally_json(tally, unknown), **more}, sys.stdout, indent=2)
         print()
     else:
         _print(tally, unknown, wish, source)
+        for note in _compared_with_usage(*beside):
+            console().print(f"* {note}")
     if wish.picture is not None:  # the last thing: if it can't be written, the rest was told
         wish.picture.write_text(picture(tally), "utf-8")
     return 0
@@ -150,13 +156,27 @@ def _print(tally: Tally, unknown: int, wish: Wish, source: str) -> None:
         )
 
 
+def _amount(value: Fraction) -> str:
+    return plain(round(float(value), 4), grouped=True)
+
+
+def _compared_with_usage(drilled: int, refused: int) -> Iterator[str]:
+    """Why `wattline usage` may count other calls than these."""
+    if drilled:
+        text = "a drill made a fault in them; `wattline usage` counts them"
+        yield f"{counted(drilled, 'call')} left out: {text}."
+    if refused:
+        text = "refused before any attempt: counted here, and not by `wattline usage`"
+        yield f"{counted(refused, 'call')} {text}."
+
+
 def _spent(found: Sum, unit: int) -> str:
     then, least, most = (
         round(Fraction(n) / unit, 4) for n in (found.then, found.least, found.most)
     )
-    now = f"{float(least):,.4g}" if least == most else f"{float(least):,.4g} to {float(most):,.4g}"
+    now = _amount(least) if least == most else f"{_amount(least)} to {_amount(most)}"
     change = ""
     if then:
         low, high = float(least / then - 1), float(most / then - 1)
         change = f" ({low:+.1%})" if least == most else f" ({low:+.1%} to {high:+.1%})"
-    return f"{float(then):,.4g} then, {now} now{change}"
+    return f"{_amount(then)} then, {now} now{change}"

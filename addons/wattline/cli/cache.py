@@ -11,7 +11,10 @@ from wattline.cli.accounts import MAX_ANSWER, TIMEOUT, result_of
 from wattline.cli.failure import Failure
 from wattline.cli.terminal import console, safe, table
 
-COLUMNS = ("conversation", "caller", "model", "calls", "cached", "lost", "US$", "broken by")
+DOLLARS = "US$"
+PIPED = 80
+"""Columns where no terminal says how many there are: causes are long, and take several lines then."""
+COLUMNS = ("conversation", "caller", "model", "calls", "cached", "lost", DOLLARS, "broken by")
 RIGHT = ("calls", "cached", "lost", "US$")
 
 
@@ -27,11 +30,20 @@ def cache(state: Path, *, as_json: bool = False) -> None:
             "No conversation was looked at. `affinity: {diagnose: true}` in rules.yaml begins it."
         )
         return
-    made = table(COLUMNS, RIGHT)
+    show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Conversations as a table, and the totals. Dollars only where a public price is known."""
+    priced = any(map(_dollars, found["conversations"]))
+    shown = [number for number, name in enumerate(COLUMNS) if priced or name != DOLLARS]
+    made = table([COLUMNS[number] for number in shown], RIGHT)
     for one in found["conversations"]:
-        made.add_row(*_row(one))
-    console().print(made)
-    print(_totals(found["totals"]))
+        row = _row(one)
+        made.add_row(*(row[number] for number in shown))
+    out = console()
+    out.print(made, width=min(out.width, PIPED) if not out.is_terminal else None)
+    out.print(_totals(found["totals"], priced=priced))
 
 
 def _ask(state: Path) -> dict[str, Any]:
@@ -67,10 +79,11 @@ def _dollars(one: dict[str, Any]) -> str:
     return f"{one['lostDollars']:.4f}" if priced else ""
 
 
-def _totals(totals: dict[str, Any]) -> str:
+def _totals(totals: dict[str, Any], *, priced: bool) -> str:
+    saved = f", for US$ {totals['lostDollars']:.4f} less by public prices" if priced else ""
     causes = ", ".join(f"{cause} {count}" for cause, count in totals["breaks"].items())
     return (
         f"{totals['calls']:,} calls, {totals['promptTokens']:,} tokens of prompts, "
         f"{totals['cachedTokens']:,} of them read from caches. {totals['lostTokens']:,} more could have "
-        f"been, for US$ {totals['lostDollars']:.4f} less by public prices. {causes}".rstrip()
+        f"been{saved}. {causes}".rstrip()
     )

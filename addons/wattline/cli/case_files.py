@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.error import MarkedYAMLError
 
 from wattline.cli.failure import USAGE, Failure
+from wattline.rules.yaml_wording import yaml_wording
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 8 * 1024 * 1024
@@ -41,6 +43,10 @@ def read_file(path: Path) -> list[Any]:
     try:
         text = path.read_text("utf-8")
         value = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise Failure(f"{path}{place}: {yaml_wording(error)}", USAGE) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise Failure(f"{path}: it can't be read: {str(error)[:300]}", USAGE) from error
     if isinstance(value, dict) and "cases" in value:

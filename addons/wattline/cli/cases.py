@@ -19,7 +19,7 @@ from wattline.cli.book import load_rules, rules_name, rules_path
 from wattline.cli.case_files import case_files, read_file, write_file
 from wattline.cli.failure import FAILED, USAGE, Failure
 from wattline.cli.options import age
-from wattline.cli.terminal import safe
+from wattline.cli.terminal import counted, safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.backtest import Past
 from wattline.engine.case import differences, outcome, plan_of
@@ -89,6 +89,14 @@ def books_of(settings: Settings) -> Books:
     return book
 
 
+def book_of(case: Case, books: Books) -> Book:
+    """The rules with the keys that a case says are there."""
+    if not case.unconfigured:
+        return books(case.without)
+    providers = books(frozenset()).providers.values()
+    return books(case.without | {provider.name for provider in providers if not provider.demo})
+
+
 def _callers(path: Path) -> frozenset[str]:
     """The names under `auth.keys`: nobody's key must be here for a case about its holder."""
     found = yaml.safe_load(path.read_text("utf-8"))
@@ -103,7 +111,7 @@ def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
     for number, value in enumerate(written, 1):
         try:
             case = read_case(value, f"case {number}", bare=update)
-            book = books(case.without)
+            book = book_of(case, books)
             found = outcome(plan_of(case, book))
         except BadCase as problem:
             yield Verdict(file, f"case {number}", problem=str(problem))
@@ -185,10 +193,10 @@ def record(wish: Wish) -> int:
     odd = _odd(cases, books)
     files = _files(cases, wish.out)
     _write(files)
-    print(safe(f"{len(cases)} cases in {len(files)} files below {wish.out}"))
+    print(safe(f"{counted(len(cases), 'case')} in {counted(len(files), 'file')} below {wish.out}"))
     if calls.hidden:
         print(
-            f"{calls.hidden} calls left out: the name of a model, or a tag, looks like a key in them."
+            f"{counted(calls.hidden, 'call')} left out: the name of a model, or a tag, looks like a key in them."
         )
     if odd:
         print(
@@ -239,12 +247,24 @@ def _write(files: dict[Path, list[dict[str, Any]]]) -> None:
 
 
 def _odd(cases: list[dict[str, Any]], books: Books) -> int:
-    """How many are otherwise with the rules as they are, or ask for what these do not have."""
+    """How many are otherwise with the rules as they are, or ask for what these do not have. Those that are so only
+    because no key was set then say so from now on.
+    """
     count = 0
-    for number, value in enumerate(cases, 1):
-        try:
-            case = read_case(value, f"case {number}")
-            count += any(differences(case, outcome(plan_of(case, books(case.without)))))
-        except BadCase:
+    for value in cases:
+        if _holds(value, books):
+            continue
+        bare = {**value, "state": {**value.get("state", {}), "unconfigured": True}}
+        if _holds(bare, books):
+            value["state"] = bare["state"]
+        else:
             count += 1
     return count
+
+
+def _holds(value: dict[str, Any], books: Books) -> bool:
+    try:
+        case = read_case(value, "case")
+        return not any(differences(case, outcome(plan_of(case, book_of(case, books)))))
+    except BadCase:
+        return False

@@ -12,10 +12,11 @@ from wattline.cli.book import Rules, read_rules, rules_name, rules_path
 from wattline.cli.comparison import Comparison, compare
 from wattline.cli.failure import FAILED
 from wattline.cli.files import network_note, permission_notes
-from wattline.cli.terminal import safe
+from wattline.cli.terminal import counted, safe
 from wattline.rules.book import Book
 from wattline.rules.compiled.provider import Provider
 from wattline.rules.problems import RulesError
+from wattline.rules.unconfigured import what_calls_get, why_unconfigured
 
 
 def check(settings: Settings, *, as_json: bool = False) -> int:
@@ -78,8 +79,8 @@ def _print_summary(rules: Rules, name: str, comparison: Comparison | None) -> No
     book = rules.book
     print(f"{name}: good, version {book.version}")
     print(
-        f"{len(book.rules)} rules, {len(book.models)} models and aliases, "
-        f"{len(book.providers)} providers, listens on {book.listen.host}:{book.listen.port} "
+        f"{counted(len(book.rules), 'rule')}, {counted(len(book.models), 'model or alias', 'models and aliases')}, "
+        f"{counted(len(book.providers), 'provider')}, listens on {book.listen.host}:{book.listen.port} "
         f"({book.auth.mode})"
     )
     print("\nProviders, with the variables of this shell:")
@@ -87,7 +88,8 @@ def _print_summary(rules: Rules, name: str, comparison: Comparison | None) -> No
     for provider in sorted(book.providers.values(), key=lambda p: p.unavailable is not None):
         print(f"  {provider.name:<{width}}  {_state(provider)}")
     if not book.configured:
-        print("\nNo provider key is set: calls get made-up answers of the built-in demo provider.")
+        text = f"{why_unconfigured(book)}: {what_calls_get(book)}."
+        print(f"\n{text[0].upper()}{text[1:]}")
     if comparison is not None:
         print()
         for line in _compared(comparison, book):

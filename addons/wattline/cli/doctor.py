@@ -23,12 +23,14 @@ from wattline.cli.failure import FAILED, Failure
 from wattline.cli.files import network_note, permission_notes
 from wattline.cli.finding import Finding, Mark
 from wattline.cli.port_check import try_listen
+from wattline.cli.resting import all_keys_out, held
 from wattline.cli.usage import LEDGER
 from wattline.proxy.ca import CaError, ensure_ca
 from wattline.rules.book import Book
 from wattline.rules.compiled.entrance import Listen
 from wattline.rules.problems import RulesError
 from wattline.rules.providers import NOWHERE
+from wattline.rules.unconfigured import what_calls_get, why_unconfigured
 from wattline.store.base import LedgerDown
 from wattline.store.reading import attempt_counts, recent
 
@@ -36,6 +38,10 @@ DNS_SECONDS = 3.0
 OLDEST_PYTHON = (3, 12)
 OLDEST_SQLITE = (3, 37)
 SOON_DAYS = 30
+_REFUSED_ADVICE = (
+    "Look at its account at the provider. Another key takes a restart; where this one is good again, a change of "
+    "rules.yaml ends all rests at once."
+)
 _OTHER_STATE = "Choose another with --state or WATTLINE_STATE."
 
 
@@ -83,6 +89,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _compared(comparison, book)
     if (known := theirs or book) is not None:
         yield from _providers(known)
+        yield from _rests(known, settings.state / LEDGER, runs=theirs is not None)
 
 
 def _python() -> Finding:
@@ -111,7 +118,7 @@ def _rules(settings: Settings) -> tuple[Book | None, Finding]:
         return None, Finding(
             Mark.BAD, f"{name}: {error.strerror}", "Make it readable to this user."
         )
-    text = f"{name}: {len(book.rules)} rules, version {book.version}"
+    text = f"{name}: {_counted(len(book.rules), 'rule')}, version {book.version}"
     if book.warnings:
         return book, Finding(
             Mark.NOTE, text, f"{_counted(len(book.warnings), 'warning')}: see `wattline check`."
@@ -232,7 +239,7 @@ def _providers(book: Book) -> Iterator[Finding]:
     if not ready:
         yield Finding(
             Mark.NOTE,
-            "no provider key is set: calls get made-up answers of the demo provider",
+            f"{why_unconfigured(book)}: {what_calls_get(book)}",
             "Set for example OPENAI_API_KEY; `wattline check` says what each provider needs.",
         )
         return
@@ -252,6 +259,16 @@ def _providers(book: Book) -> Iterator[Finding]:
                 f"{text} {problem}",
                 f"Check the url of {provider.name} in rules.yaml, or the variable that it takes, DNS and the network.",
             )
+
+
+def _rests(book: Book, ledger: Path, *, runs: bool) -> Iterator[Finding]:
+    """Keys of the operator that calls can't use now, as the ledger has it."""
+    found = [one for one in held(book, ledger, runs=runs) if one.owner is None]
+    for one in found:
+        provider = book.providers.get(one.provider)
+        bad = provider is not None and all_keys_out(provider, found)
+        advice = _REFUSED_ADVICE if one.refused else ""
+        yield Finding(Mark.BAD if bad else Mark.NOTE, str(one), advice)
 
 
 def _resolve(hosts: Sequence[str]) -> dict[str, str | None]:

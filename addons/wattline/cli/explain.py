@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wattline.base.settings import Settings
@@ -15,12 +15,12 @@ from wattline.cli.comparison import Comparison, compare, read_as_sidecar, read_h
 from wattline.cli.explain_requests import request_lines
 from wattline.cli.parked import parking_of
 from wattline.cli.question import Question, read_exchange
+from wattline.cli.resting import Held, held, resting_of
 from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.explain import explain as explain_call
 from wattline.engine.explain import render
 from wattline.engine.health import Health
-from wattline.engine.rest import Resting
 from wattline.engine.view import View
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
@@ -40,15 +40,17 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
     book = read_as_sidecar(settings, comparison).book
     exchange = read_exchange(question, book)
     now, wall = time.monotonic(), time.time()
-    view, source = _view(book, settings.state / LEDGER, now, wall)
+    as_sidecar = comparison is not None and comparison.same_file
+    rests = held(book, settings.state / LEDGER, runs=as_sidecar)
+    view, source = _view(book, settings.state / LEDGER, now, wall, rests)
     found = explain_call(exchange.call, book, view, now, wall)
     exchange.plan = found.plan
     requests = requests_of(exchange)
     if as_json:
-        as_sidecar = comparison is not None and comparison.same_file
         shown = {
             **explained_json(found, requests),
             "windows_from": source,
+            "rests": [one.json for one in rests],
             "availability_from": "sidecar" if as_sidecar else "shell",
             "sidecar": comparison and comparison.as_json(read_here(settings)),
         }
@@ -58,20 +60,41 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
         sys.stdout.write(render(found))
         for line in request_lines(requests):
             print(safe(line))
-        print(f"\nNot asked of a sidecar: {source}; providers that rest are not known here.")
+        for line in _ledger_lines(source, rests):
+            print(safe(line))
         for line in _origin(comparison, settings):
             print(safe(line))
     return 0
 
 
-def _view(book: Book, ledger: Path, now: float, wall: float) -> tuple[View, str]:
-    """What the ledger tells of windows, health, balances and what is switched off; and in words, what that is."""
+def _ledger_lines(source: str, rests: Sequence[Held]) -> Iterator[str]:
+    """What this rests on, and who knows more."""
+    yield ""
+    yield f"Not asked of a sidecar: {source}; rests are those that the ledger has."
+    yield from (f"  {one}" for one in rests if one.owner is None)
+    yield (
+        "Only the running sidecar knows waits that nobody said, windows by address and who answered a conversation: "
+        "send it the call with the header `x-wattline-explain: 1`."
+    )
+
+
+def _view(
+    book: Book, ledger: Path, now: float, wall: float, rests: Sequence[Held]
+) -> tuple[View, str]:
+    """What the ledger tells of windows, rests, health, balances and what is switched off; and in words, what that is."""
     windows, health = Windows(), Health(book.health)
     source = _remembered(windows, health, book, ledger, now, wall)
     costs = Costs(Prices())
     asyncio.run(costs.learn(book))
     parking = parking_of(ledger)
-    view = View(windows, Resting(), lambda who: _balance(ledger, who), parking, health, costs.of)
+    view = View(
+        windows,
+        resting_of(rests, now),
+        lambda who: _balance(ledger, who),
+        parking,
+        health,
+        costs.of,
+    )
     return view, source
 
 

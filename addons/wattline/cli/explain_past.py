@@ -6,8 +6,10 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
+from wattline.base.amounts import plain
 from wattline.base.settings import Settings
 from wattline.cli.book import rules_path
 from wattline.cli.comparison import compare, read_as_sidecar
@@ -15,7 +17,19 @@ from wattline.cli.failure import Failure
 from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.explain import render
+from wattline.service.attempts import SHADOW_COPY
 from wattline.service.history.recalled import Recalled, recall_call, recalled_json
+from wattline.service.metering.settlement import DRILL
+from wattline.store.start import CRASHED
+
+_MARKS = MappingProxyType(
+    {
+        DRILL: "a drill made this fault",
+        SHADOW_COPY: "a shadow copy",
+        CRASHED: "the sidecar ended before it did",
+    }
+)
+"""Flags of an attempt in words."""
 
 
 def explain_past(name: str, settings: Settings, *, as_json: bool = False) -> int:
@@ -50,7 +64,7 @@ def _lines(found: Recalled, told: dict[str, Any]) -> Iterator[str]:
     for attempt in told["attempts"]:
         yield from _attempt(attempt)
     if told["energy"] is not None:
-        yield f"energy    {told['energy']:g}"
+        yield f"energy    {plain(told['energy'])}"
     elif told["attempts"]:
         yield "energy    not known: no rate was configured, or it has not ended"
     if found.explanation is not None and not found.agrees:
@@ -66,7 +80,7 @@ def _decision(recorded: dict[str, Any]) -> Iterator[str]:
     if recorded["targets"]:
         yield f"  to be tried: {', '.join(recorded['targets'])}"
     for skip in recorded["skipped"]:
-        wait = "" if skip["retry_after"] is None else f", free in {skip['retry_after']:g} s"
+        wait = "" if skip["retry_after"] is None else f", free in {plain(skip['retry_after'])} s"
         yield f"  left out: {skip['target']} ({skip['code']}{wait})"
     if recorded["panic"]:
         yield "  every target failed too often: they were tried all the same"
@@ -79,6 +93,7 @@ def _attempt(told: dict[str, Any]) -> Iterator[str]:
     for target, code in told["missed"]:
         yield f"  not tried: {target} ({code})"
     parts = [told["state"]]
+    parts += [_MARKS[flag] for flag in told["flags"] if flag in _MARKS]
     parts += [told["error"]] if told["error"] else []
     parts += [f"HTTP {told['status']}"] if told["status"] is not None else []
     if told["first_byte_ms"] is not None:
@@ -86,8 +101,14 @@ def _attempt(told: dict[str, Any]) -> Iterator[str]:
     if told["total_ms"] is not None:
         parts.append(f"{told['total_ms']} ms in all")
     if told["prompt"] is not None:
-        parts.append(f"{told['prompt']}+{told['completion']} tokens ({told['source']})")
+        parts.append(_tokens(told))
     yield f"attempt {told['number']} {told['target']}: {', '.join(parts)}"
+
+
+def _tokens(told: dict[str, Any]) -> str:
+    if CRASHED in told["flags"]:
+        return f"about {told['prompt']} tokens (estimated: the prompt and all that it may have written)"
+    return f"{told['prompt']}+{told['completion']} tokens ({told['source']})"
 
 
 def _time(at: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -44,6 +45,14 @@ def end(error: Exception, code: int = FAILED) -> NoReturn:
     sys.exit(code)
 
 
+def told(error: OSError) -> str:
+    """What the system refused, without its number."""
+    if error.errno == errno.EADDRINUSE:
+        return "the port is in use: stop what listens there, or choose another (--port, PORT)"
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
 def _message(error: Exception) -> str:
     from wattline.base.settings import SettingsError
     from wattline.rules.problems import RulesError
@@ -54,8 +63,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, SettingsError | LedgerDown) or type(error).__name__ == "CaError":
         return str(error)
     if isinstance(error, OSError):
-        what = error.strerror or str(error)
-        return f"{error.filename}: {what}" if error.filename else what
+        return told(error)
     return (
         f"this is a bug: {type(error).__name__}: {error}\n"
         "Set WATTLINE_TRACEBACK=1 to see where, and report it."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from wattline.base.settings import Settings
 from wattline.cli.book import rules_path
 from wattline.cli.comparison import compare, read_as_sidecar
-from wattline.cli.terminal import console, safe, table
+from wattline.cli.resting import Held, held, rest_of
+from wattline.cli.terminal import console, print_rows, safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.breaker import State
 from wattline.engine.health import Health
@@ -17,23 +19,29 @@ from wattline.rules.book import Book
 from wattline.service.metering.past import heal
 
 NUMBERS = ("score", "first output", "answer", "failures", "attempts")
-HEADS = ("target", "breaker", *NUMBERS)
+HEADS = ("target", "breaker", "rests", *NUMBERS)
+SPARE = ("answer", "score", "first output", "attempts", "failures")
+"""What a narrow terminal does without, the first of them first."""
 
 
 def targets(settings: Settings, *, as_json: bool = False) -> None:
     """Print a line for each target that was tried in the last hour. Raises LedgerDown, RulesError, OSError."""
-    book = read_as_sidecar(settings, compare(settings, rules_path(settings))).book
+    comparison = compare(settings, rules_path(settings))
+    book = read_as_sidecar(settings, comparison).book
     health, now = healed(book, settings), 0.0
+    runs = comparison is not None and comparison.same_file
+    rests = held(book, settings.state / LEDGER, runs=runs)
     if as_json:
-        print(json.dumps({"targets": [_facts(health, place, now) for place in _places(health)]}))
+        told = [_facts(health, place, now, book, rests) for place in _places(health)]
+        print(json.dumps({"targets": told, "rests": [one.json for one in rests]}))
         return
-    if not len(health):
-        print("No target was tried in the last hour.")
-        return
-    shown = table(HEADS, NUMBERS)
-    for place in _places(health):
-        shown.add_row(*map(safe, _row(health, place, now)))
-    console().print(shown)
+    if len(health):
+        rows = [[*map(safe, _row(health, p, now, book, rests))] for p in _places(health)]
+        print_rows(HEADS, rows, numbers=NUMBERS, ids=("target", "breaker", "rests"), spare=SPARE)
+    else:
+        print("No target answered or failed in the last hour.")
+    for one in rests:
+        console().print(safe(str(one)))
 
 
 def healed(book: Book, settings: Settings, now: float = 0.0) -> Health:
@@ -49,12 +57,15 @@ def _places(health: Health) -> list[tuple[str, str]]:
     return sorted(health.places())
 
 
-def _row(health: Health, place: tuple[str, str], now: float) -> tuple[str, ...]:
+def _row(
+    health: Health, place: tuple[str, str], now: float, book: Book, rests: Sequence[Held]
+) -> tuple[str, ...]:
     figures, state, wait = health.figures(place), health.state(place, now), health.wait(place, now)
     told = {State.HALF_OPEN: "half open", State.OPEN: "open"}.get(state, "closed")
     return (
         "/".join(place),
         told if wait is None else f"{told} for {wait:.0f} s",
+        _rest(place, book, rests) or "-",
         f"{figures.score:.2f}",
         _milliseconds(figures.first_ms),
         _milliseconds(figures.total_ms),
@@ -63,11 +74,19 @@ def _row(health: Health, place: tuple[str, str], now: float) -> tuple[str, ...]:
     )
 
 
-def _facts(health: Health, place: tuple[str, str], now: float) -> dict[str, Any]:
+def _rest(place: tuple[str, str], book: Book, rests: Sequence[Held]) -> str:
+    provider = book.providers.get(place[0])
+    return "" if provider is None else rest_of(provider, rests)
+
+
+def _facts(
+    health: Health, place: tuple[str, str], now: float, book: Book, rests: Sequence[Held]
+) -> dict[str, Any]:
     figures = health.figures(place)
     return {
         "target": "/".join(place),
         "breaker": health.state(place, now).value,
+        "rests": _rest(place, book, rests) or None,
         "triedAgainIn": health.wait(place, now),
         "score": round(figures.score, 4),
         "firstByteMs": figures.first_ms,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from wattline.cli.failure import FAILED, Failure
-from wattline.cli.running import MAX_PORT, NoAnswer, ask_health, read_mark
+from wattline.cli.running import MAX_PORT, NoAnswer, Running, ask_health, read_mark
 from wattline.cli.wrong_value import wrong_value
 
 HEALTHY = "healthy"
@@ -14,7 +14,11 @@ HEALTHY = "healthy"
 
 def health(state: Path, address: str | None, *, as_json: bool = False, quiet: bool = False) -> int:
     """Ask and tell; 0 when healthy, else 1. Raises Failure when nothing answers."""
-    host, port = _parse(address) if address is not None else _marked(state)
+    running = None if address is not None else _marked(state)
+    if running is None:
+        host, port = _parse(address or "")
+    else:
+        host, port = running.reachable_host, running.port
     try:
         found = ask_health(host, port)
     except NoAnswer as error:
@@ -26,26 +30,27 @@ def health(state: Path, address: str | None, *, as_json: bool = False, quiet: bo
     elif not (quiet and well):
         reason = f": {found['reason']}" if found.get("reason") else ""
         print(f"{status}{reason}, {host}:{port}, version {found['version']}")
-        if address is None:
-            _print_parked(state)
+        if running is not None:
+            _print_out(state, running)
     return 0 if well else FAILED
 
 
-def _print_parked(state: Path) -> None:
-    """What is off is no reason to be unhealthy, but one to be told of."""
+def _print_out(state: Path, running: Running) -> None:
+    """What is off or rests is no reason to be unhealthy, but one to be told of."""
     from wattline.cli.parked import parked_lines
+    from wattline.cli.resting import noted
+    from wattline.cli.terminal import safe
 
-    for line in parked_lines(state / "ledger.sqlite"):
-        from wattline.cli.terminal import safe
-
+    ledger = state / "ledger.sqlite"
+    for line in (*parked_lines(ledger), *map(str, noted(ledger, running.rules_version))):
         print(safe(line))
 
 
-def _marked(state: Path) -> tuple[str, int]:
+def _marked(state: Path) -> Running:
     running = read_mark(state)
     if running is None:
         raise Failure(f"no sidecar runs with the state folder {state}")
-    return running.reachable_host, running.port
+    return running
 
 
 def _parse(address: str) -> tuple[str, int]:

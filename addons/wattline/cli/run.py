@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 
 from wattline.base.settings import Settings
 from wattline.base.tasks import spawn
-from wattline.cli.environment import BASE_URLS, Door, Via, variables, warnings
+from wattline.cli.door import check_key, shows_own
+from wattline.cli.environment import Door, Via, variables, warnings
 from wattline.cli.failure import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED, Failure, say
-from wattline.cli.running import NoAnswer, find_running, lets_in
+from wattline.cli.running import find_running
 from wattline.cli.signals import Forwarder
 
 if TYPE_CHECKING:
@@ -85,20 +86,9 @@ async def _run(order: Order) -> int:
 
 
 def _check_key(order: Order, door: Door) -> None:
-    """Ask before the command starts: all that it would say itself is its client's 407. A command that has keys
-    of its own may show them at base URLs. Raises Failure.
-    """
-    own = order.key is None and order.via is not Via.PROXY
-    if own and any(url.key and order.environ.get(url.key) for url in BASE_URLS):
-        return
-    host, _, port = door.address.rpartition(":")
-    try:
-        if lets_in(host.strip("[]"), int(port), order.key):
-            return
-    except NoAnswer as error:
-        raise Failure(f"the sidecar does not answer: {error}", RUN_FAILED) from error
-    what = "does not take this key" if order.key else "needs a key"
-    raise Failure(f"this sidecar {what}: --key or WATTLINE_KEY", RUN_FAILED)
+    """Ask before the command starts: all that it would say itself is its client's 407. Raises Failure."""
+    if not shows_own(order.via, order.key, order.environ):
+        check_key(door, RUN_FAILED)
 
 
 async def _start(order: Order, door: Door) -> Process:
@@ -204,7 +194,10 @@ def _introduce(order: Order, sidecar: Sidecar) -> None:
     host, port = sidecar.address
     _tell(order, f"sidecar on http://{host}:{port} for this command")
     if not sidecar.books.current.configured:
-        _tell(order, "no provider key is set: model calls get made-up answers of the demo provider")
+        from wattline.rules.unconfigured import what_calls_get, why_unconfigured
+
+        book = sidecar.books.current
+        _tell(order, f"{why_unconfigured(book)}: {what_calls_get(book)}")
 
 
 def _usual_port(state: Path) -> int:

@@ -7,12 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+from rich.text import Text
+
 from wattline.cli.options import age
-from wattline.cli.terminal import console, safe, table
+from wattline.cli.terminal import console, print_rows, safe
 from wattline.cli.usage import LEDGER
 from wattline.dialects.base import Energy
 from wattline.store.shadows import Compared, compared
 
+SPARE = ("energy", "total ms", "tokens out", "rule", "first byte ms")
+"""What a narrow terminal does without, the first of them first."""
+TARGETS = ("shadow", "answered by")
 NUMBERS = ("calls", "failed", "first byte ms", "total ms", "tokens out", "energy")
 
 
@@ -40,24 +45,26 @@ def failed(row: Compared) -> int:
 
 
 def _print(found: list[Compared]) -> None:
-    made = table(("rule", "shadow", "answered by", *NUMBERS), NUMBERS)
-    for row in found:
-        made.add_row(
-            safe(row.rule),
-            safe(row.shadow),
-            safe(row.answered_by or "(not known)"),
-            f"{row.calls:,}",
-            f"{failed(row):,}",
-            _pair(row.first_byte_ms, row.own_first_byte_ms),
-            _pair(row.total_ms, row.own_total_ms),
-            _pair(row.completion, row.own_completion),
-            f"{row.energy_micro / 1_000_000:,.2f}",
-        )
+    rows = [_row(row) for row in found]
+    print_rows(("rule", *TARGETS, *NUMBERS), rows, numbers=NUMBERS, ids=TARGETS, spare=SPARE)
     out = console()
-    out.print(made)
     out.print(
         "Pairs are means: of the shadow, and of the answers that the same calls' clients got. Energy is the "
         "shadow's alone; no caller pays it."
+    )
+
+
+def _row(row: Compared) -> tuple[str | Text, ...]:
+    return (
+        safe(row.rule),
+        safe(row.shadow),
+        safe(row.answered_by or "(not known)"),
+        f"{row.calls:,}",
+        f"{failed(row):,}",
+        _pair(row.first_byte_ms, row.own_first_byte_ms),
+        _pair(row.total_ms, row.own_total_ms),
+        _pair(row.completion, row.own_completion),
+        f"{row.energy_micro / 1_000_000:,.2f}",
     )
 
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 
 class Shell(StrEnum):
-    """`bash` serves zsh, dash and every POSIX shell too."""
+    """`bash` serves dash and every POSIX shell too."""
 
     BASH = "bash"
+    ZSH = "zsh"
     FISH = "fish"
     POWERSHELL = "powershell"
     DOTENV = "dotenv"
@@ -60,6 +61,7 @@ def _dotenv(name: str, value: str) -> str:
 
 _WRITERS: Mapping[Shell, Callable[[str, str], str]] = {
     Shell.BASH: _bash,
+    Shell.ZSH: _bash,
     Shell.FISH: _fish,
     Shell.POWERSHELL: _powershell,
     Shell.DOTENV: _dotenv,

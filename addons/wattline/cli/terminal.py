@@ -20,8 +20,12 @@ WIDE = 200
 
 
 def is_plain() -> bool:
-    """No colours and no block characters: not a terminal, or NO_COLOR is set (https://no-color.org)."""
-    return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
+    """No colours and no block characters: not a terminal, NO_COLOR is set (https://no-color.org), or they are not
+    in the terminal's encoding.
+    """
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return True
+    return not (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def console() -> Console:

@@ -70,7 +70,8 @@ def _print(found: UsageTable, by: str, since: str) -> None:
         share = weight / sum_of_weights if sum_of_weights else 0
         lines.append((safe(row.label or "(none)"), *_numbers(row), bar(share)))
     if len(rows) > 1:
-        lines.append(("all", *_numbers(found.whole), ""))
+        taken = any(row.label == "all" for row in rows)
+        lines.append(("(all)" if taken else "all", *_numbers(found.whole), ""))
     columns = (by, *NUMBERS, "")
     print_rows(columns, lines, numbers=NUMBERS, spare=("", "attempts", "failed"))
     console().print(_footnote(found, since))

@@ -24,6 +24,7 @@ from wattline.cli.failure import BY_SIGNAL, Failure, say
 from wattline.cli.output import check_output
 from wattline.cli.run import HOST, Order, check_program, start_command
 from wattline.cli.signals import Forwarder
+from wattline.cli.wrong_value import wrong_value
 
 if TYPE_CHECKING:
     from wattline.service.watching.census import Census
@@ -45,6 +46,8 @@ class Watch:
 
 def watch(asked: Watch) -> int:
     """Observe, then propose; the command's exit code, else 0. Raises Failure, RulesError, OSError."""
+    for host in asked.hosts:
+        _check_host(host)
     if asked.out is not None and asked.out.exists():
         raise Failure(f"{asked.out} exists: name another file, nothing is written over")
     if asked.out is not None:
@@ -54,6 +57,19 @@ def watch(asked: Watch) -> int:
         for warning in warnings(Via.PROXY, asked.environ):
             say(warning)
     return asyncio.run(_watch(asked))
+
+
+def _check_host(host: str) -> None:
+    """Raises Failure."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from wattline.rules.fields import HostPattern
+
+    try:
+        TypeAdapter(HostPattern).validate_python(host)
+    except ValidationError as error:
+        wanted = "is no host: write its name, for example api.example.com or *.example.com"
+        raise wrong_value("--host", host, wanted) from error
 
 
 async def _watch(asked: Watch) -> int:

@@ -41,6 +41,11 @@ class Case:
         """Providers without a key; all others have theirs."""
         return frozenset(self.state.get("without_keys", ()))
 
+    @property
+    def unconfigured(self) -> bool:
+        """No provider but the demo can be used."""
+        return bool(self.state.get("unconfigured", False))
+
 
 def read_case(value: Any, place: str, *, bare: bool = False) -> Case:
     """The case. `bare`: it may expect nothing yet. Raises BadCase."""
@@ -204,7 +209,7 @@ _NOW: Final[Mapping[str, _Check]] = MappingProxyType(
     {
         "left_out": _mapping(_one_of("code", CODES)), "fill": _mapping(_share),
         "balance": _energy, "health": _mapping(_health), "draw": _share, "kept": _text_or_none,
-        "without_keys": _texts,
+        "without_keys": _texts, "unconfigured": _flag,
     }
 )  # fmt: skip
 _PARTS: Final[Mapping[str, Mapping[str, _Check]]] = MappingProxyType(

@@ -18,12 +18,14 @@ from wattline.rules.book import Book
 from wattline.rules.compiled.rule import Asked, Deny, Pass, Rule, Weighted
 from wattline.rules.compiled.target import Target
 from wattline.rules.conditions import ENOUGH
+from wattline.rules.unconfigured import NO_KEY, why_unconfigured
 from wattline.wire.call import Call
 
 BREAKER = "breaker"
 """The code of a target that its breaker keeps out."""
 PANIC = "every target failed too often or was limited lately: they are tried all the same"
-DEMO = "demo: no provider key is set; this answer is made up"
+MADE_UP = "this answer is made up"
+DEMO = f"demo: {NO_KEY}; {MADE_UP}"
 
 
 def decide(call: Call, book: Book, view: View, now: float, wall: float, draw: float = 0.0) -> Plan:
@@ -178,16 +180,22 @@ def _sorted(
             choice, skip = _with_keys(item, call, view, now, draw, out)
         else:
             skip = obstacle_of(item.target, call, view, now)
-        skip = skip or _gate(choice.target, call, book, view)
+        if skip is None or _is_supposed(skip):
+            skip = _gate(choice.target, call, book, view) or skip
         if skip is None:
             open_choices.append(choice)
             continue
         skipped.append(skip)
-        if skip.code == BREAKER or skip.guessed:
+        if _is_supposed(skip):
             held.append(choice)
     if open_choices or not held:
         return open_choices, skipped, False
-    return held, [skip for skip in skipped if skip.code != BREAKER and not skip.guessed], True
+    return held, [skip for skip in skipped if not _is_supposed(skip)], True
+
+
+def _is_supposed(skip: Skip) -> bool:
+    """It keeps a target out that may do well all the same."""
+    return skip.code == BREAKER or skip.guessed
 
 
 def _plan(
@@ -219,7 +227,7 @@ def _plan(
         open_choices, kept = _kept_first(open_choices, call, view, now, reasons)
     reasons.extend(choice.note for choice in open_choices if choice.note is not None)
     if any(choice.target.provider.demo for choice in open_choices):
-        reasons.append(DEMO)
+        reasons.append(f"demo: {why_unconfigured(book)}; {MADE_UP}")
     if call.principal.providers:
         reasons.extend(_owned(open_choices, call))
     several = any(choice.others for choice in open_choices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from wattline.base.amounts import plain, units
 from wattline.engine.explanation import (
     ConditionFound,
     Explanation,
@@ -13,7 +14,6 @@ from wattline.engine.explanation import (
 )
 from wattline.engine.near import quoted
 from wattline.engine.plan import Plan
-from wattline.rules.conditions import MICRO
 from wattline.wire.call import Call
 
 _UNTOLD = frozenset({"header", "health"})
@@ -63,7 +63,7 @@ def _how(call: Call) -> str:
 def _balance(explanation: Explanation) -> str:
     if explanation.balance is None:
         return ""
-    return f", {explanation.balance / MICRO:g} energy left"
+    return f", {units(explanation.balance)} energy left"
 
 
 def _rule(rule: RuleFound) -> Iterator[str]:
@@ -113,7 +113,9 @@ def _window(found: WindowFound) -> str:
     limits = [f"{window.calls} calls"] if window.calls is not None else []
     limits += [f"{window.tokens} tokens"] if window.tokens is not None else []
     fill = "fill depends on the address" if found.fill is None else f"{found.fill:.0%} full"
-    return f"  {window.name} ({window.scope}): {fill}, {' and '.join(limits)} in {window.per:g} s"
+    return (
+        f"  {window.name} ({window.scope}): {fill}, {' and '.join(limits)} in {plain(window.per)} s"
+    )
 
 
 def _plan(plan: Plan) -> Iterator[str]:

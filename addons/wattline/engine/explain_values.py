@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
 
+from wattline.base.amounts import units
 from wattline.base.secret_look import looks_secret, names_secret
 from wattline.engine.near import quoted
 from wattline.engine.view import View
@@ -12,7 +13,6 @@ from wattline.rules.compiled.facts import Condition, Fares
 from wattline.rules.compiled.window import Scope
 from wattline.rules.conditions import (
     DAYS,
-    MICRO,
     BalanceIs,
     FilledOver,
     Fixed,
@@ -55,7 +55,7 @@ def seen_by(condition: Condition, call: Call, view: View, now: float, wall: floa
             return Seen(str(condition.subject), _faring(view.fares(condition.subject, now)))
         case BalanceIs():
             left = view.balance(call.principal.id)
-            return Seen("", "without limit" if left is None else f"{left / MICRO:g}")
+            return Seen("", "without limit" if left is None else units(left))
         case HourWithin():
             moment = _moment(wall, condition.zone)
             return Seen("", NOT_KNOWN if moment is None else f"{moment.hour} ({condition.zone})")

@@ -58,7 +58,8 @@ def all_out(target: Target, found: Sequence[KeyOut]) -> Skip:
     """Why a provider is out: all its keys are. It waits for the first of them."""
     first = min(found, key=lambda out: _wait(out.skip))
     skip = first.skip
-    reason = f"all its {len(found)} keys wait, the first is key {first.target.provider.key}: {skip.reason}"
+    provider = target.provider
+    reason = f"all {len(found)} keys of {provider.name} wait, key {first.target.provider.key} the shortest: {skip.reason}"
     return Skip(str(target), skip.code, reason, skip.retry_after, skip.limited, skip.guessed)
 
 

@@ -45,10 +45,11 @@ class Resting:
         guessed: bool = False,
     ) -> bool:
         """Let it rest. A rest that ends later stays, and False is returned: a short wait doesn't heal a refused
-        key.
+        key. What was said takes the place of what was only supposed.
         """
         known = self._rests.get(provider)
-        if known is not None and not until > known.until:
+        supposed = known is not None and known.guessed and not guessed
+        if known is not None and not supposed and not until > known.until:
             return False
         self._rests[provider] = Rest(until, reason, limited, guessed)
         if len(self._rests) > KEPT:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, UpstreamFault
 from wattline.engine.near import quoted
@@ -14,6 +15,9 @@ SHOWN = 10
 """Reasons in one message."""
 LIMITED = frozenset({"http_429", "window_full", "inband_rate_limit"})
 _TEMPORARY = frozenset({"window_full", "resting"})
+_PASSING = frozenset({"window_full", "resting", "breaker", "score"})
+"""What passes by itself: whose calls it keeps out and why is the operator's own business."""
+_OUT = "failed too often lately"
 _MISSING = ("No API key for ", "No base URL for ")
 CANNOT_EXPRESS = "cannot_express"
 """The target's API has no words for parts of the call; it was not tried."""
@@ -45,12 +49,12 @@ def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
         skip.limited for skip in waiting if skip.limited or not failures
     ]
     if limits and all(limits):
-        return _limited(failures, waiting)
+        return _limited(failures, waiting, _broken(plan))
     if failures and all(failure.code == CANNOT_EXPRESS for failure in failures):
         return _inexpressible(failures)
     if failures:
         return UpstreamFault(
-            f"All providers unavailable: {_told(failures, waiting)}",
+            f"All providers unavailable: {_told(failures, (*waiting, *_broken(plan)))}",
             status=500,
             code="all_providers_failed",
             should_retry=False,
@@ -83,11 +87,16 @@ def _inexpressible(failures: Sequence[Failure]) -> Fault:
     )
 
 
-def _limited(failures: Sequence[Failure], waiting: Sequence[Skip]) -> Fault:
+def _broken(plan: Plan) -> list[Skip]:
+    """Targets that their breakers keep out."""
+    return [skip for skip in plan.skipped if skip.code == "breaker"]
+
+
+def _limited(failures: Sequence[Failure], waiting: Sequence[Skip], broken: Sequence[Skip]) -> Fault:
     waits = _waits(failures, waiting)
     never = not waits and all(f.code == "window_full" for f in failures)
     return UpstreamFault(
-        f"All providers are at their rate limits: {_told(failures, waiting)}",
+        f"All providers are at their rate limits: {_told(failures, (*waiting, *broken))}",
         status=429,
         code="rate_limit_exceeded",
         kind=Kind.RATE_LIMIT,
@@ -98,8 +107,7 @@ def _limited(failures: Sequence[Failure], waiting: Sequence[Skip]) -> Fault:
 
 def _unavailable(plan: Plan, model: str, waiting: Sequence[Skip]) -> Fault:
     skipped = plan.skipped
-    reasons = list(dict.fromkeys(skip.reason for skip in skipped))
-    asked = f" for {quoted(model)}, which is not known here" if plan.unknown else ""
+    reasons = list(dict.fromkeys(_reasons(skipped)))
     if not waiting and any(skip.code == UNKNOWN_THERE for skip in skipped):
         return ClientFault(
             f"The model {quoted(model)} is not known here: {_joined(reasons)}.",
@@ -118,14 +126,30 @@ def _unavailable(plan: Plan, model: str, waiting: Sequence[Skip]) -> Fault:
         skip.code == "unavailable" and skip.reason.startswith(_MISSING) for skip in skipped
     )
     said = NOT_CONFIGURED if missing else "No provider can take this call now"
+    if missing and plan.unknown:
+        said = f"{said} for {quoted(model)}, which is not known here"
     return OurFault(
-        f"{said}{asked}: {_joined(reasons)}" if reasons else f"{said}{asked}",
+        f"{said}: {_joined(reasons)}" if reasons else said,
         status=503,
         code="no_provider",
         kind=Kind.UNAVAILABLE,
         retry_after=min(_waits((), waiting), default=None),
         should_retry=None if waiting else False,
     )
+
+
+def _reasons(skipped: Iterable[Skip]) -> Iterator[str]:
+    """In a caller's words: of what passes only which provider it is, and when to come again."""
+    passing: dict[str, list[float]] = {}
+    for skip in skipped:
+        if skip.code in _PASSING:
+            waits = passing.setdefault(skip.target.partition("/")[0], [])
+            waits += [] if skip.retry_after is None else [skip.retry_after]
+        else:
+            yield skip.reason
+    for name, waits in passing.items():
+        wait = f" (try again in {ceil(min(waits))} s)" if waits else ""
+        yield f"{name} is not available now{wait}"
 
 
 def _waits(failures: Iterable[Failure], waiting: Iterable[Skip]) -> list[float]:
@@ -136,7 +160,10 @@ def _waits(failures: Iterable[Failure], waiting: Iterable[Skip]) -> list[float]:
 def _told(failures: Iterable[Failure], waiting: Iterable[Skip]) -> str:
     """`openai http_503; groq first_byte_timeout`: providers and codes, no model names."""
     places = [(f.target, f.code) for f in failures] + [(s.target, s.code) for s in waiting]
-    found = Counter(f"{target.partition('/')[0]} {code}" for target, code in places)
+    found = Counter(
+        f"{target.partition('/')[0]} {_OUT if code == 'breaker' else code}"
+        for target, code in places
+    )
     return _joined([text if n == 1 else f"{text} ({n} times)" for text, n in found.items()])
 
 

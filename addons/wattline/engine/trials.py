@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from wattline.base.amounts import percent
 from wattline.engine.plan import Plan
 from wattline.rules.compiled.rule import Rule
 from wattline.rules.compiled.target import Target
@@ -25,7 +26,7 @@ def with_trials(plan: Plan, rule: Rule, call: Call, wall: float, draw: float) ->
     """
     drill, reasons = rule.fault, plan.reasons
     if drill is not None and fits(drill, call, wall):
-        reasons = (*reasons, f"drill: {drill.kind} for {drill.share:.4g} of such calls")
+        reasons = (*reasons, f"drill: {drill.kind} for {_which(drill.share)}")
         if drawn(drill.share, draw * _FAULT):
             return replace(plan, fault=drill, reasons=reasons)
     shadow = rule.shadow
@@ -33,6 +34,10 @@ def with_trials(plan: Plan, rule: Rule, call: Call, wall: float, draw: float) ->
         reasons = (*reasons, f"shadow: asked at {shadow.target} too, where that is possible")
         return replace(plan, shadow=shadow, reasons=reasons)
     return plan if reasons is plan.reasons else replace(plan, reasons=reasons)
+
+
+def _which(share: float) -> str:
+    return "each such call" if share == 1 else f"{percent(share)} of such calls"
 
 
 def fits(drill: Drill, call: Call, wall: float) -> bool:

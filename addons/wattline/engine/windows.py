@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wattline.base.amounts import plain
 from wattline.engine.counter import MAX_SLOTS, Counter, Slot
 from wattline.rules.compiled.window import Over, Scope, Window
 
@@ -56,16 +57,16 @@ class Refusal:
     asked: int = 1
 
     def __str__(self) -> str:
-        name, per = self.window.name, f"{self.window.per:g} s"
+        name, per = self.window.name, f"{plain(self.window.per)} s"
         if self.retry_after is None:
             return (
                 f"window {name}: {self.asked} {self.unit} asked, {self.limit} allowed in {per}; "
                 "never free for this call"
             )
-        return (
-            f"window {name}: {self.used} of {self.limit} {self.unit} in {per}; "
-            f"free in {self.retry_after:.1f} s"
-        )
+        counted = f"{self.used} of {self.limit} {self.unit} in {per}"
+        if self.used > self.limit:  # the limit was larger, or there was none
+            counted = f"{self.used} {self.unit} counted in {per}, {self.limit} allowed"
+        return f"window {name}: {counted}; free in {self.retry_after:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)

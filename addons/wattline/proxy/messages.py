@@ -12,11 +12,15 @@ from wattline.wire.header_names import wire_name
 from wattline.wire.http import Head, Whole
 from wattline.wire.notice import STANDING, Notice
 
+_BODILESS = frozenset({101, 204, 304})
+"""They have no body, and no header that frames one (RFC 9110, 8.6; RFC 9112, 6.1)."""
+
 
 def whole_response(answer: Whole) -> http.Response:
     """A response with its body and its length."""
     fields = _fields(answer)
-    fields.append((b"content-length", b"%d" % len(answer.body)))
+    if answer.status not in _BODILESS:
+        fields.append((b"content-length", b"%d" % len(answer.body)))
     return _response(answer.status, fields, answer.body)
 
 
@@ -25,7 +29,7 @@ def stream_response(answer: Head, request: http.Request) -> http.Response:
     they are no body and have no frame.
     """
     fields = _fields(answer)
-    if answer.status == 101:
+    if answer.status in _BODILESS:
         return _response(answer.status, fields, b"")
     if request.data.http_version == b"HTTP/1.1":
         fields.append((b"transfer-encoding", b"chunked"))

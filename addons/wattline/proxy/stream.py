@@ -266,6 +266,8 @@ class EdgeStream(HttpStream):
     @override
     def send_response(self, already_streamed: bool = False) -> CommandGenerator[None]:
         response = self.flow.response
+        if response is not None and self.flow.request.method == "HEAD":
+            response.data.content = b""  # its head says how long the body would be
         if already_streamed or response is None or response.trailers or response.status_code == 101:
             stock: CommandGenerator[None] = super().send_response(already_streamed)
             return stock
@@ -400,9 +402,8 @@ class EdgeStream(HttpStream):
         self.flow.error = mflow.Error("request too large")
         yield HttpErrorHook(self.flow)
         yield SendHttp(ResponseHeaders(self.stream_id, response), self.context.client)
-        yield SendHttp(
-            ResponseData(self.stream_id, response.raw_content or b""), self.context.client
-        )
+        if response.raw_content and self.flow.request.method != "HEAD":
+            yield SendHttp(ResponseData(self.stream_id, response.raw_content), self.context.client)
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
         self._drop_spool()
         self.client_state = self.state_discard_request_body

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import override
 
+from wattline.base.amounts import units
 from wattline.base.origin import Origin
 from wattline.rules.compiled.facts import HEALTHY, Facts, Fares, Subject
 from wattline.rules.compiled.window import Scope, Window
@@ -289,10 +290,10 @@ class BalanceIs(Line):
     @override
     def why_not(self, call: Call, facts: Facts, now: float, wall: float) -> str:
         balance = facts.balance(call.principal.id)
-        found = "without limit" if balance is None else f"{balance / MICRO:g}"
+        found = "without limit" if balance is None else units(balance)
         if self.below is not None:
-            return f"balance is {found}, wanted below {self.below / MICRO:g}"
-        return f"balance is {found}, wanted above {(self.above or 0) / MICRO:g}"
+            return f"balance is {found}, wanted below {units(self.below)}"
+        return f"balance is {found}, wanted above {units(self.above or 0)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +344,18 @@ class Bound:
     def why_not(self, fares: Fares) -> str:
         """What was found and what was wanted."""
         name, form = _FIGURES[self.figure]
-        word = "above" if self.above else "below"
-        few = "" if fares.calls >= ENOUGH else f" (only {fares.calls} attempts)"
-        return f"{name} is {form(self._found(fares))}{few}, wanted {word} {form(self.than)}"
+        if self.figure == "first_ms" and fares.first_ms is None:
+            return f"{name} is not known, it gave no output lately; wanted {self._word} {form(self.than)}"
+        few = (
+            ""
+            if fares.calls >= ENOUGH
+            else f" (only {fares.calls} attempt{'' if fares.calls == 1 else 's'})"
+        )
+        return f"{name} is {form(self._found(fares))}{few}, wanted {self._word} {form(self.than)}"
+
+    @property
+    def _word(self) -> str:
+        return "above" if self.above else "below"
 
     def _found(self, fares: Fares) -> float:
         known = fares if fares.calls >= ENOUGH else _WELL

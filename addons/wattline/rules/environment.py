@@ -8,6 +8,7 @@ base URL decides whose key it is, and the key is handed on under a name that is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from wattline.rules.addresses import BadUrl, is_own, read_url
 
@@ -21,6 +22,10 @@ _KEY, _URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 _OPENAI_KEY, _OPENAI_URL = "OPENAI_ORIGINAL_API_KEY", "OPENAI_ORIGINAL_BASE_URL"
 _GOAPI_KEY, _GOAPI_URL = "GOAPI_API_KEY", "GOAPI_BASE_URL"
 _OPENAI_HOST = "api.openai.com"
+_SOURCES: Mapping[str, str] = MappingProxyType(
+    {_OPENAI_KEY: _KEY, _GOAPI_KEY: _KEY, _GOAPI_URL: _URL}
+)
+"""What a name may have been filled from."""
 
 
 def provider_environment(env: Mapping[str, str], own: tuple[str, int]) -> dict[str, str]:
@@ -55,11 +60,14 @@ def settable(names: Sequence[str], env: Mapping[str, str], own: tuple[str, int])
 
 
 def written(name: str, env: Mapping[str, str]) -> str:
-    """The variable that a person wrote, for one that rules.yaml draws on: GoAPI's may come from
-    `OPENAI_BASE_URL`. `env` is `provider_environment`'s.
+    """The variable that a person wrote, for one that rules.yaml draws on: OpenAI's key and GoAPI's may come from
+    `OPENAI_API_KEY`, GoAPI's URL from `OPENAI_BASE_URL`. `env` is `provider_environment`'s.
     """
-    url = env.get(_URL, "").strip()
-    return _URL if name == _GOAPI_URL and url and env.get(name) == url else name
+    source = _SOURCES.get(name)
+    if source is None:
+        return name
+    value = env.get(source, "").strip()
+    return source if value and env.get(name) == value else name
 
 
 def _is_openai(url: str, own: tuple[str, int]) -> bool:

@@ -11,6 +11,7 @@ from wattline.rules.addresses import BadUrl, is_loopback, is_own, read_url
 from wattline.rules.compiled.provider import FROM_CACHE, Provider, ProviderModel, Timeouts
 from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.environment import settable, written
+from wattline.rules.key_text import BAD, is_header_text, is_quoted
 from wattline.rules.problems import unknown
 from wattline.rules.references import Filled, Reference, fill
 from wattline.rules.report import Report
@@ -188,13 +189,16 @@ def _secrets(
         names = settable(reference.names, source.env, source.own)
         if secret is None:
             unset.append(names)
-        elif not _is_header_text(secret):
-            bad.append(f"{NO_KEY} {name}: {names} holds characters that no key has")
+        elif not is_header_text(secret):
+            bad.append(f"{NO_KEY} {name}: {_holder(reference, source)} {BAD}")
         elif secret in found:
             text = f"key {place} of {name} is the same as key {found[secret]}: it counts once"
             source.report.doubtful((*path, "key"), text)
         else:
             found[secret] = place
+            if is_quoted(secret):
+                text = f"{_holder(reference, source)} has quotes around it: they are sent as a part of the key"
+                source.report.doubtful((*path, "key"), text)
     if bad and found:
         for text in bad:
             source.report.doubtful((*path, "key"), text)
@@ -202,6 +206,12 @@ def _secrets(
         bad.insert(0, f"{NO_KEY} {name}: {' or '.join(unset)} is not set")
     several = len(keys) > 1
     return tuple((place if several else 0, secret) for secret, place in found.items()), bad[:1]
+
+
+def _holder(reference: Reference, source: Source) -> str:
+    """The variable that a reference's value comes from, as a person wrote it."""
+    drawn = (name for name in reference.names if source.env.get(name, "").strip())
+    return written(next(drawn, reference.names[0]), source.env)
 
 
 def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin, str]:
@@ -224,10 +234,6 @@ def _base(name: str, filled: Filled, source: Source, path: Path) -> tuple[Origin
 def _drawn(filled: Filled, source: Source) -> str:
     names = ", ".join(written(name, source.env) for name in filled.names)
     return f" (from {names})" if names else ""
-
-
-def _is_header_text(secret: str) -> bool:
-    return secret.isascii() and secret.isprintable() and " " not in secret
 
 
 def _headers(

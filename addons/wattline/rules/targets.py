@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from wattline.rules.compiled.provider import Provider
 from wattline.rules.compiled.target import AS_ASKED, Target
-from wattline.rules.problems import nearest, unknown
+from wattline.rules.problems import LONGEST_NAME, nearest, unknown
 from wattline.rules.providers import compile_timeouts
 from wattline.rules.report import Report
 from wattline.rules.shapes.model import ModelShape
@@ -73,8 +73,21 @@ class Targets:
             names = ", ".join(target.entry for target in places)
             self.report.wrong(path, f"{name!r} is listed by more than one provider: write {names}")
         elif name not in self.broken and name.partition("/")[0] not in self.broken:
-            self.report.wrong(path, unknown("model", name, self.names))
+            self.report.wrong(path, self._unknown(name))
         return None
+
+    def _unknown(self, name: str) -> str:
+        """What is wrong with a name that stands for nothing: of `provider/model` it is the provider, unless another name
+        with a slash is near.
+        """
+        said, slash, model = name.partition("/")
+        alike = nearest(name, self.names)
+        if not slash or not model or (alike and "/" in alike):
+            return unknown("model", name, self.names)
+        meant = nearest(said, self.providers)
+        hint = f". Did you mean {meant!r}?" if meant else ""
+        short = f"{said[:LONGEST_NAME]}…" if len(said) > LONGEST_NAME else said
+        return f"provider {short!r} is not in `providers`, and no model has this whole name{hint}"
 
     def at(self, provider: Provider, model: str, entry: str) -> Target:
         """A provider's model, with what an entry says about the same one."""

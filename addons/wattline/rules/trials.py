@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from wattline.base.amounts import percent
 from wattline.rules.drill import Drill
 from wattline.rules.globs import Patterns, is_glob
 from wattline.rules.report import Report
@@ -45,7 +46,7 @@ def compile_drill(
         pause=shape.pause if shape.pause is not None else 1.0,
     )
     if left <= 0:
-        report.doubtful((*path, "until"), "this drill is over: take `fault` out of the rule")
+        report.doubtful((*path, "until"), f"this drill is over, it ended at {shown(shape.until)}: take `fault` out of the rule, or give a later time")
         return None
     if not drill.share:
         return None
@@ -55,7 +56,12 @@ def compile_drill(
 
 def describe_drill(drill: Drill) -> str:
     """`429 for 5 % of the calls that fit, until 2026-05-04T18:00:00Z`."""
-    return f"{drill.kind} for {drill.share:.4g} of the calls that fit, until {shown(drill.until)}"
+    share = (
+        "each call that fits"
+        if drill.share == 1
+        else f"{percent(drill.share)} of the calls that fit"
+    )
+    return f"{drill.kind} for {share}, until {shown(drill.until)}"
 
 
 def shown(moment: float) -> str:
@@ -73,7 +79,8 @@ def compile_shadow(
     if target is None or not shape.share:
         return None
     share = float(shape.share)
-    text = f"the prompts of {share:.4g} of this rule's calls are sent to {target} too"
+    which = "all" if share == 1 else percent(share)
+    text = f"the prompts of {which} of this rule's calls are sent to {target} too"
     report.doubtful((*path, "target"), text)
     return Shadow(target, share)
 

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from wattline.rules.problems import nearest, unknown
 
-_QUOTED = re.compile(r"'([^']*)'")
+_CHOICE = re.compile(r"'([^']*)'|\b(\d+)\b")
 _BOOLEAN_WORDS = {
     "yes": "true",
     "on": "true",
@@ -47,9 +47,8 @@ def message(error: ErrorDetails, shape: type[BaseModel] | Any) -> str:
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, not {_found(error['input'])}{_hint(kind, error['input'])}"
     if kind == "literal_error":
-        return _choice(
-            error["input"], _QUOTED.findall(context["expected"]) or [context["expected"]]
-        )
+        words = [text or number for text, number in _CHOICE.findall(context["expected"])]
+        return _choice(error["input"], words or [context["expected"]])
     if kind == "value_error":
         return str(context["error"])
     if kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:

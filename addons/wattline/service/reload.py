@@ -72,7 +72,7 @@ class Books:
                 book = await asyncio.to_thread(read_book, self.path, self.env, self.own)
         except Exception as error:  # whatever it was, the old rules stay
             self._stamp = now
-            self.error = str(error) or type(error).__name__
+            self.error = _told(error)
             known = isinstance(error, RulesError | OSError | TimeoutError)
             message = "rules not reloaded, the old ones stay in force:\n%s"
             log.error(message, self.error, exc_info=None if known else error)  # noqa: TRY400
@@ -85,6 +85,14 @@ class Books:
         log.info("rules reloaded: %s, now version %s", self.path.name, book.version)
         self.warn()
         self.changed()
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename} is not there any more"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def read_book(path: Path, env: Mapping[str, str], own: tuple[str, int] | None) -> Book:

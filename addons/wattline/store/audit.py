@@ -50,6 +50,8 @@ class AuditReport:
     entries: int
     accounts: int
     differences: tuple[str, ...]
+    under_way: int = 0
+    """Attempts that are not settled yet."""
 
     @property
     def ok(self) -> bool:
@@ -67,6 +69,8 @@ ORDER BY seq"""
 whatever its tokens.
 """
 
+_UNDER_WAY = "SELECT count(*) FROM attempts WHERE state = 'sent'"
+
 
 def audit(path: Path, recompute: Recompute | None = None) -> AuditReport:
     """Check the ledger at `path` as of this moment; a running wattline may go on writing.
@@ -83,7 +87,8 @@ def audit(path: Path, recompute: Recompute | None = None) -> AuditReport:
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
             for table in ("attempts", "entries", "accounts")
         ]
-    return AuditReport(path, *(*counts, tuple(differences)))
+        under_way = connection.execute(_UNDER_WAY).fetchone()[0]
+    return AuditReport(path, *(*counts, tuple(differences)), under_way)
 
 
 def _damage(connection: sqlite3.Connection) -> Iterator[str]:

@@ -14,6 +14,10 @@ from wattline.store.rows import MAX_TIME
 from wattline.wire.call import SHADOW
 
 DRILL = '"drill"'
+_DRILLED = (
+    f"SELECT count(DISTINCT call) FROM attempts WHERE at >= ? AND at < ? AND instr(flags, '{DRILL}')"  # noqa: S608 - constants
+)
+_REFUSALS = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
 """As it stands in the JSON of an attempt's flags."""
 _WHOLE = "attempt, call, number, at, principal, provider, model, requested, rule, dialect, operation, stream, book, features, state, status, settled_at, prompt, completion, source, energy, error, flags, first_byte_ms, total_ms"  # fmt: skip
 _FIRST = f"""
@@ -137,8 +141,7 @@ class History:
         """How many calls there are."""
         span = (self._since, self._until)
         first = f"SELECT count(*) FROM attempts WHERE at >= ? AND at < ? AND number = 1 AND principal <> '{SHADOW.id}'"  # noqa: S608 - constants
-        unsent = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
-        queries = (first, unsent) if self._noted else (first,)
+        queries = (first, _REFUSALS) if self._noted else (first,)
         counts = [self._connection.execute(query, span).fetchone()[0] for query in queries]
         return int(sum(counts))
 
@@ -211,6 +214,19 @@ def history(path: Path, since: int = 0, until: int = MAX_TIME) -> Iterator[Histo
     """The calls of a span. Raises LedgerDown."""
     with reading(path) as connection:
         yield History(connection, since, until)
+
+
+def apart(path: Path, since: int = 0, until: int = MAX_TIME) -> tuple[int, int]:
+    """What makes the calls of a span differ from those that are counted as used: how many were left out for a drill,
+    and how many were refused before any attempt. Raises LedgerDown.
+    """
+    with reading(path) as connection:
+        span = (since, until)
+        (drilled,) = connection.execute(_DRILLED, span).fetchone()
+        if not _has(connection, "decisions"):
+            return drilled, 0
+        (refused,) = connection.execute(_REFUSALS, span).fetchone()
+        return drilled, refused
 
 
 def one_call(path: Path, name: str) -> CallRows | None:

@@ -38,6 +38,11 @@ NOT_SENT = "not_sent"
 
 logger = logging.getLogger("wattline.store")
 
+_CLOSED = (
+    "closed %d attempt%s that the last process left open, with estimates: the prompt and all that might have been "
+    "written (state `unsettled` in the ledger; `wattline usage` says how much is estimated)"
+)
+
 
 class SqliteLedger:
     """A `Ledger`. Made by `open_at`, in the event loop that uses it."""
@@ -114,6 +119,8 @@ class SqliteLedger:
         except BaseException:
             lock.release()
             raise
+        if started.recovered:
+            logger.warning(_CLOSED, started.recovered, "" if started.recovered == 1 else "s")
         groups = Groups(
             path, clock, writer, started.free, journal_limit=journal_limit, crash_at=crash_at
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
 from contextlib import suppress
@@ -30,14 +31,16 @@ from wattline.upstream.request import Read, Request
 from wattline.upstream.tls import client_context
 from wattline.wire.header_names import lower_name
 
+log = logging.getLogger("wattline.upstream")
+
 MAX_TARGETS = 1_024
 KEEPALIVE = 90.0
 """Seconds that an idle connection is kept: as long as Go's clients do (https://pkg.go.dev/net/http#DefaultTransport).
 A new one costs a handshake; one that its server closes is dropped at once.
 """
-STALE_SECONDS = 5.0
-"""A pooled connection that fails later than this after the request was closed because of the request,
-not because it had lain too long: it is not tried again."""
+STALE_SECONDS = 1.0
+"""A pooled connection that fails later than this, some round trips, after the request was closed because of the
+request, not because it had lain too long: it is not tried again, since its server may have worked on it."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -88,6 +91,9 @@ class AiohttpUpstream:
         try:
             return await self._ask(request, timeouts, deadline, fresh=False)
         except _Stale:
+            log.info(
+                "%s closed a kept connection; its request is sent again", request.target.origin
+            )
             return await self._ask(request, timeouts, deadline, fresh=True)
 
     async def close(self) -> None:

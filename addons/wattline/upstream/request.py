@@ -71,7 +71,7 @@ class Request:
             max_headers=MAX_HEADERS,
         )
         transport = handler.transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             raise ConnectionResetError("the connection was closed")
         if isinstance(self._body, bytes):
             if self._size > COPIED:

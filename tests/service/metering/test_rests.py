@@ -145,3 +145,30 @@ def test_who_does_not_say_for_how_long_rests_longer_each_time():
     made.after(Verdict(next=True, code="http_429", retry_after=9.0), a_target(ONE), BOOK)
     made.answered("one", clock.monotonic())
     assert made.resting.resting("one", clock.monotonic()) is not None, "the provider said so"
+
+
+def test_what_was_said_is_not_lost_to_what_is_supposed():
+    clock = ManualClock()
+    made, _ = rests(clock)
+    unsaid = Verdict(next=True, code="http_429")
+    for _ in range(6):  # the next one would be 60 s
+        made.after(unsaid, a_target(ONE), BOOK, clock.monotonic())
+        clock.advance(60.0)
+    made.after(LIMITED, a_target(ONE), BOOK, clock.monotonic())
+    said = made.resting.resting("one", clock.monotonic())
+    assert said is not None
+    made.after(unsaid, a_target(ONE), BOOK, clock.monotonic())
+    made.answered("one", clock.monotonic())
+    assert made.resting.resting("one", clock.monotonic()) == said
+    assert not said.guessed
+
+
+def test_what_is_said_takes_the_place_of_what_was_supposed():
+    clock = ManualClock()
+    made, _ = rests(clock)
+    made.resting.rest("one", clock.monotonic() + 60.0, "it is limited", guessed=True)
+    made.after(LIMITED, a_target(ONE), BOOK, clock.monotonic())
+    rest = made.resting.resting("one", clock.monotonic())
+    assert rest is not None
+    assert not rest.guessed
+    assert rest.until == clock.monotonic() + 30.0

@@ -19,10 +19,11 @@ ANY: Any = None
 USAGE = Usage(10, 5, 4)
 
 
-def noted(census, host="api.openai.com", model="gpt-4o", usage=USAGE, **more):
+def noted(census, host="api.openai.com", model="gpt-4o", usage=USAGE, at=("https", 443), **more):
     call = replace(a_call(model, forward=True, host=host), **more)
     exchange: Any = SimpleNamespace(call=call, usage=usage)
-    census.note(ANY, exchange, None)
+    request: Any = SimpleNamespace(scheme=at[0], port=at[1])
+    census.note(request, exchange, None)
 
 
 def a_census(now=lambda: 0.0) -> Census:
@@ -90,6 +91,50 @@ def test_check_accepts_it_whatever_clients_say(seen):
     text = proposal(census)
     assert text.isascii()
     load(text, env={})
+
+
+HOSTS = st.sampled_from(
+    ["127.0.0.1", "::1", "fe80::1%eth0", "0.0.0.0", "localhost", "cache", "host", "10.0.0.7", "ex ample", "",
+     "bücher.example", "EXAMPLE.com.", "example.com", "-", "a..b", "api.openai.com", "x_y.local", "[::1]", "*.a.b", "null", "a/b", "a:80", "a?b", "a@b"]
+) | st.text(max_size=130)  # fmt: skip
+ORIGINS = st.tuples(
+    st.sampled_from(["http", "https"]), st.sampled_from([0, 80, 443, 8088, 8089, 19101, 65535])
+)
+DIALECTS = st.sampled_from(["openai", "anthropic", "gemini", "ollama", "other"])
+
+
+@given(st.lists(st.tuples(HOSTS, ORIGINS, TEXT, DIALECTS), max_size=6))
+def test_check_accepts_it_for_every_host_scheme_and_port(seen):
+    census = a_census()
+    for host, at, model, dialect in seen:
+        noted(census, host, model, at=at, dialect=dialect)
+    load(proposal(census), env={})
+
+
+@pytest.mark.parametrize(
+    ("host", "at", "url", "key"),
+    [
+        ("127.0.0.1", ("http", 19101), "http://127.0.0.1:19101/v1", "HOST_127_0_0_1_API_KEY"),
+        ("::1", ("http", 80), "http://[::1]/v1", "HOST_1_API_KEY"),
+        ("llm.example", ("https", 443), "https://llm.example/v1", "LLM_EXAMPLE_API_KEY"),
+        ("api.openai.com", ("https", 8443), "https://api.openai.com:8443/v1", "OPENAI_API_KEY"),
+    ],
+)
+def test_the_url_is_where_the_calls_went(host, at, url, key):
+    census = a_census()
+    noted(census, host, at=at)
+    text = proposal(census)
+    assert f'url: "{url}"' in text
+    assert f"key: ${{{key}}}" in text
+    (provider,) = load(text, env={key: "sk-1"}).providers.values()
+    assert provider.unavailable is None
+    assert (provider.origin.scheme, provider.origin.port) == at
+
+
+def test_a_provider_on_the_usual_port_keeps_it():
+    census = a_census()
+    noted(census, "127.0.0.1", at=("http", 8088))
+    assert load(proposal(census), env={}).listen.port == 8089
 
 
 def test_it_is_bounded():

@@ -99,7 +99,7 @@ def _made_by(exchange: Exchange, target: Target) -> Pairs:
     pairs.append(("x-wattline-provider", target.provider.name))
     pairs.append(("x-wattline-model", _printable(target.model)))
     if target.provider.demo:
-        pairs.append(("x-wattline-demo", "no provider key is set; this answer is made up"))
+        pairs.append(("x-wattline-demo", "no provider key can be used; this answer is made up"))
     return tuple(pairs)
 
 

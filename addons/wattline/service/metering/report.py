@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from wattline.base.amounts import units
 from wattline.base.errors import Fault
 from wattline.service.exchange import Exchange
 from wattline.service.metering.counts import EXPLAINED, REPLAYED, Counts, repeat_word
@@ -55,9 +56,7 @@ def report(
             "attempts": len(tried),
             "ms": round((now - exchange.began) * 1000, 1),
             "tokens": "-" if usage is None else f"{usage.prompt}+{usage.completion}",
-            "energy": "-"
-            if energy is None or energy.micro is None
-            else f"{energy.micro / 1_000_000:g}",
+            "energy": "-" if energy is None or energy.micro is None else units(energy.micro),
         },
     )
 

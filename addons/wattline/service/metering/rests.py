@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from wattline.rules.compiled.provider import Provider
 from wattline.rules.compiled.target import Target
 from wattline.store.rests import RestRow, SqliteRests
 
+REFUSED: Final = "its key was refused"
 CREDENTIAL_REST: Final = 300.0
 """Seconds that a provider rests after it refused its key; a reload of the rules ends it."""
 _MARK: Final = 4
@@ -43,7 +44,7 @@ class Rests:
         asked for, or one of ours where it is limited and did not say how long. The seconds of this last one.
         """
         if verdict.rest_credential:
-            self._begin(target, book, CREDENTIAL_REST, "its key was refused", limited=False)
+            self._begin(target, book, CREDENTIAL_REST, REFUSED, limited=False)
         elif verdict.retry_after:
             seconds = min(verdict.retry_after, book.limits.retry_after_cap)
             limited = verdict.code in LIMITED
@@ -54,11 +55,14 @@ class Rests:
             if wait is not None:
                 # Not written down: it is short, and nobody said it.
                 wait = min(wait, book.limits.retry_after_cap)
-                self.resting.rest(
-                    target.account, now + wait, "it is limited", limited=True, guessed=True
-                )
+                self._suppose(target.account, now, wait)
             return wait
         return None
+
+    def _suppose(self, account: str, now: float, seconds: float) -> None:
+        known = self.resting.resting(account, now)
+        if known is None or known.guessed:  # what was said counts for as long as it was said
+            self.resting.rest(account, now + seconds, "it is limited", limited=True, guessed=True)
 
     def answered(self, account: str, began: float) -> None:
         """An attempt that began then was not limited: a rest that was only supposed is over."""
@@ -73,15 +77,8 @@ class Rests:
 
     def restore(self, rows: Iterable[RestRow], book: Book) -> int:
         """Go on with those of before a restart, but for those of other rules or another key; how many that were."""
-        now, wall = self.clock.monotonic(), self.clock.wall()
-        longest = max(CREDENTIAL_REST, book.limits.retry_after_cap)
-        accounts = {one.account: one for each in book.providers.values() for one in each.each}
-        count = 0
-        for row in rows:
-            # A wall clock that was set back must not make a rest longer than it was.
-            left = min(row.until / 1000 - wall, (row.until - row.at) / 1000, longest)
-            if row.book != book.version or left <= 0 or not _same(row, accounts, book):
-                continue
+        now, count = self.clock.monotonic(), 0
+        for row, left in lasting(rows, book, self.clock.wall()):
             self.resting.rest(row.account, now + left, row.reason, limited=row.limited)
             log.info("%s rests for %.0f s more: %s", row.account, left, row.reason)
             count += 1
@@ -97,6 +94,21 @@ class Rests:
         ends = at + int(seconds * 1000)
         mark = "" if target.owner is not None else key_mark(target.provider)
         self.store.note(RestRow(target.account, at, ends, reason, limited, book.version, mark))
+
+
+def lasting(
+    rows: Iterable[RestRow], book: Book, wall: float, *, anew: bool = True
+) -> Iterator[tuple[RestRow, float]]:
+    """The rests that count with these rules, and the seconds that are left. `anew`: for a process that starts now with
+    the keys of `book`; else for one that runs, whose keys are those that it noted.
+    """
+    longest = max(CREDENTIAL_REST, book.limits.retry_after_cap)
+    accounts = {one.account: one for each in book.providers.values() for one in each.each}
+    for row in rows:
+        # A wall clock that was set back must not make a rest longer than it was.
+        left = min(row.until / 1000 - wall, (row.until - row.at) / 1000, longest)
+        if row.book == book.version and left > 0 and (not anew or _same(row, accounts, book)):
+            yield row, left
 
 
 def _same(row: RestRow, accounts: dict[str, Provider], book: Book) -> bool:

@@ -79,7 +79,7 @@ class Responses:
         """The exchange of one response, its caller's windows taken. Raises Fault."""
         request = replace(self._request, id=new_id("req"), body=body)
         exchange = await self._services.opening.open(request, self._route, context=self._context)
-        exchange.body, exchange.value = b"", {}
+        exchange.forget()  # the socket stays open for long
         return exchange
 
     async def turn(self, exchange: Exchange, target: Target) -> Turn:

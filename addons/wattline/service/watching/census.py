@@ -69,6 +69,8 @@ class Host:
     clients: Counter[str] = field(default_factory=Counter)
     calls: Rate = field(default_factory=Rate)
     tokens: Rate = field(default_factory=Rate)
+    origins: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Scheme and port of each call."""
     unread: int = 0
     """Requests that went on although we could not read them."""
 
@@ -117,6 +119,7 @@ class Census:
         host.all.add(exchange, failed=failed)
         _of(host.models, call.model, Seen).add(exchange, failed=failed)
         host.dialects[call.dialect] += 1
+        host.origins[request.scheme, request.port] += 1
         host.operations[call.operation.value] += 1
         client = _client(call.headers.get("user-agent", ""))
         host.clients[client if client in host.clients or len(host.clients) < MOST else OTHERS] += 1

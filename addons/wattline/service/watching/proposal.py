@@ -9,12 +9,20 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from wattline.rules.compiled.entrance import Tunnel
+from wattline.base.origin import Origin
+from wattline.rules.addresses import BadUrl, is_own, read_host, read_url
+from wattline.rules.compiled.entrance import Listen, Tunnel
+from wattline.rules.compiled.provider import FROM_CACHE
 from wattline.service.watching.census import OTHERS, Census, Host, Seen
 
 _SHOWN: Final = 8
 _NAME: Final = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._:+/-]{0,127}")
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
+_NOT_A_VARIABLE: Final = re.compile(r"[^A-Z0-9]+")
+_WORDS: Final = frozenset({"null", "true", "false"})
+_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
+_PATHS: Final = MappingProxyType({"gemini": "/v1beta", "ollama": ""})
+"""Of base URLs by dialect; `/v1` for the others."""
 
 
 class Known(NamedTuple):
@@ -66,12 +74,17 @@ def proposal(census: Census) -> str:
 
 
 def _lines(census: Census) -> Iterator[str]:
-    hosts = {name: host for name, host in census.hosts.items() if name != OTHERS}
-    hosts = dict(sorted(hosts.items(), key=lambda pair: -pair[1].all.calls))
+    found = {name: host for name, host in census.hosts.items() if name != OTHERS}
+    found = dict(sorted(found.items(), key=lambda pair: -pair[1].all.calls))
+    hosts = {name: host for name, host in found.items() if _origin(name, host) is not None}
     names = dict(zip(hosts, _provider_names(hosts), strict=True))
     yield f"# Proposed by `wattline watch`: {_plural(census.calls, 'call')} in {census.seconds:.0f} s."
     yield "# Nothing was changed while it watched. Try it with `wattline check THIS-FILE`."
     yield "version: 1"
+    yield from _listen(hosts)
+    yield from (
+        f"# no host that an entry can have: {_comment(name)}" for name in found if name not in hosts
+    )
     yield from _intercept(hosts)
     yield from _tunnels(census)
     if hosts:
@@ -104,6 +117,37 @@ def _intercept(hosts: Mapping[str, Host]) -> Iterator[str]:
         yield f"  - {json.dumps(name)} # {_seen(host.all)}{_unread(host)}"
 
 
+def _listen(hosts: Mapping[str, Host]) -> Iterator[str]:
+    """Another port than the usual one where a provider has that on this machine."""
+    origins = [found for name, host in hosts.items() if (found := _origin(name, host)) is not None]
+    usual = Listen()
+    ports = range(usual.port, usual.port + len(origins) + 1)
+    port = next(p for p in ports if not any(is_own(o.host, o.port, usual.host, p) for o in origins))
+    if port != usual.port:
+        yield f"listen: {{port: {port}}} # {usual.port} is a provider's"
+
+
+def _origin(name: str, host: Host) -> Origin | None:
+    """Where most calls to the host went; None for what is no host."""
+    ((scheme, port), _), *_ = host.origins.most_common(1) or [(("https", 443), 0)]
+    try:
+        host = read_host(name)
+        return read_url(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")[0]
+    except BadUrl:
+        return None
+
+
+def _url(origin: Origin, path: str) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    port = "" if origin.port == _PORTS[origin.scheme] else f":{origin.port}"
+    return f"{origin.scheme}://{host}{port}{path}"
+
+
+def _variable(provider: str) -> str:
+    """The name of a provider's key."""
+    return f"{_NOT_A_VARIABLE.sub('_', provider.upper())}_API_KEY"
+
+
 def _tunnels(census: Census) -> Iterator[str]:
     if not census.tunnels:
         return
@@ -121,10 +165,12 @@ def _tunnels(census: Census) -> Iterator[str]:
 def _provider(name: str, host: Host, provider: str) -> Iterator[str]:
     known = KNOWN.get(name)
     dialect = known.dialect if known is not None else _dialect(host)
-    key = known.key if known is not None else f"{provider.upper().replace('-', '_')}_API_KEY"
-    path = known.path if known is not None else "/v1"
+    key = known.key if known is not None else _variable(provider)
+    path = known.path if known is not None else _PATHS.get(dialect, "/v1")
+    origin = _origin(name, host)
+    assert origin is not None  # noqa: S101  (hosts without one are left out)
     yield f"  {provider}:"
-    yield f"    url: {json.dumps(f'https://{name}{path}')}"
+    yield f"    url: {json.dumps(_url(origin, path))}"
     yield f"    key: ${{{key}}}"
     yield f"    dialect: {dialect}"
     yield f"    # {_most('clients', host.clients)}"
@@ -153,17 +199,22 @@ def _models(hosts: Mapping[str, Host], names: Mapping[str, str]) -> Iterator[str
 
 
 def _provider_names(hosts: Mapping[str, Host]) -> Iterator[str]:
-    taken: set[str] = set()
+    taken = {FROM_CACHE}
     for host in hosts:
         known = KNOWN.get(host)
-        base = known.name if known is not None else _NOT_A_NAME.sub("-", host.lower()).strip("-")
-        base = name = base[:40] or "host"
+        base = name = known.name if known is not None else _provider_name(host)
         number = 1
         while name in taken:
             number += 1
             name = f"{base}-{number}"
         taken.add(name)
         yield name
+
+
+def _provider_name(host: str) -> str:
+    """A host's name as text that begins with a letter, so that YAML reads neither it nor its variable as something else."""
+    name = _NOT_A_NAME.sub("-", host.lower()).strip("-")[:40].rstrip("-")
+    return name if name[:1].isalpha() and name not in _WORDS else f"host-{name}".rstrip("-")
 
 
 def _dialect(host: Host) -> str:
