@@ -12,7 +12,7 @@ def main() -> None:
     soften()
     code: object = 1
     try:
-        app()
+        app(prog_name="wattline")
     except SystemExit as ended:
         code = ended.code
         raise

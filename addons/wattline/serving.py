@@ -11,10 +11,10 @@ import sys
 
 from wattline import __version__
 from wattline.app.sidecar import Sidecar
+from wattline.base.os_words import told
 from wattline.base.settings import Settings, SettingsError
 from wattline.base.tasks import spawn
 from wattline.base.uncaught import log_unhandled
-from wattline.cli.failure import told
 from wattline.process_log import ProcessLog
 from wattline.proxy.ca import CaError
 from wattline.rules.load import RulesError

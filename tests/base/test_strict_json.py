@@ -362,3 +362,17 @@ def test_a_numeral_is_written_out(written, text):
     """But for exponents that would make it long."""
     value = read_object(b'{"a": %s}' % written, max_depth=1, exact=True)["a"]
     assert (value.text, value) == (text, float(written))
+
+
+@pytest.mark.parametrize("raw", [b"", b"  \r\n", b" " * 100_000])
+def test_an_empty_body_is_called_empty(raw):
+    with pytest.raises(ClientFault, match=r"^The body is empty\. Send one JSON object\.$"):
+        read_object(raw, max_depth=10)
+
+
+@pytest.mark.parametrize("content", [b"words", b"\xff\x00\xd8" * 100])
+@pytest.mark.parametrize("before", [b"", b"\r\n"])
+def test_a_form_is_called_a_form(content, before):
+    head = b'--b0\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
+    with pytest.raises(ClientFault, match=r"^multipart/form-data is not taken here; send JSON\.$"):
+        read_object(before + head + content + b"\r\n--b0--\r\n", max_depth=10)

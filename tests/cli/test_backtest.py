@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -313,6 +312,16 @@ def test_a_case_that_cant_be_asked_stops_no_other(
     file.write_text(yaml.safe_dump([{"request": {"model": "m"}}]))
     assert check_cases([file], settings, update=True) == 0
     assert yaml.safe_load(file.read_text())[0]["expect"]["rule"] == "by-model"
+
+
+def test_a_case_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, cases = tmp_path / "rules.yaml", tmp_path / "cases.yaml"
+    file.write_text(rules_text(["https://a.example", "https://b.example"]))
+    write_file(cases, [{"request": {"model": 7}}, {"name": "nobody calls that", "request": {}}])
+    assert check_cases([cases], Settings(file, tmp_path / "state", env={})) == 2
+    told = capsys.readouterr().out
+    assert f"{cases}: case 1\n" in told
+    assert f"{cases}: case 2, nobody calls that\n" in told
 
 
 def test_a_mistyped_caller_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,6 +166,56 @@ class TestHealth:
         assert done.stderr == "wattline: 127.0.0.1:9: nothing listens there\n"
 
 
+class TestHelp:
+    def test_the_program_has_one_name(self, cli: Cli) -> None:
+        assert "Usage: wattline serve" in cli.alone("serve", "--prot", "1").stderr
+
+    def test_a_bad_host_is_the_options(self, cli: Cli) -> None:
+        for arguments, env, name in (
+            (("--host", "0.0.0.0"), {}, "--host"),
+            ((), {"HOST": "0.0.0.0"}, "HOST"),
+        ):
+            done = cli("serve", *arguments, "--port", "0", env=env)
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"{name}: 0.0.0.0 can be reached by others"), done.stderr
+
+
+class TestBadKeys:
+    BAD = "OPENAI_API_KEY is set but holds characters that no key has"
+
+    def test_each_command_says_so(self, cli: Cli) -> None:
+        env = {"OPENAI_API_KEY": "sk-bad key ü"}
+        body = CHAT
+        for done in (
+            cli("check", env=env),
+            cli("run", "--", "true", env=env),
+            cli("explain", "-", env=env, stdin=body),
+            cli("doctor", env=env),
+        ):
+            told = done.stdout + done.stderr
+            assert self.BAD in told
+            assert "sk-bad" not in told
+            assert "no provider key is set" not in told
+
+    def test_quotes_are_warned_of(self, cli: Cli) -> None:
+        done = cli("check", env={"OPENAI_API_KEY": '"sk-abc-0123456789"'})
+        assert "OPENAI_API_KEY has quotes around it" in done.stdout
+        assert "sk-abc" not in done.stdout
+
+    def test_made_up_answers_are_not_promised_without_a_demo_rule(self, cli: Cli) -> None:
+        rules = cli.rules(
+            "version: 1\nproviders: {a: {url: 'https://a.test/v1', key: '${A}'}}\n"
+            "rules: [{name: by-model, try: model}]\n"
+        )
+        for done in (
+            cli("check", str(rules)),
+            cli("run", "--rules", str(rules), "--", "true"),
+        ):
+            told = done.stdout + done.stderr
+            assert "calls that need a provider get an error" in told, told
+            assert "made-up" not in told
+
+
 class TestEnv:
     def test_bash_takes_it_over(self, cli: Cli) -> None:
         """Without a sidecar: for the configured address, and it says so."""

@@ -14,8 +14,10 @@ from wattline.cli.doctor import examine
 from wattline.cli.explain import explain
 from wattline.cli.faring import targets
 from wattline.cli.finding import Mark
+from wattline.cli.health import health
 from wattline.cli.question import Question
 from wattline.cli.resting import Held, noted
+from wattline.cli.running import Running
 from wattline.cli.usage import LEDGER
 from wattline.store.rests import read_rests
 
@@ -31,11 +33,14 @@ async def after(tmp_path, *faults: str) -> Settings:
         for upstream, fault in zip(run.upstreams, faults, strict=True):
             upstream.always(fault)
         await run.call(CHAT)
+        await run.call(CHAT)
         return run.sidecar.settings
 
 
-def test_a_refused_key_is_told_by_all_that_look(tmp_path, capsys):
+def test_a_refused_key_is_told_by_all_that_look(tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "wattline.requests")
     settings = asyncio.run(after(tmp_path, "401", "401"))
+    assert " could not be tried: p0/up0 (resting for " in caplog.text
 
     found = [one for one in examine(settings) if "was refused" in one.text]
     assert [one.mark for one in found] == [Mark.BAD, Mark.BAD]
@@ -69,6 +74,19 @@ def test_another_key_has_no_rest(tmp_path, capsys):
     assert [one.mark for one in waiting] == [Mark.NOTE]
     explain(ASKED, other, as_json=True)
     assert json.loads(capsys.readouterr().out)["rests"] == []
+
+
+def test_health_names_them_too(tmp_path, capsys, monkeypatch):
+    settings = asyncio.run(after(tmp_path, "401", "ok"))
+    (row,) = read_rests(settings.state / LEDGER, 0)
+    running = Running(1, "127.0.0.1", 8088, "1", rules_version=row.book)
+    answer = {"status": "healthy", "version": "1", "uptime": 1}
+    monkeypatch.setattr("wattline.cli.health.read_mark", lambda *_: running)
+    monkeypatch.setattr("wattline.cli.health.ask_health", lambda *_: answer)
+    assert health(settings.state, None) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "healthy, 127.0.0.1:8088, version 1"
+    assert second.startswith("p0's key was refused; it rests ")
 
 
 @pytest.mark.parametrize(

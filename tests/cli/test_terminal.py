@@ -27,6 +27,14 @@ def test_a_narrow_terminal_does_without_the_spare(width, monkeypatch, capsys):
     assert "too narrow for: bar" in " ".join(out.split())
 
 
+def test_a_very_narrow_one_has_all_of_each_name(monkeypatch, capsys):
+    """Two lines rather than a name, or a column, that is cut off."""
+    out = printed(30, monkeypatch, capsys)
+    assert "123,456,789" in out
+    assert "".join(line[:10].split()[0] for line in out.splitlines()[1:3]) in "key_0123456789abcdef"
+    assert "cdef" in out
+
+
 def test_a_wide_one_has_all(monkeypatch, capsys):
     out = printed(80, monkeypatch, capsys)
     assert "#" * 16 in out

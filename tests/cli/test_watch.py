@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,23 @@ def test_a_command_is_watched_and_rules_are_proposed(cli: Cli) -> None:
     assert '"api.openai.com" # 1 call' in out.read_text()
     checked = cli("check", str(out))
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("host", ["http://foo/", "", "a b", "foo:443"])
+def test_a_host_that_is_none_is_named(cli: Cli, host: str) -> None:
+    done = cli("watch", "--for", "1s", "--host", host)
+    assert done.returncode == 2
+    assert f"--host: {host!r} is no host: write its name" in done.stderr
+    assert "rules.yaml" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "watch"])
+def test_a_port_in_use_is_one_line(cli: Cli, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = cli(command, "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "the port is in use: stop what listens there, or choose another" in done.stderr
 
 
 def test_for_a_time(cli: Cli) -> None:

@@ -56,6 +56,11 @@ def test_a_drilled_call_has_no_shadow() -> None:
     assert plan.shadow is None
 
 
+def test_all_calls_are_no_share() -> None:
+    plan = plan_of(rule(fault=replace(DRILL, share=1.0)), 0.5)
+    assert plan.reasons == ("drill: 503 for each such call",)
+
+
 def test_explain_tells_of_a_drill_that_did_not_take_the_call() -> None:
     plan = plan_of(rule(fault=replace(DRILL, share=0.0001)), 0.999)
     assert plan.fault is None

@@ -425,3 +425,11 @@ def test_room_where_a_limit_was_lowered():
     for at in (0.0, 10.0, 20.0):
         taken(windows.take([Claim(window, "k")], at))
     assert windows.room([Claim(a_window(calls=1), "k")], 30.0) == Room(1, 0, 50.0)
+
+
+def test_a_window_that_was_wider_is_told_as_it_is():
+    window = a_window("mine", calls=2)
+    assert str(Refusal(window, "k", 2, 2, "calls", 4.0)).startswith("window mine: 2 of 2 calls in ")
+    said = str(Refusal(window, "k", 7, 2, "calls", 4.0))
+    assert said.startswith("window mine: 7 calls counted in ")
+    assert said.endswith(" s, 2 allowed; free in 4.0 s")

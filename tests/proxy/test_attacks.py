@@ -33,6 +33,18 @@ def line(text: bytes, **more) -> bytes:
     return request(line=text, **more)
 
 
+async def test_a_head_that_cant_be_trusted_is_told_in_our_own_words(tmp_path):
+    async with running(tmp_path, 1) as sidecar:
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        writer.write(request(CHUNKED))
+        async with asyncio.timeout(10):
+            answer = await reader.read(65536)
+        writer.close()
+    assert b"Send one Content-Length, or Transfer-Encoding: chunked." in answer
+    assert b"validate_inbound_headers" not in answer
+    assert b"option" not in answer
+
+
 REFUSED = {
     "both lengths": (request(CHUNKED), 400),
     "two codings": (chunked(chunks(), CHUNKED, CHUNKED), 400),

@@ -8,7 +8,7 @@ from kit.books import rows
 from kit.clients import REVERSE, Way, call
 from kit.sidecars import running
 from kit.standing import stand_in
-from wattline.upstream.guard import Forbidden
+from wattline.upstream.guard import Unresolved
 
 RULES = """
 version: 1
@@ -132,7 +132,7 @@ async def test_where_the_gate_itself_fails(sidecar, way, status, monkeypatch):
 
 async def unreachable(*_: object) -> list[str]:
 
-    raise Forbidden("nowhere")
+    raise Unresolved("nowhere")
 
 
 async def test_where_even_that_fails_it_is_closed(sidecar, monkeypatch):

@@ -106,7 +106,7 @@ async def test_a_lookup_whose_key_is_refused_now(tmp_path, providers):
         assert reply.json()["error"]["message"] == "All providers unavailable: big http_401"
         reply = await ask(sidecar, path)
         assert reply.status == 503
-        assert "its key was refused" in reply.json()["error"]["message"]
+        assert "big is not available now (try again in " in reply.json()["error"]["message"]
         assert big.used == "AA"
         assert small.used == ""
 

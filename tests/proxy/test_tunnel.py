@@ -64,7 +64,11 @@ async def test_plain_requests_to_forbidden_hosts_reach_nobody(tmp_path):
         writer.write(f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         async with asyncio.timeout(10):
             answer = await reader.read(65536)
-        assert b" 502 " in answer.split(b"\r\n")[0] or b" 403 " in answer.split(b"\r\n")[0]
+        assert b" 403 " in answer.split(b"\r\n")[0]
+        assert b'"code":"forbidden_destination"' in answer.replace(b": ", b":")
+        assert b"is not among tunnel.ports in rules.yaml" in answer
+        assert b"killed" not in answer
+        assert b"refused: " not in answer
         assert not canary
         writer.close()
     server.close()

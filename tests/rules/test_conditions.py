@@ -245,3 +245,12 @@ def test_a_known_model_needs_a_key_of_ours_only_when_the_client_could_pass():
     assert not holds(condition, call(forward=True))
     assert holds(condition, call(forward=True, model="o1"))
     assert not holds(condition, call(model="gpt-9"))
+
+
+def test_no_output_is_no_time():
+    """A target that never answered did not do so in 0.00 s; one attempt is no attempts."""
+    line = HealthIs(GROQ, bounds=(Bound("first_ms", 900, above=True),))
+    said = line.why_not(call(), Facts(fares=Fares("out", 9, 0.0, 1.0, None)), 0.0, 0.0)
+    assert "is not known, it gave no output lately; wanted above 0.90 s" in said
+    said = line.why_not(call(), Facts(fares=Fares("healthy", 1, 1.0, 0.0, 950.0)), 0.0, 0.0)
+    assert "(only 1 attempt)" in said

@@ -88,8 +88,21 @@ def test_a_listener_for_others_needs_keys():
     assert line.startswith("rules.yaml:1:16 listen.host: 0.0.0.0 can be reached by others")
     keyed = "auth: {mode: keys, keys: {a: '${A}'}}\n" + LEAST
     assert book("listen: {host: 0.0.0.0}\n" + keyed, A=ALICE)
-    with pytest.raises(RulesError, match=r"192\.168\.0\.1 can be reached"):
-        load(LEAST, env={}, own=("192.168.0.1", 8088))
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "--host"),
+        ({"HOST": "192.168.0.1"}, "HOST"),
+        ({"WATTLINE_HOST": "192.168.0.1", "HOST": "10.0.0.1"}, "WATTLINE_HOST"),
+        ({"HOST": "10.0.0.1"}, "--host"),
+    ],
+)
+def test_a_listener_that_the_file_did_not_name_is_no_mistake_of_the_file(env, name):
+    with pytest.raises(RulesError) as error:
+        load(LEAST, env=env, own=("192.168.0.1", 8088))
+    assert str(error.value).startswith(f"{name}: 192.168.0.1 can be reached by others")
 
 
 @pytest.mark.parametrize(

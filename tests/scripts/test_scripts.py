@@ -58,6 +58,7 @@ class Copy:
         self.bin = folder / "bin"
         self.bin.mkdir()
         executable(self.bin / "python3.13", PRETENDED)
+        (self.root / "rules.yaml").touch()
         self.env = {"PATH": f"{self.bin}:{os.defpath}", "LOG": str(self.log), "HOME": str(folder)}
 
     def run(
@@ -236,6 +237,12 @@ class TestPython:
 
 
 class TestRun:
+    def test_a_checkout_without_rules_blames_no_variable(self, copy: Copy) -> None:
+        (copy.root / "rules.yaml").unlink()
+        done = copy.run("run", "--port", "0", env={"WATTLINE_RULES": ""})
+        told = f"serve --rules {copy.root}/rules.yaml --port 0 rules= state={copy.root}/state"
+        assert told in done.stdout, done.stderr
+
     def test_the_first_start_installs_and_serves(self, copy: Copy) -> None:
         done = copy.run("run", "--port", "0")
 

@@ -69,9 +69,11 @@ async def test_a_half_written_file_never_breaks_a_call(books, path, cut):
     assert book.version
 
 
-async def test_a_file_that_goes_away_changes_nothing(books, path):
+async def test_a_file_that_goes_away_changes_nothing(books, path, caplog):
     path.unlink()
     assert (await books.fresh()).models["m"]
+    assert books.error == f"{path} is not there any more"
+    assert "Errno" not in caplog.text
     path.write_text(GOOD.replace("name: one", "name: three"))
     assert (await books.fresh()).models["m"][0].model == "three"
 

@@ -61,6 +61,7 @@ async def test_an_honest_ledger_has_no_difference(path):
     report = audit(path)
     assert report.ok, report.differences
     assert (report.attempts, report.entries, report.accounts) == (7, 5, 2)
+    assert report.under_way == 1
     assert dump(path) == before
 
 

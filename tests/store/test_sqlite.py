@@ -114,6 +114,7 @@ async def test_a_restart_closes_what_a_crash_left_once(path, caplog):
     await first.close()
     second = await SqliteLedger.open_at(path, ManualClock(epoch=2e9))
     assert second.recovered == 2
+    assert "closed 2 attempts that the last process left open, with estimates" in caplog.text
     assert second.balance("ann") == 10_000 - 625 - 625
     assert query(
         path,

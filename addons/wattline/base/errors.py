@@ -6,7 +6,7 @@ prompt or an upstream's own text. Any exception that is not a `Fault` is a bug a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -65,6 +65,8 @@ class Fault(Exception):
         self.should_retry = should_retry
         self.details: Mapping[str, object] = {}
         """What a program may want to know beside the code, in dialects that have a place for it."""
+        self.allow: tuple[str, ...] = ()
+        """The methods that the path takes, where the request's is none of them."""
         self.requested: str | None = None
         """The model that the refused call named, for the log of errors."""
 
@@ -152,3 +154,12 @@ class OurFault(Fault):
             retry_after=retry_after,
             should_retry=should_retry,
         )
+
+
+def wrong_method(
+    message: str, allow: Iterable[str], code: str = "method_not_allowed"
+) -> ClientFault:
+    """A 405, with the methods that are taken (RFC 9110, 15.5.6)."""
+    fault = ClientFault(message, status=405, code=code)
+    fault.allow = tuple(sorted(allow))
+    return fault

@@ -31,6 +31,8 @@ _STRING = r'"(?:[^"\\]++|\\.)*+"?'
 _OUTSIDE = re.compile(rb'[^"]++|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A stretch between strings, or a string."""
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
+_FORM = re.compile(rb"\s*+--[^\r\n]{1,200}\r?\nContent-", re.IGNORECASE)
+"""The first part of a form: its boundary, then a header of it."""
 _TOKEN = re.compile(_STRING + r"|[\[\]{}]|[-+.\w]+", re.DOTALL)
 _NAMED = re.compile(rb'"[ \t\n\r]*+:')
 """A colon after a quote."""
@@ -174,6 +176,7 @@ def _keys(value: dict[str, Any], max_depth: int) -> int | None:
 
 
 def _decode(raw: bytes) -> str:
+    _check_kind(raw)
     if raw.startswith(_BOMS):
         raise ClientFault(
             "The body starts with a byte order mark. Send JSON as UTF-8 without one.",
@@ -218,6 +221,14 @@ def _parse(text: str, max_depth: int, decoder: JSONDecoder) -> Any:
         # The only one left: int() refuses more than MAX_DIGITS digits.
         long = next((t for t in _TOKEN.finditer(text) if _is_long_number(t[0])), None)
         raise _long_number(_line_and_column(text, long.start()) if long else "") from None
+
+
+def _check_kind(raw: bytes) -> None:
+    """A body that was never meant as JSON has words of its own."""
+    if not raw.strip():
+        raise ClientFault("The body is empty. Send one JSON object.", code="invalid_json")
+    if _FORM.match(raw):
+        raise ClientFault("multipart/form-data is not taken here; send JSON.", code="invalid_json")
 
 
 def _is_long_number(token: str) -> bool:

@@ -109,12 +109,13 @@ def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
     written = read_file(file)
     changed = False
     for number, value in enumerate(written, 1):
+        place = _place(value, number)
         try:
-            case = read_case(value, f"case {number}", bare=update)
+            case = read_case(value, place, bare=update)
             book = book_of(case, books)
             found = outcome(plan_of(case, book))
         except BadCase as problem:
-            yield Verdict(file, f"case {number}", problem=str(problem))
+            yield Verdict(file, place, problem=str(problem))
             continue
         lines = tuple(differences(case, found))
         if update and (lines or not case.expect):
@@ -123,6 +124,12 @@ def _file(file: Path, books: Books, *, update: bool) -> Iterator[Verdict]:
         yield Verdict(file, case.name, lines, notes=tuple(doubts(case, book)))
     if changed:
         write_file(file, written)
+
+
+def _place(value: Any, number: int) -> str:
+    """Which case of a file it is, for people."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return f"case {number}, {name:.80}" if name and isinstance(name, str) else f"case {number}"
 
 
 def _expected(case: Case, found: dict[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def _attempt(told: dict[str, Any]) -> Iterator[str]:
         parts.append(f"{told['total_ms']} ms in all")
     if told["prompt"] is not None:
         parts.append(_tokens(told))
-    yield f"attempt {told['number']} {told['target']}: {', '.join(parts)}"
+    key = f" with key {told['key']}" if told["key"] is not None else ""
+    yield f"attempt {told['number']} {told['target']}{key}: {', '.join(parts)}"
 
 
 def _tokens(told: dict[str, Any]) -> str:

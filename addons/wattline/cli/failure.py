@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from typing import NoReturn
@@ -45,15 +44,8 @@ def end(error: Exception, code: int = FAILED) -> NoReturn:
     sys.exit(code)
 
 
-def told(error: OSError) -> str:
-    """What the system refused, without its number."""
-    if error.errno == errno.EADDRINUSE:
-        return "the port is in use: stop what listens there, or choose another (--port, PORT)"
-    what = error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else what
-
-
 def _message(error: Exception) -> str:
+    from wattline.base.os_words import told
     from wattline.base.settings import SettingsError
     from wattline.rules.problems import RulesError
     from wattline.store.base import LedgerDown

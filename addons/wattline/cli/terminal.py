@@ -54,7 +54,7 @@ def print_rows(
     spare: Sequence[str] = (),
 ) -> None:
     """Print a table. Where the terminal is too narrow for it, `spare` columns are left out, the first of them
-    first, and the named ones are told.
+    first, and the named ones are told; where that is not enough `ids` are written in several lines.
     """
     out, left = console(), [*columns]
     endless = out.options.update(max_width=100_000)
@@ -64,6 +64,8 @@ def print_rows(
             break
         left.remove(name)
         made = _filled(columns, left, rows, numbers, ids)
+    if ids and Measurement.get(out, endless, made).minimum > out.width:
+        made = _filled(columns, left, rows, numbers, ())  # in two lines rather than cut off
     out.print(made)
     if gone := [name for name in columns if name and name not in left]:
         out.print(f"The terminal is too narrow for: {', '.join(gone)}.")

@@ -16,6 +16,8 @@ def fault_headers(fault: Fault, *ids: str, call_id: str) -> tuple[tuple[str, str
         headers += [(name, call_id) for name in ids]
     if fault.kind is Kind.AUTHENTICATION and fault.status == 401:
         headers.append(("www-authenticate", "Bearer"))
+    if allow := getattr(fault, "allow", ()):
+        headers.append(("allow", ", ".join(allow)))
     return (*headers, *_retry(fault))
 
 

@@ -53,6 +53,7 @@ from wattline.proxy.framing import framed
 from wattline.proxy.head import WholeAnswer
 from wattline.proxy.late import BodyLate, PageOver
 from wattline.proxy.messages import whole_response
+from wattline.proxy.own_words import in_own_words, refused_in
 from wattline.proxy.proved import proved
 from wattline.proxy.tunnelled import ProvedSocket
 from wattline.proxy.websockets import ClientInbox, ClientSocket
@@ -135,7 +136,7 @@ class EdgeStream(HttpStream):
             own = self.origin_form and regular and self.mode is HTTPMode.regular
             use = Use.REVERSE if own else Use.FORWARD
             self.flow.metadata[KEY] = Admission(use)
-        return (yield from super().check_invalid(request))
+        return (yield from in_own_words(super().check_invalid(request)))
 
     @override
     def check_body_size(self, request: bool) -> CommandGenerator[bool]:
@@ -182,7 +183,7 @@ class EdgeStream(HttpStream):
         if admission is not None and admission.mark is Mark.PASS and not self._names_web_face():
             request = self.flow.request
             self.proof = self.edge.prove(admission.id, request.host.lower(), request.port)
-            return (yield from super().make_server_connection())
+            return (yield from self._connect_elsewhere(admission))
         delivery = self._delivery(admission)
         if delivery is None:
             self.flow.response = whole_response(self.edge.internal_error())
@@ -199,6 +200,22 @@ class EdgeStream(HttpStream):
             yield delivery.awaited
         yield from self._send(delivery)
         return False  # "no connection": the caller does nothing more
+
+    def _connect_elsewhere(self, admission: Admission) -> Generator[commands.Command, Any, bool]:
+        """mitmproxy's own connection. One that the policy refuses is answered as a CONNECT to it would be."""
+        opening, reply = super().make_server_connection(), None
+        while True:
+            try:
+                command = opening.send(reply)
+            except StopIteration as end:
+                return bool(end.value)
+            reply = yield command
+            refused = refused_in(command, reply)
+            if refused is not None:
+                opening.close()
+                self.flow.response = whole_response(self.edge.render(refused, admission.id))
+                yield from self.send_response()
+                return False
 
     def _names_web_face(self) -> bool:
         local, request = self.edge.local, self.flow.request

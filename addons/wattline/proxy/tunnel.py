@@ -13,11 +13,12 @@ from wattline.proxy.admission import admission_of
 from wattline.proxy.closed import fail_closed
 from wattline.proxy.local import LocalFace
 from wattline.proxy.messages import whole_response
+from wattline.proxy.own_words import REFUSED
 from wattline.proxy.tunnelled import TunnelWatch
 from wattline.service.entrance.addresses import counted_as
 from wattline.service.entrance.decision import RequestHead
 from wattline.service.entrance.reception import Reception
-from wattline.upstream.guard import Forbidden, Guard
+from wattline.upstream.guard import Forbidden, Guard, Unresolved
 from wattline.wire.call import Principal
 from wattline.wire.http import Use
 
@@ -105,8 +106,11 @@ class Tunnels:
             return
         try:
             allowed = await self.guard.check_tunnel(address[0], address[1])
-        except Forbidden as error:
+        except Unresolved as error:
             data.server.error = str(error)
+            return
+        except Forbidden as error:
+            data.server.error = f"{REFUSED}{error}"
             return
         data.server.sni = data.server.sni or address[0]
         data.server.address = (allowed[0], address[1])

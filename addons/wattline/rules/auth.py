@@ -56,14 +56,25 @@ def compile_auth(
     )
 
 
-def check_open(auth: Auth, listen: Listen, report: Report) -> None:
-    """Whoever can reach us may call: only this machine may be able to."""
-    if auth.mode == "open" and not is_loopback(listen.host):
-        report.wrong(
-            ("listen", "host"),
-            f"{listen.host} can be reached by others, and `auth: {{mode: open}}` lets everybody call: "
-            "listen on 127.0.0.1 or use `auth: {mode: keys}`",
-        )
+_HOSTS = ("WATTLINE_HOST", "HOST")
+"""Variables that say where to listen, the first that is set; an option comes before both."""
+
+
+def check_open(
+    auth: Auth, listen: Listen, written: Listen, env: Mapping[str, str], report: Report
+) -> None:
+    """Whoever can reach us may call: only this machine may be able to. `written` is what the file says."""
+    if auth.mode != "open" or is_loopback(listen.host):
+        return
+    text = (
+        f"{listen.host} can be reached by others, and `auth: {{mode: open}}` lets everybody call: "
+        "listen on 127.0.0.1 or use `auth: {mode: keys}`"
+    )
+    if listen.host == written.host:
+        report.wrong(("listen", "host"), text)
+        return
+    named = (name for name in _HOSTS if env.get(name) == listen.host)
+    report.outside(f"{next(named, '--host')}: {text}")
 
 
 def compile_tiers(shapes: Mapping[str, TierShape]) -> Mapping[str, CallerTier]:

@@ -54,7 +54,7 @@ def load(
     sections = read_sections(report)
     written = _written(sections.single.get("listen"))
     listen = written if own is None else Listen(*own)
-    book = replace(_compile(sections, report, listen, env, elsewhere), written=written)
+    book = replace(_compile(sections, report, listen, env, elsewhere, written), written=written)
     if report.problems:
         raise RulesError(report.problems)
     return book
@@ -70,6 +70,7 @@ def _compile(
     listen: Listen,
     env: Mapping[str, str],
     elsewhere: Elsewhere | None,
+    written: Listen,
 ) -> Book:
     own = (listen.host, listen.port)
     drawn = Drawn(provider_environment(env, own))
@@ -79,7 +80,7 @@ def _compile(
     audio: AudioShape = sections.single.get("audio", AudioShape())
     callers = elsewhere.callers if elsewhere is not None else frozenset()
     auth = compile_auth(sections.single.get("auth", AuthShape()), drawn, report, callers)
-    check_open(auth, listen, report)
+    check_open(auth, listen, written, env, report)
     accounts: AccountsShape = sections.single.get("accounts", AccountsShape())
     if accounts.registration == "open" and auth.mode == "keys":
         text = "tokens let nobody in with `auth: {mode: keys}`, so nobody can register"

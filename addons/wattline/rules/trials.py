@@ -46,7 +46,10 @@ def compile_drill(
         pause=shape.pause if shape.pause is not None else 1.0,
     )
     if left <= 0:
-        report.doubtful((*path, "until"), f"this drill is over, it ended at {shown(shape.until)}: take `fault` out of the rule, or give a later time")
+        report.doubtful(
+            (*path, "until"),
+            f"this drill is over, it ended at {shown(shape.until)}: take `fault` out of the rule, or give a later time",
+        )
         return None
     if not drill.share:
         return None

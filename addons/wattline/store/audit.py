@@ -88,7 +88,8 @@ def audit(path: Path, recompute: Recompute | None = None) -> AuditReport:
             for table in ("attempts", "entries", "accounts")
         ]
         under_way = connection.execute(_UNDER_WAY).fetchone()[0]
-    return AuditReport(path, *(*counts, tuple(differences)), under_way)
+    attempts, entries, accounts = counts
+    return AuditReport(path, attempts, entries, accounts, tuple(differences), under_way)
 
 
 def _damage(connection: sqlite3.Connection) -> Iterator[str]:

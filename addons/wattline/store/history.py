@@ -14,11 +14,9 @@ from wattline.store.rows import MAX_TIME
 from wattline.wire.call import SHADOW
 
 DRILL = '"drill"'
-_DRILLED = (
-    f"SELECT count(DISTINCT call) FROM attempts WHERE at >= ? AND at < ? AND instr(flags, '{DRILL}')"  # noqa: S608 - constants
-)
-_REFUSALS = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
 """As it stands in the JSON of an attempt's flags."""
+_DRILLED = f"SELECT count(DISTINCT call) FROM attempts WHERE at >= ? AND at < ? AND instr(flags, '{DRILL}')"  # noqa: S608 - constants
+_REFUSALS = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
 _WHOLE = "attempt, call, number, at, principal, provider, model, requested, rule, dialect, operation, stream, book, features, state, status, settled_at, prompt, completion, source, energy, error, flags, first_byte_ms, total_ms"  # fmt: skip
 _FIRST = f"""
 SELECT {_WHOLE} FROM attempts

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 
-from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault, wrong_method
 from wattline.web.admin.pages import admin_routers
 from wattline.web.assistant.router import assistant_routers
 from wattline.web.door import VISITOR
@@ -93,10 +93,10 @@ class _Errors:
         """The framework's own: no such path, or not with this method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         if status == 405:
-            fault = ClientFault(
+            allow = (error.headers or {}) if isinstance(error, HTTPException) else {}
+            fault = wrong_method(
                 f"{request.url.path[:200]} does not take {request.method}.",
-                status=405,
-                code="method_not_allowed",
+                filter(None, allow.get("Allow", "").split(", ")),
             )
         else:
             fault = ClientFault(

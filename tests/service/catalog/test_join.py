@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from wattline.engine.rest import Resting
 from wattline.engine.view import View
@@ -68,6 +69,19 @@ def test_without_a_key_a_chain_is_what_is_left_of_it():
     found = listed(sources({"KEY_A": "key-of-a-0123456789"}))
     assert list(found) == ["x", "also-x", "y"]
     assert (found["y"].provider, found["y"].upstream) == ("a", "up-x")
+
+
+def test_models_of_the_demo_say_what_they_are_for():
+    text = (Path(__file__).parents[3] / "rules.yaml").read_text()
+    view = View(Windows(), Resting(), lambda _: None)
+    found = listed(Sources(load(text, env={}), view, lambda _: (), lambda *_: None, 0.0, 0.0))
+    assert {n: e.capabilities for n, e in found.items() if n.startswith("wattline-")} == {
+        "wattline-demo": ("chat",),
+        "wattline-demo-mini": ("chat",),
+        "wattline-demo-embedding": ("embeddings",),
+        "wattline-demo-audio": ("transcription", "speech"),
+    }
+    assert found["wattline-demo-embedding"].parameters == ()
 
 
 def test_the_demo_is_listed_while_there_is_nothing_else():

@@ -93,6 +93,23 @@ def test_what_is_no_page_is_answered_at_once(path, method, status):
     assert decision.answer.status == status
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "allow"),
+    [
+        ("/v1/models", "POST", "GET, HEAD"),
+        ("/api/show", "GET", "POST"),
+        ("/v1/chat/completions", "GET", "POST"),
+        ("/v1beta/models/gemini-2.5-pro:generateContent", "GET", "POST"),
+        ("/v1/chat/completions", "BREW", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+    ],
+)
+def test_another_method_is_told_which_are_taken(path, method, allow):
+    """RFC 9110, 15.5.6."""
+    answer = reception().receive(head(path, method)).answer
+    assert answer.status == 405
+    assert dict(answer.headers)["allow"] == allow
+
+
 def test_pages_that_are_switched_off():
     """B-125."""
     decision = reception(switched_off=frozenset({"models"})).receive(head())

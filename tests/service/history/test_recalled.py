@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wattline.cli.explain_past import _lines
 from wattline.engine.backtest import Replay
 from wattline.rules.load import load
 from wattline.service.history import recalled
@@ -111,3 +112,17 @@ def test_what_an_older_version_wrote_is_no_copy(tmp_path: Path) -> None:
     assert found is not None
     assert "older version" in found.notes[-1]
     assert recalled_json(found)["copy_of"] is None
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [(2, 2), (None, None), (0, None), ("x", None), (True, None)]
+)
+def test_which_key_each_attempt_took_is_told(tmp_path: Path, key: object, told: object) -> None:
+    features = {**FIRST.features, **({} if key is None else {"key": key})}
+    ledger = a_ledger(tmp_path, replace(FIRST, features=features))
+    found = recall_call(ledger, "c", BOOK, {"K": "sk-a-key-of-p"})
+    assert found is not None
+    shown = recalled_json(found)
+    assert [attempt["key"] for attempt in shown["attempts"]] == [told]
+    lines = [line for line in _lines(found, shown) if line.startswith("attempt 1 ")]
+    assert [("with key 2:" in line) for line in lines] == [told == 2]

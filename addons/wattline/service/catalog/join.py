@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from wattline.engine.decide import decide
 from wattline.engine.plan import Plan
@@ -25,6 +26,13 @@ _OPERATIONS = (
     Operation.IMAGES,
 )
 """Tried in this order until a rule has a place for a call of the model."""
+_OF_DEMO: Mapping[str, tuple[Operation, ...]] = MappingProxyType(
+    {
+        "wattline-demo-embedding": (Operation.EMBEDDINGS,),
+        "wattline-demo-audio": (Operation.TRANSCRIPTION, Operation.SPEECH),
+    }
+)
+"""What models of the demo are for by their names: it answers every call to any of them."""
 _PARAMETERS = ("max_tokens", "stop", "stream", "temperature", "tools", "top_p")
 """What chat models are taken to accept that nobody says more of."""
 
@@ -104,7 +112,8 @@ def _called(
     if principal.models is not None and not principal.models.matches(name):
         return None
     own = {target.provider.name for target in places}
-    for operation in _OPERATIONS:
+    made_for = _made_for(places)
+    for operation in made_for or _OPERATIONS:
         plan = decide(
             _call(name, operation, principal),
             sources.book,
@@ -115,12 +124,24 @@ def _called(
         reached = [target for target in plan.targets if target.provider.name in own]
         reached = reached or _by_demo(plan, sources.book)
         if reached:
-            return _entry(name, reached, sources, operation, ready=True)
+            entry = _entry(name, reached, sources, operation, ready=True)
+            return (
+                replace(entry, capabilities=tuple(one.value for one in made_for))
+                if made_for
+                else entry
+            )
         if places and plan.deny is None and _waits(plan):
             return _entry(name, places, sources, operation, ready=False)
         if plan.deny is not None or "/" in name:
             return None
     return None
+
+
+def _made_for(places: list[Target]) -> tuple[Operation, ...]:
+    """What a model of the demo alone is for; nothing where that is every operation."""
+    if not all(target.provider.demo for target in places):
+        return ()
+    return next((_OF_DEMO[t.model] for t in places if t.model in _OF_DEMO), ())
 
 
 def one(name: str, sources: Sources, principal: Principal) -> Entry | None:

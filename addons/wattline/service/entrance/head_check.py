@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wattline.base.errors import ClientFault
+from wattline.base.errors import ClientFault, wrong_method
 from wattline.dialects.sockets import PROTOCOLS, keys_in
 from wattline.service.accounts.auth import query_key
 from wattline.service.entrance.decision import RequestHead
@@ -21,9 +21,8 @@ def check_head(head: RequestHead, pseudonym: str) -> None:
     credentials, our own mark in `Via`. Raises ClientFault.
     """
     if head.method not in METHODS and head.method != "CONNECT":
-        raise ClientFault(
-            "The request's method is not one that HTTP APIs use.", status=405, code="bad_method"
-        )
+        text = "The request's method is not one that HTTP APIs use."
+        raise wrong_method(text, METHODS, "bad_method")
     credentials = 0
     for name, value in head.headers:
         if not _VALUE.fullmatch(value):

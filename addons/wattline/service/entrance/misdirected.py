@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from wattline.base.errors import ClientFault, Kind
+from wattline.base.errors import ClientFault, Kind, wrong_method
 from wattline.dialects.gemini.paths import OPERATIONS
 
 _MODEL: Final = re.compile(r"/(?:models|tunedModels|dynamic)/(.+)(?::|%3[Aa])([A-Za-z]+)/?\Z")
@@ -48,9 +48,7 @@ def misdirected(method: str, target: str) -> ClientFault | None:
             code="ambiguous_path",
         )
     if method != "POST":
-        return ClientFault(
-            f"{path[:SHOWN]} takes POST, not {method}.", status=405, code="method_not_allowed"
-        )
+        return wrong_method(f"{path[:SHOWN]} takes POST, not {method}.", ("POST",))
     return None
 
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
 from wattline.base.clock import SystemClock
-from wattline.base.errors import ClientFault, Fault, Kind, OurFault
+from wattline.base.errors import ClientFault, Fault, Kind, OurFault, wrong_method
 from wattline.dialects.base import Dialect, Route
 from wattline.dialects.likely import likely_dialect
 from wattline.dialects.sockets import find_socket
@@ -300,11 +300,7 @@ class Reception:
             raise _switched_off(path)
         if head.method not in route.methods:
             methods = " or ".join(sorted(route.methods - {"HEAD"}))
-            raise ClientFault(
-                f"{path[:200]} takes {methods}, not {head.method}.",
-                status=405,
-                code="method_not_allowed",
-            )
+            raise wrong_method(f"{path[:200]} takes {methods}, not {head.method}.", route.methods)
         fault = ClientFault(
             f"The body is larger than {route.body_limit} bytes, which is all that {path[:200]} takes.",
             status=413,
@@ -446,9 +442,7 @@ class Reception:
     def _no_route(self, method: str, path: str) -> ClientFault:
         nearest = known(path)
         if nearest == path:
-            return ClientFault(
-                f"{path} takes POST, not {method}.", status=405, code="method_not_allowed"
-            )
+            return wrong_method(f"{path} takes POST, not {method}.", ("POST",))
         hint = f" Did you mean {nearest}?" if nearest else ""
         if path.startswith("/v1/v1/"):
             hint = " /v1 is in it twice: leave it out of the base URL."

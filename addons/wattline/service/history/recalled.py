@@ -206,12 +206,14 @@ def _balance(past: Past) -> float | None:
 
 
 def attempt_json(row: AttemptRow) -> dict[str, Any]:
-    """One attempt and how it ended."""
+    """One attempt and how it ended. `key` is the number of the provider's key, where it has several."""
+    features = _features(row)
     return {
         "attempt": row.attempt,
         "number": row.number,
         "at": row.at,
         "target": f"{row.provider}/{row.model}",
+        "key": key if type(key := features.get("key")) is int and key > 0 else None,
         "state": row.state,
         "status": row.status,
         "error": row.error,
@@ -222,16 +224,20 @@ def attempt_json(row: AttemptRow) -> dict[str, Any]:
         "source": row.source,
         "energy": None if row.energy is None else row.energy / MICRO,
         "flags": json.loads(row.flags),
-        "missed": [list(pair) for pair in _missed(row)],
+        "missed": [list(pair) for pair in _missed(features)],
     }
 
 
-def _missed(row: AttemptRow) -> Iterator[tuple[str, str]]:
+def _features(row: AttemptRow) -> dict[str, Any]:
     try:
         found = json.loads(row.features)
     except ValueError:
-        return
-    for pair in found.get("missed", ()) if isinstance(found, dict) else ():
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _missed(features: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for pair in features.get("missed", ()):
         if isinstance(pair, list) and len(pair) == 2:
             yield str(pair[0]), str(pair[1])
 

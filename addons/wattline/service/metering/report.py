@@ -6,6 +6,7 @@ import logging
 
 from wattline.base.amounts import units
 from wattline.base.errors import Fault
+from wattline.engine.summary import SHOWN
 from wattline.service.exchange import Exchange
 from wattline.service.metering.counts import EXPLAINED, REPLAYED, Counts, repeat_word
 from wattline.wire.http import Request
@@ -44,6 +45,8 @@ def report(
     status = fault.status if fault is not None else tried[-1].status if tried else None
     if exchange.explained is not None:
         status = exchange.explained.status
+    if fault is not None and not tried and exchange.plan.skipped:
+        log.info("%s could not be tried: %s", request.id, _left_out(exchange))
     usage, energy = exchange.usage, exchange.energy
     log.info(
         _DONE,
@@ -73,6 +76,14 @@ def report_repeat(request: Request, fault: Fault, counts: Counts) -> None:
     counts.repeated(request, fault)
     told = {"request_id": request.id, "outcome": repeat_word(fault), **_refusal(request, fault)}
     log.info("%(request_id)s %(outcome)s: %(status)s %(code)s", told)
+
+
+def _left_out(exchange: Exchange) -> str:
+    """Each target and why, which its client is not told."""
+    skipped = exchange.plan.skipped
+    texts = [f"{skip.target[:LONGEST]} ({skip.reason})" for skip in skipped[:SHOWN]]
+    more = len(skipped) - SHOWN
+    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
 def _refusal(request: Request, fault: Fault | None) -> dict[str, object]:

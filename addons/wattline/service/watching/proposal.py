@@ -131,8 +131,8 @@ def _origin(name: str, host: Host) -> Origin | None:
     """Where most calls to the host went; None for what is no host."""
     ((scheme, port), _), *_ = host.origins.most_common(1) or [(("https", 443), 0)]
     try:
-        host = read_host(name)
-        return read_url(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")[0]
+        found = read_host(name)
+        return read_url(f"{scheme}://{f'[{found}]' if ':' in found else found}:{port}")[0]
     except BadUrl:
         return None
 
