@@ -108,7 +108,11 @@ def test_a_chain_alone_is_a_model_too():
             "try[0]: 'both' is listed by more than one provider: write a/both, b/both",
         ),
         ("{}", "[m3]", "try[0]: unknown model 'm3'. Known: a, b, both"),
-        ("{}", "[c/x]", "try[0]: provider 'c' is not in `providers`, and no model has this whole name"),
+        (
+            "{}",
+            "[c/x]",
+            "try[0]: provider 'c' is not in `providers`, and no model has this whole name",
+        ),
         ("{}", "[a/]", "try[0]: unknown model 'a/'"),
         ("{x: {provider: a, chain: [y]}}", "[a]", "models.x.chain[0]: unknown model 'y'"),
         (

@@ -71,7 +71,9 @@ def test_a_drill_that_is_over_tells_its_time() -> None:
 
 @pytest.mark.parametrize("kind", ["504", "stal"])
 def test_all_kinds_are_told(kind: str) -> None:
-    rule = f"{{name: a, try: model, fault: {{kind: {kind}, share: 1, until: 2026-05-04T18:00:00Z}}}}"
+    rule = (
+        f"{{name: a, try: model, fault: {{kind: {kind}, share: 1, until: 2026-05-04T18:00:00Z}}}}"
+    )
     with pytest.raises(RulesError, match=r"429, 500, 503, 529, refuse, stall, cut") as error:
         load(f"{HEAD}rules: [{rule}]\n", env={"KEY": "k" * 40})
     assert ("Did you mean 'stall'" in str(error.value)) is (kind == "stal")

@@ -200,7 +200,10 @@ def test_mistakes_in_a_condition(part, expected):
         ),
         ("{chain: p}", "try.chain: unknown model 'p'"),
         ("{weighted: {p: 0}}", "try.weighted.p: must be at least 1"),
-        ("{weighted: {p: 1, pp/x: 2}}", "try.weighted.pp/x: provider 'pp' is not in `providers`, and no model has this whole name. Did you mean 'p'?"),
+        (
+            "{weighted: {p: 1, pp/x: 2}}",
+            "try.weighted.pp/x: provider 'pp' is not in `providers`, and no model has this whole name. Did you mean 'p'?",
+        ),
         ("{weighted: {}}", "try.weighted: must not be empty"),
         ("{tier: fast}, deny: no", "exactly one of `try`, `deny` and `pass` is needed"),
         ("model, on: [context]", "on[0]: must be context_length. Did you mean 'context_length'?"),
