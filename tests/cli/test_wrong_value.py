@@ -25,7 +25,7 @@ CASES = (
     ("explain --tokens -1", "Invalid value for '--tokens': '-1' is no whole number of 0 or more"),
     ("explain --model m --path x", "--path: 'x' must begin with /, as in /v1/chat/completions"),
     ("explain --model m --own-key opnai", "--own-key: unknown provider 'opnai'. Did you mean "),
-    ("env --shell csh", "Invalid value for '--shell': 'csh' is none of bash, fish, powershell, dotenv, json"),
+    ("env --shell csh", "Invalid value for '--shell': 'csh' is none of bash, zsh, fish, powershell, dotenv, json"),
     ("run --via prxy -- true", "'prxy' is none of proxy, base-url, both. Did you mean 'proxy'?"),
     ("keys create --per-day x", f"--per-day: 'x' {AMOUNT}"),
     ("users create ann --role boss", "--role: 'boss' is none of admin, user"),

@@ -268,7 +268,8 @@ class Serving:
 
     async def __aexit__(self, *_):
         self.server.close()
-        self.server.close_clients()
+        if sys.version_info >= (3, 13):
+            self.server.close_clients()
         await self.server.wait_closed()
 
 
