@@ -43,6 +43,14 @@ def print_balance(result: dict[str, Any], *, as_json: bool) -> None:
         print_user(result["user"])
 
 
+def credited(
+    user: str, energy: str | None, *, subtract: bool, reason: str | None
+) -> dict[str, Any]:
+    """What is asked to move a balance. Raises Failure."""
+    given = amount(energy, "ENERGY")
+    return {"user": user, "energy": given, "subtract": subtract, "reason": reason}
+
+
 def energy_text(energy: float | None, nothing: str) -> str:
     """An amount for people; `nothing` when there is none."""
     if energy is None:

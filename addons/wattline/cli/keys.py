@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from wattline.cli.account_lines import amount, print_balance, print_json, print_user, role_of
+from wattline.cli.account_lines import (
+    amount,
+    credited,
+    print_balance,
+    print_json,
+    print_user,
+    role_of,
+)
 from wattline.cli.accounts import ask
 from wattline.cli.failure import USAGE, Failure
 from wattline.cli.key_lines import print_changed, print_issued, print_key, print_keys
@@ -208,12 +215,7 @@ def credit(
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it."""
-    given = {
-        "user": user,
-        "energy": amount(energy, "ENERGY"),
-        "subtract": subtract,
-        "reason": reason,
-    }
+    given = credited(user, energy, subtract=subtract, reason=reason)
     print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from wattline.cli.account_lines import (
     amount,
+    credited,
     energy_text,
     print_balance,
     print_json,
@@ -134,12 +135,7 @@ def credit(
     as_json: AsJson = False,
 ) -> None:
     """Add to a user's balance, or take from it: as `wattline keys credit`."""
-    given = {
-        "user": user,
-        "energy": amount(energy, "ENERGY"),
-        "subtract": subtract,
-        "reason": reason,
-    }
+    given = credited(user, energy, subtract=subtract, reason=reason)
     print_balance(ask(settings(rules=rules, state=state), "credit", **given), as_json=as_json)
 
 

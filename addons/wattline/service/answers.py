@@ -21,7 +21,6 @@ from wattline.dialects.refused import refused
 from wattline.engine.failover import (
     judge_broken,
     judge_inband,
-    judge_status,
 )
 from wattline.engine.keys import is_pointless
 from wattline.engine.meter import Meter
@@ -33,7 +32,7 @@ from wattline.service.entrance.headers import answer_headers, exchange_headers
 from wattline.service.entrance.redaction import redacted, secrets_of
 from wattline.service.entrance.refusal import refusal
 from wattline.service.exchange import Attempt, Exchange
-from wattline.service.hearing import error_body, has_type, is_stream, no_stream, read_body
+from wattline.service.hearing import has_type, is_stream, no_stream, read_body
 from wattline.service.large import is_large_answer
 from wattline.service.lookup import is_nowhere
 from wattline.service.making import note_begun, note_made
@@ -279,17 +278,7 @@ class Answers:
         self, exchange: Exchange, attempt: Attempt, incoming: Incoming
     ) -> Whole | None:
         """A status that is no success: on to the next target, or to the client as it is."""
-        body = await error_body(incoming)
-        verdict = judge_status(
-            incoming.status,
-            incoming.headers,
-            body,
-            attempt.target,
-            exchange.plan.on,
-            self.clock.wall(),
-            exchange.book.limits.retry_after_cap,
-        )
-        self.settlement.failed(exchange, attempt, verdict)
+        verdict, body = await self.attempts.refused(exchange, attempt, incoming)
         if self.payloads is not None:
             self.payloads.refused(exchange, attempt, incoming.status, body)
         gone = exchange.call.operation is Operation.LOOKUP and incoming.status == 404

@@ -17,7 +17,7 @@ from wattline.base.ids import new_id
 from wattline.dialects.lead import Lead
 from wattline.engine.breaker import FREE, Permit
 from wattline.engine.decide import BREAKER
-from wattline.engine.failover import judge_broken
+from wattline.engine.failover import Verdict, judge_broken, judge_status
 from wattline.engine.features import features, missed_only
 from wattline.engine.spending import Reserved, Spending
 from wattline.engine.summary import CANNOT_EXPRESS, Failure
@@ -29,6 +29,7 @@ from wattline.rules.drill import Drill
 from wattline.service.accounts.entitlement import reserve
 from wattline.service.drilling import drilled
 from wattline.service.exchange import SENT, Attempt, Exchange
+from wattline.service.hearing import error_body
 from wattline.service.large import is_large, is_large_for
 from wattline.service.metering.settlement import Settlement, free_of_charge, price
 from wattline.service.outgoing.inlining import Inlining
@@ -257,6 +258,23 @@ class Attempts:
         attempt.request = SENT
         attempt.status, attempt.first_output = incoming.status, self.clock.monotonic()
         return incoming if exchange.proof is None else Heard(incoming, exchange.proof)
+
+    async def refused(
+        self, exchange: Exchange, attempt: Attempt, incoming: Incoming
+    ) -> tuple[Verdict, bytes]:
+        """Settle an attempt whose status is no success; what that means, and what its provider said."""
+        body = await error_body(incoming)
+        verdict = judge_status(
+            incoming.status,
+            incoming.headers,
+            body,
+            attempt.target,
+            exchange.plan.on,
+            self.clock.wall(),
+            exchange.book.limits.retry_after_cap,
+        )
+        self.settlement.failed(exchange, attempt, verdict)
+        return verdict, body
 
     def timeouts(self, exchange: Exchange, target: Target) -> Timeouts:
         """The target's, cut to what is left of the call's deadline."""

@@ -23,13 +23,13 @@ from wattline.dialects.lead import Lead, asks_more, beginning, no_plain_text
 from wattline.dialects.set_fields import Fields, set_in_prompt
 from wattline.dialects.transcript import Transcript
 from wattline.dialects.translation import TranslatingReader
-from wattline.engine.failover import judge_broken, judge_inband, judge_status
+from wattline.engine.failover import judge_broken, judge_inband
 from wattline.engine.meter import Meter, estimate_tokens
 from wattline.rules.compiled.target import Target
 from wattline.service.attempts import Attempts
 from wattline.service.entrance.redaction import secrets_of
 from wattline.service.exchange import Attempt, Exchange
-from wattline.service.hearing import error_body, is_stream, no_stream
+from wattline.service.hearing import is_stream, no_stream
 from wattline.service.large import is_large
 from wattline.service.metering.left_open import settle_left_open
 from wattline.service.metering.settlement import Settlement
@@ -191,7 +191,7 @@ class Midstream:
         if incoming is None:
             return False
         if not 200 <= incoming.status < 300:
-            await self._refused(exchange, attempt, incoming)
+            await self.attempts.refused(exchange, attempt, incoming)
             return False
         if not is_stream(incoming):
             why = no_stream(incoming)
@@ -210,19 +210,6 @@ class Midstream:
         attempt.first_output = self.clock.monotonic()
         part.relay = relay
         return True
-
-    async def _refused(self, exchange: Exchange, attempt: Attempt, incoming: Incoming) -> None:
-        body = await error_body(incoming)
-        verdict = judge_status(
-            incoming.status,
-            incoming.headers,
-            body,
-            attempt.target,
-            exchange.plan.on,
-            self.clock.wall(),
-            exchange.book.limits.retry_after_cap,
-        )
-        self.settlement.failed(exchange, attempt, verdict)
 
     async def _run(self, exchange: Exchange, part: Part) -> AsyncGenerator[bytes]:
         """What one further attempt adds to the client's stream."""
