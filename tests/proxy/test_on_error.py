@@ -102,7 +102,7 @@ async def test_after_something_was_sent_it_is_closed(sidecar, monkeypatch):
     """An answer that our code stumbles over is not asked for again."""
     standing = stand_in(sidecar)
     monkeypatch.setattr("wattline.service.attempts.judge_status", fail)
-    monkeypatch.setattr("wattline.service.answers._heard", fail)
+    monkeypatch.setattr("wattline.service.answering.whole._heard", fail)
     reply = await call(sidecar.address, CHOSEN, sidecar.ca, BODY, headers=THEIRS)
     assert reply.status == 500
     assert len(standing.sent) == 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from wattline.dialects.base import Route
 from wattline.proxy.awaited import AnswerReady, AwaitAnswer
 from wattline.proxy.messages import stream_response, whole_response
 from wattline.proxy.websockets import transport_of
-from wattline.wire.http import Ending, Head, Request, Truncated, Whole
+from wattline.wire.http import Ending, Head, Items, Request, Truncated, Whole
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 WRITE_HIGH = 65_536
 """Bytes in the client's write buffer above which pushing waits for the client to read."""
 
-Answer = Callable[[Request, Route], AsyncGenerator[Head | Whole | bytes]]
+Answer = Callable[[Request, Route], Items]
 """The service: a head and pieces, or one whole answer. Raises only `Truncated`."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ from wattline.proxy.local import LocalFace
 from wattline.proxy.pending import Pending
 from wattline.service.sockets.inbox import Inbox
 from wattline.service.watching.carried import Carried
-from wattline.wire.http import Head, Request, Whole
+from wattline.wire.http import Items, Request, Whole
 
 if TYPE_CHECKING:
     from wattline.proxy.delivery import Answer, Delivery
 
-Converse = Callable[[Request, Route, Inbox], AsyncGenerator[Head | Whole | bytes]]
+Converse = Callable[[Request, Route, Inbox], Items]
 """The service for WebSockets: one whole refusal, or a head with 101 and bytes for the client."""
 
 

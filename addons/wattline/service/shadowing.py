@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -29,7 +29,7 @@ from wattline.service.large import LARGE
 from wattline.service.metering.counts import Counts
 from wattline.store.base import State
 from wattline.wire.call import SHADOW, Operation
-from wattline.wire.http import Departure, Ending, Head, Truncated, Whole
+from wattline.wire.http import Departure, Ending, Items, Truncated
 
 log = logging.getLogger("wattline.shadow")
 
@@ -37,8 +37,6 @@ MOST: Final = 8
 """Shadow calls under way at one time."""
 _COPIED: Final = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDINGS})
 """Operations that leave nothing behind at the provider."""
-
-type Items = AsyncGenerator[Head | Whole | bytes]
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO
@@ -89,6 +89,10 @@ class Whole:
     status: int
     headers: Headers
     body: bytes = field(repr=False)
+
+
+type Items = AsyncGenerator[Head | Whole | bytes]
+"""An answer: one `Whole`, or a `Head` and the pieces of its body."""
 
 
 class Truncated(Exception):

@@ -8,7 +8,7 @@ at the same time both go upstream: none waits for another that may fail.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -27,16 +27,16 @@ from wattline.service.entrance.headers import kept_headers
 from wattline.service.entrance.redaction import redacted
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.metering.settlement import Settlement
+from wattline.service.parting import uncancel
 from wattline.store.base import State
 from wattline.wire.call import Call
-from wattline.wire.http import Ending, Head, Whole
+from wattline.wire.http import Ending, Head, Items, Whole
 
 CACHED_ANSWER: Final = "cached_answer"
 """The flag of a hit's row in the ledger."""
 IN_THREAD: Final = 65_536
 """Bytes of a request or an answer above which it is looked at in a thread."""
 
-type Items = AsyncGenerator[Head | Whole | bytes]
 type Ask = Callable[[Exchange], Items]
 
 
@@ -138,7 +138,7 @@ class Caching:
         except asyncio.CancelledError:
             if exchange.request.departure.reason is not Ending.SHUTDOWN:
                 raise
-            _uncancel()  # its client has all of it: a stop of ours must not break it off
+            uncancel()  # its client has all of it: a stop of ours must not break it off
             return
         if good:
             self.cache.keep(key, entry, exchange.book.version)
@@ -194,12 +194,6 @@ async def _key(exchange: Exchange) -> Key:
     else:
         digest = digest_of(*args)
     return Key(digest, call.stream, call.stream and call.wants_usage)
-
-
-def _uncancel() -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
 
 
 async def _sound(entry: Entry, call: Call) -> bool:

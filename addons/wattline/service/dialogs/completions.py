@@ -8,7 +8,7 @@ comes of the call itself (who pays, which windows, which provider) is `service.a
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,7 +25,7 @@ from wattline.service.dialogs.transcript import Transcript
 from wattline.service.dialogs.turns import Turn
 from wattline.store.dialogs import Message
 from wattline.wire.call import Operation
-from wattline.wire.http import Head, Request, Whole
+from wattline.wire.http import Head, Items, Request, Whole
 
 log = logging.getLogger("wattline.dialogs")
 
@@ -35,7 +35,6 @@ NOT_KEPT: Final = ("x-wattline-dialog", "not-kept")
 _TOO_LONG: Final = frozenset({400, 413, 422, 500})
 """500 is what all providers together say, each of them with its reason."""
 
-type Items = AsyncGenerator[Head | Whole | bytes]
 type Make = Callable[[bytes], Request]
 """A request of its own for each body, in the name of the dialog's user."""
 

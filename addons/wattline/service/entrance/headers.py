@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.upstream.base import Incoming
-from wattline.wire.http import Headers, Request
+from wattline.wire.http import Headers, Request, Whole
 
 type Pairs = tuple[tuple[str, str], ...]
 
@@ -131,3 +131,10 @@ def exchange_headers(exchange: Exchange | None, request: Request) -> Pairs:
 
 def _printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
+
+
+def with_headers(answer: Whole, headers: Pairs) -> Whole:
+    """The answer with these headers, which replace its own of the same name."""
+    ours = {name for name, _ in headers}
+    kept = (pair for pair in answer.headers if pair[0] not in ours)
+    return Whole(answer.status, (*kept, *headers), answer.body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -28,15 +28,13 @@ from wattline.service.idempotency.taking import MARK, Taking
 from wattline.service.metering.counts import Counts
 from wattline.service.metering.report import report_repeat, report_replay
 from wattline.service.reload import Books
-from wattline.wire.http import Head, Request, Use, Whole
+from wattline.wire.http import Head, Items, Request, Use, Whole
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 IN_THREAD: Final = 65_536
 """Bytes of a body above which its digest is made in a thread."""
 BLOCK: Final = 16_384
 """Bytes of a stream that are handed on at once."""
-
-type Items = AsyncGenerator[Head | Whole | bytes]
 
 
 class Service(Protocol):

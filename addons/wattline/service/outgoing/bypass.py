@@ -8,7 +8,6 @@ client named and to no other, with the client's own key and none of ours. No rul
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +19,7 @@ from wattline.service.exchange import Exchange
 from wattline.service.metering.counts import Counts
 from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
 from wattline.upstream.credentials import passed_headers
-from wattline.wire.http import Head, Headers, Request, Truncated, Use, Whole
+from wattline.wire.http import Head, Headers, Items, Request, Truncated, Use
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +32,6 @@ HOP: Final = frozenset(
 """Of the connection, or about another origin."""
 
 DEFAULT: Final = Timeouts()
-
-type Items = AsyncGenerator[Head | Whole | bytes]
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from wattline.base.errors import ClientFault, Fault
 from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Exchange
+from wattline.service.parting import ending
 from wattline.service.passing import passing_target
 from wattline.service.sockets.bound import Bound, Services
-from wattline.service.sockets.parting import ending
 from wattline.service.sockets.provider_end import ProviderEnd
 from wattline.service.sockets.responses import Responses
 from wattline.service.sockets.upgrades import INCAPABLE, Answered, speaks

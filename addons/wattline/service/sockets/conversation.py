@@ -13,13 +13,13 @@ from collections.abc import AsyncGenerator, Callable
 
 from wattline.base.errors import OurFault
 from wattline.dialects.base import Route
+from wattline.service.parting import shutting_down, uncancel
 from wattline.service.sockets.asking import Asking
 from wattline.service.sockets.binding import Binding
 from wattline.service.sockets.bound import Bound, Services
 from wattline.service.sockets.client_end import ClientEnd
 from wattline.service.sockets.hearing import Hearing
 from wattline.service.sockets.inbox import Inbox
-from wattline.service.sockets.parting import shutting_down, uncancel
 from wattline.service.sockets.provider_end import ProviderEnd
 from wattline.service.sockets.pulse import Pulse
 from wattline.service.sockets.pumps import Pumps

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -26,14 +25,14 @@ from wattline.service.accounts.entitlement import check_model
 from wattline.service.entrance.headers import exchange_headers
 from wattline.service.exchange import Exchange
 from wattline.service.metering.report import report
+from wattline.service.parting import shutting_down, uncancel
 from wattline.service.sockets.bound import Bound, Services
 from wattline.service.sockets.conversation import Conversation
 from wattline.service.sockets.handshake import accepted, check_upgrade
 from wattline.service.sockets.inbox import Inbox
-from wattline.service.sockets.parting import shutting_down
 from wattline.service.sockets.upgrades import Answered
 from wattline.wire.call import LOCAL, Operation, Principal
-from wattline.wire.http import Ending, Head, Request, Use, Whole
+from wattline.wire.http import Ending, Items, Request, Use
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +41,6 @@ FALLBACK_SECONDS = 60.0
 MAX_FALLBACKS = 1_000
 NO_MODEL = "-"
 """Stands for the model of a passed upgrade that names none."""
-
-type Items = AsyncGenerator[Head | Whole | bytes]
 
 
 @dataclass(slots=True)
@@ -82,9 +79,7 @@ class Sockets:
         except asyncio.CancelledError:
             if upgraded or request.departure.reason is not Ending.SHUTDOWN:
                 raise
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
+            uncancel()
             yield dialect.error(shutting_down(), request.id)
         except Exception:
             log.exception("%s failed", request.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import IO, Final
@@ -11,11 +11,9 @@ from typing import IO, Final
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.watching.carried import Carried, Side
 from wattline.upstream.base import File, Incoming, Outgoing
-from wattline.wire.http import Head, Headers, Whole
+from wattline.wire.http import Head, Headers, Items, Whole
 
 BLOCK: Final = 1024 * 1024
-
-type Items = AsyncGenerator[Head | Whole | bytes]
 
 
 @dataclass(slots=True)

@@ -8,10 +8,9 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from wattline.service.dialogs.completions import Items
-from wattline.service.sockets.parting import shutting_down
+from wattline.service.parting import shutting_down
 from wattline.web.door import send_whole
-from wattline.wire.http import Departure, Ending, Head, Truncated, Whole
+from wattline.wire.http import Departure, Ending, Head, Items, Truncated, Whole
 
 
 class Telling(Response):

@@ -33,7 +33,7 @@ from wattline.dialects.json_text import dumps
 from wattline.service.accounts.auth import authenticate
 from wattline.service.entrance.guesses import identity
 from wattline.service.entrance.visitor import Visitor
-from wattline.service.sockets.parting import shutting_down
+from wattline.service.parting import shutting_down
 from wattline.web.sockets import OpenSocket
 from wattline.web.ws import faults
 from wattline.web.ws.parts import ChatParts

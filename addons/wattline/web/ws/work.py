@@ -17,7 +17,7 @@ from wattline.dialects.frames.finished import Frames
 from wattline.dialects.frames.inference import InferenceFrames
 from wattline.dialects.frames.reply import Reply
 from wattline.dialects.frames.trouble import of_fault
-from wattline.service.sockets.parting import shutting_down
+from wattline.service.parting import shutting_down, uncancel
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.talk import Gone, Talk
 from wattline.wire.call import Operation
@@ -60,7 +60,7 @@ class Work:
         except asyncio.CancelledError:
             if self._request.departure.reason is not Ending.SHUTDOWN:
                 raise
-            _uncancel()
+            uncancel()
             self._reply.fail(of_fault(shutting_down()))
         except Gone:
             return
@@ -100,9 +100,3 @@ class Work:
 def _frames(ask: Ask, call_id: str) -> Frames:
     name = call_id if ask.name is None else ask.name
     return ChatFrames(name) if ask.speech is Speech.CHAT else InferenceFrames(name)
-
-
-def _uncancel() -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from wattline.base.errors import Kind as FaultKind
-from wattline.base.errors import OurFault
+from wattline.base.errors import Kind, OurFault
 
 
 def shutting_down() -> OurFault:
@@ -14,7 +13,7 @@ def shutting_down() -> OurFault:
         "The sidecar is shutting down.",
         status=503,
         code="shutting_down",
-        kind=FaultKind.UNAVAILABLE,
+        kind=Kind.UNAVAILABLE,
         retry_after=1,
     )
 
@@ -25,7 +24,7 @@ def ending() -> OurFault:
         "The provider's connection ended.",
         status=503,
         code="upstream_broke_off",
-        kind=FaultKind.UNAVAILABLE,
+        kind=Kind.UNAVAILABLE,
     )
 
 

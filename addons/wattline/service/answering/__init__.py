@@ -1,0 +1,1 @@
+"""What an attempt's upstream answers: heard, settled, passed on to the client."""
