@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -46,6 +47,16 @@ async def ledger(request, tmp_path, clock):
     )
     yield made
     await made.close()
+
+
+@contextlib.asynccontextmanager
+async def opened_at(folder, clock, **options):
+    path = folder / "state" / "ledger.sqlite"
+    made = await SqliteLedger.open_at(path, clock, sync_every=3_600, **options)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 class Fault:
@@ -283,14 +294,14 @@ async def test_an_outage_refuses_without_touching_the_file(ledger, clock):
     """No retry storm: one probe for each pause, whatever the load."""
     await Fault(ledger).pragma("query_only = 1")
     tries = 0
-    real = ledger._writer.write_group
+    real = ledger._writer._write_group
 
-    async def count(jobs):
+    def count(jobs):
         nonlocal tries
         tries += 1
-        return await real(jobs)
+        return real(jobs)
 
-    ledger._writer.write_group = count
+    ledger._writer._write_group = count
     done = await asyncio.gather(
         *(ledger.open(opened()) for _ in range(500)), return_exceptions=True
     )
@@ -302,6 +313,47 @@ async def test_an_outage_refuses_without_touching_the_file(ledger, clock):
     )
     assert all(isinstance(each, LedgerDown) for each in done)
     assert tries == 2
+
+
+async def test_a_call_that_is_alone_does_not_wait_for_the_next_turn(tmp_path, clock):
+    """Its row is durable when `open` returns, and its settlement when `settle` does."""
+    assert asyncio.get_running_loop()._ready is not None  # a protected name of asyncio's
+    async with opened_at(tmp_path, clock) as ledger:
+        await asyncio.sleep(0)
+        row = opened()
+        assert ledger.open(row).done()
+        assert query(ledger._path, "SELECT state FROM attempts") == [("sent",)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert ledger.settle(settled(row.attempt)).done()
+        assert query(ledger._path, "SELECT state FROM attempts") == [("complete",)]
+
+
+async def test_calls_of_one_turn_share_a_commit(tmp_path, clock):
+    """Those who are about to run in this turn are waited for."""
+    points = []
+    async with opened_at(tmp_path, clock, crash_at=points.append) as ledger:
+        points.clear()
+        loop = asyncio.get_running_loop()
+        done = []
+        for _ in range(16):
+            loop.call_soon(lambda: done.append(ledger.open(opened())))
+        await asyncio.sleep(0)
+        assert not any(future.done() for future in done)
+        assert all(await asyncio.gather(*done))
+        assert points.count("before_begin") == 1
+
+
+async def test_who_waits_for_the_thread_is_not_overtaken(tmp_path, clock):
+    """A row that comes while a group is written goes behind it."""
+    async with opened_at(tmp_path, clock, at_once=False) as ledger:
+        row = opened()
+        first = ledger.open(row)
+        second = ledger.settle(settled(row.attempt))
+        assert not first.done()
+        assert not second.done()
+        assert await first
+        assert await second
 
 
 async def test_the_queue_is_bounded_for_opens_and_not_for_settlements(ledger, monkeypatch):

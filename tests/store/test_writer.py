@@ -112,8 +112,11 @@ async def test_a_small_group_is_written_without_a_hop_to_the_thread(quick):
 
 
 async def test_a_large_group_goes_to_the_thread(quick, monkeypatch):
+    async def open_one():
+        return await quick.open(opened())
+
     monkeypatch.setattr(quick._writer, "write_now", None)  # not asked
-    await asyncio.gather(*(quick.open(opened()) for _ in range(65)))
+    await asyncio.gather(*(open_one() for _ in range(65)))
     assert len(query(quick._path, "SELECT 1 FROM attempts")) == 65
 
 

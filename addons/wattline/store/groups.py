@@ -2,6 +2,7 @@
 
 Rules of this file:
 * What arrives in one turn of the loop, or while a commit runs, is one group. No timer, no sleep on that way.
+  A row of a call that is alone in its turn does not wait for the next one.
 * A caller hears of success only after the commit, of failure only when its row was not written.
 * While the file can't be written, opens and credits are refused at once. Settlements wait in a bounded
   journal in memory: not acknowledged, and written first, in their order, when a probe goes through.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from wattline.base.clock import Clock
@@ -70,6 +71,7 @@ class Groups:
         self._busy = self._probe = self._closed = False
         self._slow_until = 0.0
         self._loop = asyncio.get_running_loop()
+        self._ready: Collection[object] | None = getattr(self._loop, "_ready", None)
 
     @property
     def down(self) -> str | None:
@@ -92,21 +94,23 @@ class Groups:
             commits=self.commits,
         )
 
-    def submit(self, job: Job) -> None:
-        """Queue a job, or fail it at once. All that becomes of it is told by its future."""
+    def submit(self, job: Job, *, at_once: bool = False) -> None:
+        """Queue a job, or fail it at once. All that becomes of it is told by its future. `at_once`: it may
+        be committed before this returns, if nobody can join it.
+        """
         if self._closed or not self._outage.may_write(self._clock.monotonic()):
             self._refuse(job, self.down)
         elif len(self._pending) >= QUEUE and job.sql is not SETTLE:
             self._refuse(job, f"ledger {self._path}: {QUEUE} rows wait: its disk is too slow")
         else:
             self._pending.append(job)
-            self._begin()
+            self._begin(at_once=at_once)
 
     def probe(self) -> None:
         """See whether writing works again, if it is time to."""
         if self._outage.may_write(self._clock.monotonic()):
             self._probe = True
-            self._begin()
+            self._begin(at_once=False)
 
     def fail(self, reason: str, *, final: bool) -> None:
         """Nothing can be written from now on."""
@@ -131,11 +135,23 @@ class Groups:
                 len(self._journal),
             )
 
-    def _begin(self) -> None:
+    def _begin(self, *, at_once: bool) -> None:
         """Write what waits, unless that is about to happen."""
-        if not self._busy:
-            self._busy = True
+        if self._busy:
+            return
+        self._busy = True
+        if at_once and self._alone() and self._write_now():
+            self._busy = False
+        else:
             self._soon = self._loop.call_soon(self._write_soon)
+
+    def _alone(self) -> bool:
+        """Nothing else is to run in this turn of the loop, so nobody can join the group.
+
+        asyncio has no public name for that: with a loop that has no `_ready` a group always waits. A test
+        pins the name.
+        """
+        return self._ready is not None and not self._ready
 
     def _write_soon(self) -> None:
         """Here if it is quick, else in the writer's thread."""

@@ -143,7 +143,7 @@ class SqliteLedger:
             values = opened_values(row)
         except BadRow as error:
             return self._refused(error)
-        done = self._submit(OPEN, values)
+        done = self._submit(OPEN, values, at_once=True)
 
         def ended(opening: asyncio.Future[bool]) -> None:
             if opening.cancelled():
@@ -165,7 +165,7 @@ class SqliteLedger:
         except BadRow as error:
             logger.error("%s; its hold stays until the next start", error)  # noqa: TRY400 - no bug of ours
             return self._refused(error)
-        return self._submit(SETTLE, (*values, row.attempt))
+        return self._submit(SETTLE, (*values, row.attempt), at_once=True)
 
     async def credit(self, principal: str, micro: int, reason: str) -> None:
         """See `Ledger.credit`."""
@@ -208,9 +208,9 @@ class SqliteLedger:
         refused.exception()  # nobody needs to await it
         return refused
 
-    def _submit(self, sql: str, values: Values) -> asyncio.Future[bool]:
+    def _submit(self, sql: str, values: Values, *, at_once: bool = False) -> asyncio.Future[bool]:
         done: asyncio.Future[bool] = self._loop.create_future()
-        self._groups.submit(Job(sql, values, done))
+        self._groups.submit(Job(sql, values, done), at_once=at_once)
         return done
 
 
