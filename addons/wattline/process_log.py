@@ -9,16 +9,14 @@ from wattline.app.sidecar import Sidecar
 from wattline.base.clock import SystemClock
 from wattline.base.key_hash import KeyHash
 from wattline.base.log_files import LogFiles, LogsInUse
-from wattline.base.log_queue import FileHandler
+from wattline.base.log_queue import QueuedHandler
 from wattline.base.logs import (
     JsonFormatter,
     default_level,
     send_also_to,
     send_no_more_to,
-    set_format,
-    set_level,
-    set_up,
 )
+from wattline.base.stderr_log import StderrLog
 from wattline.base.uncaught import log_uncaught
 from wattline.rules.log_choice import log_choice, log_format
 
@@ -34,13 +32,13 @@ class ProcessLog:
         self._sidecar = sidecar
         env = sidecar.settings.env
         known = KeyHash.from_env(env)
-        self._hide = None if known is None else known.hide
-        self._files = FileHandler(JsonFormatter(sidecar.secrets, self._hide), SystemClock())
-        self._level = sidecar.settings.log_level or default_level(env)
-        self._format = log_format(env) or "text"
+        hide = None if known is None else known.hide
+        level = sidecar.settings.log_level or default_level(env)
+        self._stderr = StderrLog(level, sidecar.secrets, log_format(env) or "text", hide)
+        self._files = QueuedHandler(JsonFormatter(sidecar.secrets, hide), SystemClock())
 
     def __enter__(self) -> Self:
-        set_up(self._level, self._sidecar.secrets, self._format, self._hide)
+        self._stderr.__enter__()
         send_also_to(self._files)
         self._hooks = log_uncaught()
         return self
@@ -48,6 +46,7 @@ class ProcessLog:
     def __exit__(self, *_: object) -> None:
         send_no_more_to(self._files)
         self._files.close()
+        self._stderr.__exit__()
         self._hooks.put_back()
 
     def follow_rules(self) -> None:
@@ -55,8 +54,8 @@ class ProcessLog:
         settings = self._sidecar.settings
         rules = self._sidecar.books.current.log
         choice = log_choice(rules, settings.log_level, settings.env, settings.state)
-        set_level(choice.level)
-        set_format(choice.format)
+        self._stderr.change(choice.level, choice.format)
+        self._sidecar.log_missing = self._missing
         if choice.folder is None:
             send_no_more_to(self._files)
             return
@@ -68,4 +67,6 @@ class ProcessLog:
             send_no_more_to(self._files)
             log.error("no log file: %s: %s", choice.folder, error.strerror or error)  # noqa: TRY400
             return
-        self._sidecar.log_missing = lambda: self._files.dropped + self._files.lost
+
+    def _missing(self) -> int:
+        return self._files.dropped + self._files.lost + self._stderr.missing

@@ -18,7 +18,7 @@ import pytest
 
 from wattline.base.clock import ManualClock
 from wattline.base.log_files import MAX_BYTES, LogFiles, LogsInUse
-from wattline.base.log_queue import FileHandler
+from wattline.base.log_queue import QueuedHandler
 from wattline.base.logs import JsonFormatter
 
 NOON = datetime(2026, 3, 10, 12, 0).timestamp()  # noqa: DTZ001  (days of the log are local)
@@ -48,7 +48,7 @@ def record(message="x", created=NOON):
 
 
 def handler(limit=10_000, now=NOON):
-    return FileHandler(JsonFormatter(tuple), ManualClock(now=0.0, epoch=now), limit)
+    return QueuedHandler(JsonFormatter(tuple), ManualClock(now=0.0, epoch=now), limit)
 
 
 def test_names_and_modes(files):
@@ -210,7 +210,7 @@ def test_a_full_disk_is_survived(tmp_path, monkeypatch, caplog):
     made._ended.set()  # the test writes, not the thread
     made._news.set()
     made._thread.join(10)
-    made._files.open()
+    made._place.open()
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -227,7 +227,7 @@ def test_a_full_disk_is_survived(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(os, "write", real)
     made.handle(record("found"))
     made.write_waiting()
-    made._files.close()
+    made._place.close()
     found = [line["message"] for line in lines(tmp_path)]
     assert found[0] == "found"
     assert found[1].startswith("3 lines are missing")
@@ -273,7 +273,7 @@ def test_old_files_go_at_midnight_though_nothing_is_logged(tmp_path):
     old = tmp_path / "server.2026-03-03.1.log"
     old.write_text("")
     made = handler(now=NOON)
-    made._files = LogFiles(tmp_path)
+    made._place = LogFiles(tmp_path)
     made._tidy()
     assert old.exists()
     made._clock.advance(DAY / 2 + 1)

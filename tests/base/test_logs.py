@@ -137,7 +137,18 @@ async def test_lines_of_a_task_have_its_request_and_no_other():
     for name in ("req_1", "req_2"):
         one, noted = found[name]
         assert json_of(one)["request_id"] == noted == name
+        assert SafeFormatter(tuple).format(one)[8:] == f" INFO    {name} x"
         assert "request_id" not in json_of(found[f"{name}/lib"][0])
+        assert SafeFormatter(tuple).format(found[f"{name}/lib"][0]).endswith(" x")
+
+
+def test_a_line_of_text_names_its_request_once():
+    """A-059: first, unless its message does so itself."""
+    one, other = record("%s refused: %s", "req_1", 400), record("user ann was made")
+    one.wattline_request = other.wattline_request = "req_1"
+    assert SafeFormatter(tuple).format(one)[8:] == " INFO    req_1 refused: 400"
+    assert SafeFormatter(tuple).format(other)[8:] == " INFO    req_1 user ann was made"
+    assert other.message == "user ann was made"
 
 
 @pytest.mark.parametrize(("level", "shown"), [

@@ -31,6 +31,8 @@ class LogsInUse(OSError):
 class LogFiles:
     """`write` and `tidy` raise OSError; the next call tries again. Days are those of the local time."""
 
+    name = "the log's file"
+
     def __init__(
         self,
         folder: Path,

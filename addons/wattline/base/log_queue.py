@@ -1,4 +1,6 @@
-"""Log records on their way to files: a bounded queue and a thread, so that no call ever waits for a disk."""
+"""Log records on their way out: a bounded queue and a thread, so that no call ever waits for a disk, or for
+whoever reads our stderr.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,9 @@ import os
 import threading
 from collections import deque
 from datetime import date, datetime
-from typing import Final, override
+from typing import Final, Protocol, override
 
 from wattline.base.clock import Clock
-from wattline.base.log_files import LogFiles
 from wattline.base.logs import stamp
 
 LIMIT: Final = 10_000
@@ -25,8 +26,31 @@ PARTING: Final = 3.0
 log = logging.getLogger("wattline.logs")
 
 
-class FileHandler(logging.Handler):
-    """`dropped` counts lines that found no room in the queue, `lost` those that the disk did not take."""
+class Place(Protocol):
+    """Where lines go. All but `close` raise OSError."""
+
+    name: str
+    """For the words that tell of its troubles."""
+
+    def open(self) -> None:
+        """Before the first line."""
+        ...
+
+    def write(self, lines: list[tuple[float, bytes]]) -> None:
+        """Add lines, each with the time when it came (seconds since 1970) and without its line break."""
+        ...
+
+    def tidy(self, now: float) -> None:
+        """Once a day, at its first lines or a minute after midnight."""
+        ...
+
+    def close(self) -> None:
+        """After the last line."""
+        ...
+
+
+class QueuedHandler(logging.Handler):
+    """`dropped` counts lines that found no room in the queue, `lost` those that their place did not take."""
 
     def __init__(self, form: logging.Formatter, clock: Clock, limit: int = LIMIT) -> None:
         super().__init__()
@@ -34,7 +58,7 @@ class FileHandler(logging.Handler):
         self.dropped = 0
         self.lost = 0
         self._clock, self._limit = clock, limit
-        self._files: LogFiles | None = None
+        self._place: Place | None = None
         self._told = 0
         self._failing = False
         self._day: date | None = None
@@ -42,12 +66,12 @@ class FileHandler(logging.Handler):
         self._news = threading.Event()
         self._ended = threading.Event()
         self._process = os.getpid()
-        self._thread = threading.Thread(target=self._run, name="log files", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
-    def start(self, files: LogFiles) -> None:
-        """Lock the folder, then write in the background what came since we were made. Raises OSError."""
-        files.open()
-        self._files = files
+    def start(self, place: Place) -> None:
+        """Open it, then write in the background what came since we were made. Raises OSError."""
+        place.open()
+        self._place = place
         self._thread.start()
 
     @override
@@ -71,7 +95,7 @@ class FileHandler(logging.Handler):
     def close(self) -> None:
         """Write what waits, for some seconds at most. Idempotent."""
         if os.getpid() != self._process:
-            self._files = None  # after a fork they are the parent's
+            self._place = None  # after a fork it is the parent's
         elif not self._ended.is_set():
             self._ended.set()
             self._news.set()
@@ -95,8 +119,8 @@ class FileHandler(logging.Handler):
             self.write_waiting()
             self._tidy()
         self.write_waiting()
-        if self._files is not None:
-            self._files.close()
+        if self._place is not None:
+            self._place.close()
 
     def _line(self, record: logging.LogRecord) -> tuple[float, bytes] | None:
         try:
@@ -106,22 +130,24 @@ class FileHandler(logging.Handler):
             return None
 
     def _write(self, lines: list[tuple[float, bytes]]) -> None:
-        if self._files is None:
+        if self._place is None:
             return
         try:
-            self._files.write(lines)
+            self._place.write(lines)
         except OSError as error:
             self.lost += len(lines)
             if not self._failing:
                 self._failing = True
-                log.error("the log's file can't be written: %s", error.strerror or error)  # noqa: TRY400
+                log.error("%s can't be written: %s", self._place.name, error.strerror or error)  # noqa: TRY400
             return
         self._failing = False
 
     def _tell_missing(self) -> None:
         """In the file itself, where somebody may look for them."""
         missing = self.dropped + self.lost
-        text = f"{missing - self._told} lines are missing here: too many at once, or a full disk"
+        text = (
+            f"{missing - self._told} lines are missing here: too many at once, or nobody took them"
+        )
         self._told = missing
         record = logging.LogRecord(log.name, logging.WARNING, "", 0, text, None, None)
         record.created = self._clock.wall()
@@ -132,10 +158,10 @@ class FileHandler(logging.Handler):
         """Old files go at midnight, whether something is logged or not."""
         now = self._clock.wall()
         day = datetime.fromtimestamp(now).astimezone().date()
-        if self._files is None or day == self._day:
+        if self._place is None or day == self._day:
             return
         self._day = day
         try:
-            self._files.tidy(now)
+            self._place.tidy(now)
         except OSError as error:
             log.warning("old log files can't be deleted: %s", error.strerror or error)

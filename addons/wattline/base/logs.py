@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -65,7 +64,7 @@ class SafeFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """The record as safe text; a traceback keeps its lines, indented."""
-        text = f"{self.formatTime(record)} {record.levelname:<7} {_message(record)}"
+        text = f"{self.formatTime(record)} {record.levelname:<7} {_of_request(record)}"
         if record.exc_info or record.stack_info:
             text = f"{text}\n{_traceback(self, record)}"
         text = redacted(text, self.secrets())
@@ -140,6 +139,12 @@ def _message(record: logging.LogRecord) -> str:
     return known
 
 
+def _of_request(record: logging.LogRecord) -> str:
+    """The message, after the id of its request where it does not say it itself."""
+    message, request = _message(record), request_of(record)
+    return message if request is None or request in message else f"{request} {message}"
+
+
 def _ascii(line: Mapping[str, Any]) -> str:
     try:
         quick = _QUICK.encode(line)
@@ -188,11 +193,9 @@ def formatter(form: str, secrets: Secrets, hide: Hide | None = None) -> logging.
     return (JsonFormatter if form == "json" else SafeFormatter)(secrets, hide)
 
 
-def set_up(level: str, secrets: Secrets, form: str = "text", hide: Hide | None = None) -> None:
-    """Send wattline's records and other libraries' warnings to stderr, as `text` or `json`."""
+def set_up(level: str, handler: logging.Handler) -> None:
+    """Send wattline's records and other libraries' warnings there, and nowhere else."""
     _spare_details()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(form, secrets, hide))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -217,16 +220,6 @@ def send_no_more_to(handler: logging.Handler) -> None:
     """Undo `send_also_to`."""
     logging.getLogger().removeHandler(handler)
     logging.getLogger(OURS).removeHandler(handler)
-
-
-def set_format(form: str) -> None:
-    """How lines on stderr look from now on: `text` or `json`."""
-    for handler in logging.getLogger(OURS).handlers:
-        known = handler.formatter
-        if isinstance(handler, logging.StreamHandler) and isinstance(
-            known, SafeFormatter | JsonFormatter
-        ):
-            handler.setFormatter(formatter(form, known.secrets, known.hide))
 
 
 def set_level(level: str) -> None:

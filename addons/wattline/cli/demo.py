@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from wattline.base.logs import set_up
+from wattline.base.stderr_log import StderrLog
 from wattline.cli.failure import USAGE, Failure
 from wattline.demo.knobs import KnobError, Knobs
 from wattline.demo.provider import DemoProvider
@@ -34,8 +34,8 @@ def demo(port: int, chosen: Mapping[str, float]) -> None:
         option = OPTIONS.get(error.name)
         text = str(error).replace(f"{error.name} is", f"{option}:", 1) if option else str(error)
         raise Failure(text, USAGE) from error
-    set_up("info", tuple)
-    asyncio.run(_serve(DemoProvider(knobs), port))
+    with StderrLog("info", tuple):
+        asyncio.run(_serve(DemoProvider(knobs), port))
 
 
 async def _serve(provider: DemoProvider, port: int) -> None:

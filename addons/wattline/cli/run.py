@@ -177,11 +177,11 @@ async def _await_running(order: Order) -> Door:
 async def _serve(order: Order, stack: contextlib.AsyncExitStack) -> Door:
     """Start a sidecar in this process."""
     from wattline.app.sidecar import Sidecar
-    from wattline.base.logs import set_up
+    from wattline.base.stderr_log import StderrLog
 
     settings = replace(order.settings, host=HOST, port=_usual_port(order.settings.state))
     sidecar = Sidecar(settings)
-    set_up(settings.log_level or "warning", sidecar.secrets)
+    stack.enter_context(StderrLog(settings.log_level or "warning", sidecar.secrets))
     await sidecar.start()
     stack.push_async_callback(sidecar.stop)
     host, port = sidecar.address

@@ -95,7 +95,7 @@ async def _watch(asked: Watch) -> int:
 @contextlib.asynccontextmanager
 async def _sidecar(asked: Watch, census: Census) -> AsyncIterator[Door]:
     from wattline.app.sidecar import Sidecar
-    from wattline.base.logs import set_up
+    from wattline.base.stderr_log import StderrLog
     from wattline.proxy.ca import ensure_ca
     from wattline.service.watching.proposal import KNOWN, observing
 
@@ -105,14 +105,14 @@ async def _sidecar(asked: Watch, census: Census) -> AsyncIterator[Door]:
         files = ensure_ca(_ca_folder(asked.settings.state, state), asked.settings.env)
         rules = Path(folder) / "rules.yaml"
         rules.write_text(observing(tuple(dict.fromkeys((*KNOWN, *asked.hosts)))))
-        set_up(asked.settings.log_level or "warning", tuple)
         settings = replace(asked.settings, rules=rules, state=state, host=HOST)
         sidecar = Sidecar(settings, census=census)
-        await sidecar.start()
-        try:
-            yield Door(*sidecar.address, files.bundle)
-        finally:
-            await sidecar.stop()
+        with StderrLog(asked.settings.log_level or "warning", tuple):
+            await sidecar.start()
+            try:
+                yield Door(*sidecar.address, files.bundle)
+            finally:
+                await sidecar.stop()
 
 
 def _ca_folder(kept: Path, state: Path) -> Path:

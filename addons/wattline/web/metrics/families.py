@@ -12,13 +12,13 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from wattline.base.amounts import MICRO
 from wattline.base.quantiles import Quantiles
 from wattline.engine.breaker import State
 from wattline.service.metering.counts import Counts
 from wattline.web.metrics.gauges import Gauges
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
-_MICRO: Final = 1_000_000
 _STATES: Final = MappingProxyType({State.CLOSED: 0.0, State.HALF_OPEN: 1.0, State.OPEN: 2.0})
 
 
@@ -77,7 +77,7 @@ class Families:
             "wattline_energy", "Energy that was debited.", labels=["provider"]
         )
         for provider, micro in counts.energy.items():
-            energy.add_metric([provider], micro / _MICRO)
+            energy.add_metric([provider], micro / MICRO)
         yield energy
 
     def _ways(self) -> Iterator[Metric]:
@@ -184,7 +184,7 @@ class Families:
         )
         yield _single(
             "wattline_log_lines_missing",
-            "Lines that are not in the log's file: the queue or the disk was full.",
+            "Lines that are not in the log: a queue or the disk was full, or nobody took them.",
             gauges.log_missing,
         )
         yield _info("wattline_build_info", "What runs.", {"version": gauges.version})
