@@ -35,6 +35,7 @@ async def test_the_mark_names_what_the_sidecar_has_and_holds_no_value(tmp_path):
         assert mark["rules_version"] == sidecar.sidecar.books.current.version
         assert mark["providers"] == {"a": None, "b": "No API key for b: KEY_B is not set"}
         assert mark["callers"] == ["alice"]
+        assert mark["several_keys"] == []
         assert not any(value in path.read_text() for value in KEYS.values())
 
         text = TEXT.format(port=9000).replace(

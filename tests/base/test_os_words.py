@@ -23,3 +23,7 @@ def test_a_port_in_use_says_what_to_do():
     error = OSError(errno.EADDRINUSE, "[Errno 98] … Try --mode regular@8090")
     assert told(error).startswith("the port is in use: ")
     assert "--mode" not in told(error)
+    error = OSError(
+        errno.EADDRINUSE, "HTTP(S) proxy failed to listen on [::1]:8088 with [Errno 98] …"
+    )
+    assert told(error).startswith("the port of [::1]:8088 is in use: stop what listens there")

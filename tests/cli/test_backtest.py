@@ -384,6 +384,30 @@ async def test_a_key_in_place_of_a_model_is_not_recorded(
     assert "1 call left out" in capsys.readouterr().out
 
 
+async def test_what_only_conditions_of_then_asked_for_is_not_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A window and a provider that are gone since would make cases that nobody can read."""
+    asks = "rules:\n  - {name: full, when: {window: {name: nightly, over: 0.9}, health: {p1: out}}, deny: no}"
+    async with running(tmp_path) as run:
+        now = run.rules.read_text()
+        then = now.replace("rules:", f"windows: {{nightly: {{calls: 9, per: 1h}}}}\n{asks}")
+        then = then.replace("chain: [m0, m1]", "chain: [m0]")
+        run.rules.write_text(then.replace("    dialect: openai\n", "    window: nightly\n", 1))
+        await _call(run, {})
+        settings = Settings(run.rules, run.state, env={})
+    out = tmp_path / "cases"
+    assert await run_in_thread(record, Recording(settings, out)) == 0
+    assert "nightly" in (out / "by-model.yaml").read_text()
+    run.rules.write_text(now.replace("chain: [m0, m1]", "chain: [m0]").replace("p1", "other"))
+    capsys.readouterr()
+    again = tmp_path / "again"
+    assert await run_in_thread(record, Recording(settings, again)) == 0
+    assert "do not come to" not in capsys.readouterr().out
+    assert "nightly" not in (again / "by-model.yaml").read_text()
+    assert await run_in_thread(check_cases, [again], settings) == 0
+
+
 async def test_an_older_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     """Rows without what a decision looked at are left out, and told."""
     settings, (plain, *_) = await a_past(tmp_path)

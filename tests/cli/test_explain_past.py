@@ -69,3 +69,19 @@ def test_an_estimate_after_a_crash_is_no_prompt(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "unsettled, the sidecar ended before it did" in said
     assert "about 4009 tokens (estimated: the prompt and all that it may have written)" in said
+
+
+def test_a_call_that_nobody_answered_has_no_unknown_energy(tmp_path, capsys):
+    async def call() -> Settings:
+        async with running(tmp_path, 1) as run:
+            run.upstreams[0].always("500")
+            assert (await run.call(ask())).status == 500
+            return run.sidecar.settings
+
+    settings = asyncio.run(call())
+    with closing(sqlite3.connect(settings.state / LEDGER)) as connection:
+        ((found,),) = connection.execute("SELECT call FROM attempts")
+    explain_past(found, settings)
+    said = capsys.readouterr().out
+    assert "energy    none: no attempt was answered" in said
+    assert "not known" not in said

@@ -294,6 +294,12 @@ class TestCheck:
 
 
 class TestExplain:
+    @pytest.mark.parametrize("more", [("--model", "m"), ("--stream",), ("body.json",)])
+    def test_a_call_of_the_past_can_not_be_described(self, cli: Cli, more: tuple[str, ...]) -> None:
+        done = cli("explain", "--call", "req_1", *more)
+        assert done.returncode == 2
+        assert "--call names a call that was made" in done.stderr
+
     def test_a_model_by_name(self, cli: Cli) -> None:
         """A-071: gpt-4o's chain, of which one provider is configured."""
         env = {"OPENROUTER_API_KEY": "sk-or-0123456789abcdef"}
@@ -408,6 +414,7 @@ class TestUsage:
 
         cli("run", "-q", "--", "true")
         assert "No calls of the last 7d" in cli("usage").stdout
+        assert cli("usage", "--since", "all").stdout == "No calls of all time.\n"
 
     @pytest.mark.parametrize("by", ["model", "provider", "key", "rule", "day"])
     def test_each_sum(self, used: Cli, by: str) -> None:

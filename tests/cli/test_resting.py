@@ -87,6 +87,9 @@ def test_health_names_them_too(tmp_path, capsys, monkeypatch):
     first, second = capsys.readouterr().out.splitlines()
     assert first == "healthy, 127.0.0.1:8088, version 1"
     assert second.startswith("p0's key was refused; it rests ")
+    running = replace(running, several_keys=frozenset({"p0"}))
+    assert health(settings.state, None) == 0
+    assert "\nkey 1 of p0 was refused; it rests " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

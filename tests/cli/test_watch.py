@@ -53,10 +53,11 @@ def test_a_host_that_is_none_is_named(cli: Cli, host: str) -> None:
 @pytest.mark.parametrize("command", ["serve", "watch"])
 def test_a_port_in_use_is_one_line(cli: Cli, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = cli(command, "--port", str(taken.getsockname()[1]))
+        port = taken.getsockname()[1]
+        done = cli(command, "--port", str(port))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "the port is in use: stop what listens there, or choose another" in done.stderr
+    assert f"the port of 127.0.0.1:{port} is in use: stop what listens there, or" in done.stderr
 
 
 def test_for_a_time(cli: Cli) -> None:

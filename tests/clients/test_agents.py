@@ -25,7 +25,7 @@ from kit.socket_provider import SocketProvider
 from kit.socket_provider import rules as socket_rules
 from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
-from wattline.service.entrance.reception import MAGIC_HOST
+from wattline.service.entrance.own_names import MAGIC_HOST
 from wattline.store.audit import audit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -26,7 +26,9 @@ from wattline.engine.windows import Claim, Ticket, Windows
 from wattline.rules.book import Book
 from wattline.rules.compiled.rule import Asked, Deny, Listed, Rule, Weighted
 from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import FilledOver, HeaderIs, Patterns, TokensWithin
+from wattline.rules.conditions.allowance import FilledOver
+from wattline.rules.conditions.call import HeaderIs, TokensWithin
+from wattline.rules.globs import Patterns
 from wattline.wire.call import Call, Principal
 
 ONE = a_provider("one", windows=(a_window("one", 5.0, 3),))

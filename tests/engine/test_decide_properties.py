@@ -32,14 +32,10 @@ from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered
 from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.rules.compiled.upkeep import AffinityRules, HealthRules
 from wattline.rules.compiled.window import Window
-from wattline.rules.conditions import (
-    BalanceIs,
-    Bound,
-    FilledOver,
-    HealthIs,
-    HourWithin,
-    TokensWithin,
-)
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import TokensWithin
+from wattline.rules.conditions.health import Bound, HealthIs
+from wattline.rules.conditions.moment import HourWithin
 from wattline.store.rows import _json as written
 from wattline.wire.call import Call, Principal
 

@@ -29,18 +29,12 @@ from wattline.rules.compiled.facts import Subject
 from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
 from wattline.rules.compiled.target import AS_ASKED
 from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import (
-    BalanceIs,
-    FilledOver,
-    Fixed,
-    HeaderIs,
-    HealthIs,
-    HourWithin,
-    Patterns,
-    Tagged,
-    TokensWithin,
-    WeekdayIs,
-)
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import HeaderIs, Tagged, TokensWithin
+from wattline.rules.conditions.configuration import Fixed
+from wattline.rules.conditions.health import HealthIs
+from wattline.rules.conditions.moment import HourWithin, WeekdayIs
+from wattline.rules.globs import Patterns
 from wattline.wire.call import Principal
 
 GROQ_WINDOW = a_window("groq", calls=30)

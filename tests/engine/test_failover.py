@@ -134,6 +134,8 @@ def test_a_used_up_quota_rests_like_a_refused_key():
         (b"", True),
         (b"<html>404 page not found</html>", True),
         (b"404 page not found", True),
+        (b'{"detail":"Not Found"}', True),
+        (b'{"errors":[{"code":7003,"message":"Could not route to /x"}]}', True),
     ],
 )
 def test_a_404_that_names_the_model_moves_on(body, moves_on):
@@ -142,8 +144,8 @@ def test_a_404_that_names_the_model_moves_on(body, moves_on):
 
 
 def test_a_404_is_read_in_bounded_time():
-    assert judge(404, b"{" + b"model " * 200_000).next is False
-    assert judge(404, b"{" + b"x" * 100_000 + b"model_not_found").next is False
+    assert judge(404, b'{"error":' + b"model " * 200_000).next is False
+    assert judge(404, b'{"error":' + b"x" * 100_000 + b"model_not_found").next is False
 
 
 TOO_LONG = [

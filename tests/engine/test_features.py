@@ -7,7 +7,8 @@ import pytest
 from kit.decisions import SECRET, a_book, a_call, a_view
 from wattline.engine.features import NOT_KEPT, Asking
 from wattline.rules.compiled.rule import Deny, Rule
-from wattline.rules.conditions import HeaderIs, Patterns
+from wattline.rules.conditions.call import HeaderIs
+from wattline.rules.globs import Patterns
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ class TestStrangers:
 
     def test_an_outcome_that_does_not_count_frees_no_place(self):
         health, place, permit = self.half_open()
-        for code in ("http_400", "internal_error"):
+        for code in ("http_400", "internal_error", "shutdown"):
             health.bad(place, code, 10.5, began=-1.0, permit=FREE)
         health.release(place, FREE)
         assert not health.admits(place, 10.5)

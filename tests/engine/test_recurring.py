@@ -23,19 +23,13 @@ from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule
 from wattline.rules.compiled.target import AS_ASKED
 from wattline.rules.compiled.upkeep import AffinityRules, HealthRules
 from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import (
-    BalanceIs,
-    FilledOver,
-    HeaderIs,
-    HealthIs,
-    HourWithin,
-    ModelKnown,
-    Patterns,
-    Tagged,
-    TokensWithin,
-    WeekdayIs,
-)  # fmt: skip
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import HeaderIs, Tagged, TokensWithin
+from wattline.rules.conditions.configuration import ModelKnown
+from wattline.rules.conditions.health import HealthIs
+from wattline.rules.conditions.moment import HourWithin, WeekdayIs
 from wattline.rules.drill import Drill
+from wattline.rules.globs import Patterns
 from wattline.rules.shadow import Shadow
 
 ONE = a_provider(

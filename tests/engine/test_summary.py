@@ -25,7 +25,7 @@ def plan(*skipped: Skip) -> Plan:
 
 
 def test_all_failed():
-    """A-073, A-154, C-106, decision 13."""
+    """A-073, A-154, decision 13."""
     failures = [
         Failure("openai/gpt-4o", "http_503", None),
         Failure("groq/llama", "first_byte_timeout", None),
@@ -38,6 +38,16 @@ def test_all_failed():
         Kind.UPSTREAM,
         Whose.UPSTREAM,
     )
+
+
+def test_all_of_a_tier_failed():
+    """C-103, C-104, C-106, decision 13: each by its name and what was wrong with it, in our words."""
+    failures = [Failure("cerebras/a", "http_503", None), Failure("groq/b", "connect_timeout", None)]
+    fault = summary(failures, replace(RULE, tiered=True), "tier/fast")
+    assert (
+        fault.message == "All external providers failed: cerebras: http_503; groq: connect_timeout"
+    )
+    assert (fault.status, fault.code, fault.should_retry) == (500, "all_providers_failed", False)
 
 
 def test_the_same_reason_is_told_once_and_not_all_of_very_many():

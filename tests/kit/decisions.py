@@ -18,7 +18,7 @@ from wattline.rules.compiled.rule import Rule
 from wattline.rules.compiled.target import Target
 from wattline.rules.compiled.upkeep import LedgerRules
 from wattline.rules.compiled.window import Window
-from wattline.rules.conditions import FLAGS, READERS, FlagIs, TextIs
+from wattline.rules.conditions.call import FLAGS, READERS, FlagIs, TextIs
 from wattline.rules.globs import Patterns
 from wattline.wire.call import LOCAL, Call, Operation
 

@@ -51,6 +51,7 @@ class Relay:
         self.port = 0
         self.connections: list[Noted] = []
         self._open: set[asyncio.Task[Any]] = set()
+        self._noted: dict[asyncio.Task[Any], Noted] = {}
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -58,9 +59,16 @@ class Relay:
 
     async def quiet(self) -> None:
         """Wait until all connections have ended."""
-        async with asyncio.timeout(20):
-            while self._open:
-                await asyncio.wait(set(self._open))
+        deadline = asyncio.get_running_loop().time() + 30
+        while self._open:
+            left = deadline - asyncio.get_running_loop().time()
+            assert left > 0, f"still open: {[self._shown(task) for task in self._open]}"
+            await asyncio.wait(set(self._open), timeout=left)
+
+    def _shown(self, task: asyncio.Task[Any]) -> tuple[str, bytes, bytes]:
+        """Where a connection stands: what waits, and the ends of what went each way."""
+        noted = self._noted[task]
+        return str(task.get_stack(limit=1)), bytes(noted.up[-80:]), bytes(noted.down[-80:])
 
     async def stop(self) -> None:
         self._server.close()
@@ -72,7 +80,7 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
-        noted = Noted()
+        noted = self._noted[task] = Noted()
         self.connections.append(noted)
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._to)

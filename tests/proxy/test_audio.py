@@ -588,6 +588,20 @@ def test_shipped_timeouts():
     assert whisper.timeouts is None
 
 
+async def test_speech_that_takes_too_long_is_asked_for_elsewhere(tmp_path):
+    """A-181: after its own seconds, not those of other calls."""
+    entry = "tts-1_go: {provider: goapi, name: tts-1, timeouts: {total: %s}}"
+    async with studio(tmp_path, (entry % 30, entry % 0.5), goapi=True) as sidecar:
+        never = asyncio.Event()
+        sidecar.goapi.script(pieces(never, MP3))
+        sidecar.openai.script(pieces(MP3))
+        reply = await sidecar.speak()
+        assert (reply.status, reply.body) == (200, MP3)
+        never.set()
+    assert sidecar.owed() == [("goapi", "failed", None), ("openai", "complete", 6)]
+    assert rows(sidecar.state)[0]["error"] == "total_timeout"
+
+
 SSE = (
     b'data: {"type":"speech.audio.delta","audio":"AAAA"}\n\n',
     b'data: {"type":"speech.audio.delta","audio":"BBBB"}\n\n',

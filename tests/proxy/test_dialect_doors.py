@@ -251,6 +251,57 @@ async def test_switches(tmp_path, family):
         sidecar.check()
 
 
+OPENAI = (
+    *("chat/completions", "completions", "responses", "embeddings", "moderations", "rerank"),
+    *("images/generations", "images/edits", "videos", "videos/generations"),
+    *("audio/speech", "audio/transcriptions", "audio/translations"),
+)
+GEMINI = ("generateContent", "streamGenerateContent", "countTokens", "embedContent")
+OLLAMA = ("/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show")
+POSTED = {
+    "OPENAI": [f"{prefix}/{path}" for prefix in ("/v1", "/openai/v1") for path in OPENAI],
+    "ANTHROPIC": [
+        f"{prefix}/messages{more}"
+        for prefix in ("/v1", "/v3", "/v3/v1")
+        for more in ("", "/count_tokens")
+    ],
+    "GEMINI": [
+        f"{prefix}/models/m-ollama:{method}"
+        for prefix in ("/v1beta", "/v2", "/v2/v1beta")
+        for method in GEMINI
+    ]
+    + ["/v1/interactions", "/v1beta/interactions", "/v2/interactions"],
+    "GROQ": [f"{prefix}/{path}" for prefix in ("/v4", "/v4/openai/v1") for path in OPENAI],
+    "OPENROUTER": [f"{prefix}/{path}" for prefix in ("/v6", "/v6/api/v1") for path in OPENAI],
+    "OLLAMA": [f"{prefix}{path}" for prefix in ("", "/v5") for path in OLLAMA],
+}
+READ = {
+    "OPENAI": [
+        *("/v1/models", "/v1/chat/completions/models", "/v1/chat/completion/models"),
+        *("/v1/audio/models", "/v1/audio/voices", "/v1/keys/me"),
+    ],
+    "ANTHROPIC": ["/v3/models", "/v3/v1/models"],
+    "GEMINI": ["/v1beta/models", "/v1alpha/models", "/v2/models", "/v2/v1alpha/models"],
+    "GROQ": ["/v4/models", "/v4/openai/v1/models"],
+    "OPENROUTER": ["/v6/models", "/v6/api/v1/models"],
+    "OLLAMA": ["/api/tags", "/api/version", "/api/ps", "/v5/api/tags"],
+}
+
+
+@pytest.mark.parametrize("family", POSTED)
+async def test_switches_are_for_all_paths_of_a_family(tmp_path, family):
+    """B-118, B-119, B-120, B-121, B-122, B-123: calls of every kind, lists and facts; nothing of another family."""
+    async with fleet(tmp_path, ["ollama"], env={f"ENABLE_{family}_ROUTES": "false"}) as sidecar:
+        for method, table in (("POST", POSTED), ("GET", READ)):
+            for name, path in ((name, path) for name, paths in table.items() for path in paths):
+                body = b"{}" if method == "POST" else b""
+                reply = await sidecar.call(body, path=path, method=method)
+                said = (path, reply.status, reply.body)
+                assert (b"There is no '" in reply.body) == (name == family), said
+                assert (b"switched off" in reply.body) == (name == family), said
+                assert name != family or reply.status == 404, said
+
+
 async def test_a_real_host_keeps_its_own_errors(tmp_path):
     """Through interception too, the gate speaks the dialect of the path."""
     async with fleet(tmp_path, ["ollama"]) as sidecar:

@@ -40,7 +40,7 @@ REQUESTS = {
     "ollama-generate": rb'{"prompt":"h\u00e9","raw" :false,%b,"stream":%b,"model":"%b"}',
 }
 WHOLE = {
-    "chat": rb'{"choices":[{"finish_reason":"stop","index":0,"message":{"content":"\u00e9\/","role":"assistant","y":1.0}}],%b,"usage":{"total_tokens":5,"prompt_tokens":3, "completion_tokens":2,"q":1.0},"id":"x"}',
+    "chat": rb'{"choices":[{"finish_reason":"stop","index":0,"message":{"content":"\u00e9\/","role":"assistant","y":1.0}}],%b,"usage":{"total_tokens":5,"prompt_tokens":3, "completion_tokens":2,"q":1.0},"id":"x","object":"o","model":"up"}',
     "messages": rb'{"content":[{"text":"\u00e9","type":"text","z":1e2}],"stop_reason":"end_turn",%b,"role":"assistant","type":"message","usage":{"output_tokens":2, "input_tokens":3,"iterations":[1.0]},"id":"m"}',
     "ollama-chat": rb'{"message":{"content":"\u00e9","role":"assistant"},"done":true,%b,"prompt_eval_count":3,"eval_count":2,"total_duration":1.0e3}',
     "ollama-generate": rb'{"response":"\u00e9","done":true,%b,"prompt_eval_count":3,"eval_count":2}',

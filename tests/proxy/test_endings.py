@@ -112,6 +112,8 @@ async def test_a_waiting_call_gets_503_at_shutdown(tmp_path):
         assert connection.reply.status == 503
         assert connection.reply.json()["error"]["code"] == "shutting_down"
         connection.close()
+    (row,) = rows(sidecar.state)
+    assert (row["state"], row["error"], row["energy"]) == ("failed", "shutdown", None)
     check_books(sidecar)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 
 import pytest
 
@@ -146,6 +147,7 @@ async def test_a_decompression_bomb_is_refused_and_holds_nobody(tmp_path):
 
 
 async def test_gzip_bodies_are_read(tmp_path):
+    """D-007: compressed requests."""
     body = gzip.compress(GOOD)
     async with running(tmp_path, 1) as sidecar:
         answer = await raw(sidecar.address, post(body, "content-encoding: gzip\r\n"))
@@ -186,8 +188,19 @@ async def test_health_pages(tmp_path):
         ]:
             reply = await sidecar.call(b"", path=path, method="GET")
             assert (reply.status, reply.json()[key]) == (200, value)
+
+
+@pytest.mark.parametrize("environment", ["development", "production", "test", None])
+async def test_health_in_its_shape(tmp_path, environment):
+    """D-040, D-023: each member as its clients know it."""
+    env = {} if environment is None else {"NODE_ENV": environment}
+    async with running(tmp_path, 1, env=env) as sidecar:
         health = (await sidecar.call(b"", path="/health", method="GET")).json()
-        assert set(health) == {"status", "timestamp", "uptime", "version", "environment"}
+        assert list(health) == ["status", "timestamp", "uptime", "version", "environment"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", health["timestamp"])
+        assert isinstance(health["uptime"], float)
+        assert re.match(r"\d+\.\d+\.\d+", health["version"])
+        assert health["environment"] == (environment or "production")
 
 
 async def test_the_magic_host_answers_in_forward_use(tmp_path):

@@ -290,3 +290,19 @@ async def test_a_token_that_has_ended_is_no_guess(tmp_path, clock):
             assert (await page(sidecar, "/api/v1/audit", key(forged))).status == 401
         assert told(await post(sidecar, "/api/v1/auth/login", body)) == TOO_MANY
         assert told(await ask(sidecar, ended)) == TOO_MANY
+
+
+@pytest.mark.parametrize("verb", ["rotate_key", "disable_key", "delete_key"])
+async def test_a_key_that_was_taken_back_is_no_guess(tmp_path, clock, verb):
+    """While a key is rolled some programs still send the old one: those that come with another are let in."""
+    async with sidecar_with(tmp_path, clock) as sidecar:
+        old = await issued(sidecar, "carol")
+        accounts = sidecar.sidecar.parts.callers.accounts
+        (key,) = accounts.store.keys_of("carol")
+        await getattr(accounts, verb)(key.id)
+        for _ in range(5):
+            assert (await ask(sidecar, old)).status == 401
+        assert (await ask(sidecar, await issued(sidecar, "dave"))).status == 200
+        for number in range(3):
+            assert (await ask(sidecar, f"wrong-key-{number}-0123456789")).status == 401
+        assert told(await ask(sidecar, old)) == TOO_MANY

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 
 import pytest
 
@@ -13,6 +15,9 @@ from wattline.app.sidecar import Sidecar
 from wattline.base.settings import Settings
 from wattline.engine.breaker import State
 from wattline.engine.failover import HOLD_EVENTS
+from wattline.engine.health import Health
+from wattline.rules.compiled.upkeep import HealthRules
+from wattline.service.metering.past import heal
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 PATIENT = "{connect: 5, first_byte: 20, idle: 20, total: 60}"
@@ -35,6 +40,38 @@ async def test_a_target_that_fails_is_left_out(tmp_path):
         assert await by(sidecar, 4) == [("p1", "2"), ("p1", "2"), ("p1", "1"), ("p1", "1")]
         assert sidecar.upstreams[0].journal.count == 2
     check_books(sidecar)
+
+
+@pytest.mark.parametrize("pattern", ["http_500", "http_50?", "had an ERROR", "*error*"])
+async def test_errors_that_are_excluded_do_not_count(tmp_path, pattern):
+    """B-083: patterns of excluded-errors.json, by the code or the provider's own words; also after a restart."""
+    async with running(tmp_path, extra=LONG) as sidecar:
+        excluded = sidecar.state / "excluded-errors.json"
+        excluded.write_text(json.dumps({"patterns": [pattern]}))
+        sidecar.upstreams[0].always("500")
+        assert await by(sidecar, 4) == [("p1", "2")] * 4
+        assert sidecar.sidecar.parts.memory.health.figures(("p0", "up0")).calls == 0
+        failed = [row for row in rows(sidecar.state) if row["state"] == "failed"]
+        assert {row["flags"] for row in failed} == {'["excluded"]'}
+    check_books(sidecar)
+    excluded.unlink()
+    async with running(tmp_path, extra=LONG) as sidecar:
+        assert sidecar.sidecar.parts.memory.health.figures(("p0", "up0")).calls == 0
+        sidecar.upstreams[0].always("500")
+        assert await by(sidecar, 3) == [("p1", "2"), ("p1", "2"), ("p1", "1")]
+
+
+async def test_streams_that_break_off_in_an_excluded_way_do_not_count(tmp_path):
+    """B-083."""
+    async with running(tmp_path, extra=LONG) as sidecar:
+        (sidecar.state / "excluded-errors.json").write_text('{"patterns": ["cut"]}')
+        sidecar.upstreams[0].always("cut")
+        for _ in range(3):
+            await sidecar.call({**CHAT, "stream": True})
+        for row in rows(sidecar.state):
+            assert (row["state"], '"excluded"' in row["flags"]) == ("truncated", True)
+        sidecar.upstreams[0].clear()
+        assert await by(sidecar) == [("p0", "1")]
 
 
 async def test_streams_that_break_off_count(tmp_path):
@@ -118,12 +155,78 @@ async def test_it_is_known_after_a_restart(tmp_path):
             await again.stop(grace=0)
 
 
+async def test_a_change_of_the_rules_closes_it(tmp_path):
+    """At once, and for commands and starts that look at the ledger too; failures under the new rules count."""
+    async with running(tmp_path, extra=LONG) as sidecar:
+        sidecar.upstreams[0].always("500")
+        assert await by(sidecar, 3) == [("p1", "2"), ("p1", "2"), ("p1", "1")]
+        ledger = sidecar.state / "ledger.sqlite"
+
+        def offline():
+            book, health = (
+                sidecar.sidecar.books.current,
+                Health(HealthRules(failures=2, cooldown=300)),
+            )
+            heal(health, ledger, 0.0, time.time(), book.version)
+            return health.state(("p0", "up0"), 0.0)
+
+        assert offline() is State.OPEN
+        sidecar.rules.write_text(sidecar.rules.read_text() + "energy: {margin: 0.25}\n")
+        assert await by(sidecar) == [("p1", "2")]
+        assert offline() is State.CLOSED
+        assert await by(sidecar, 2) == [("p1", "2"), ("p1", "1")]
+        assert offline() is State.OPEN
+    health = Health(HealthRules(failures=2, cooldown=300))
+    assert heal(health, ledger, 0.0, time.time(), "edited while it was stopped")
+    assert health.state(("p0", "up0"), 0.0) is State.CLOSED
+
+
 async def test_the_environment_can_switch_it_off(tmp_path):
     """B-145: DISABLE_PROVIDER_AUTO_DISABLE."""
     env = {"DISABLE_PROVIDER_AUTO_DISABLE": "true"}
     async with running(tmp_path, extra=LONG, env=env) as sidecar:
         sidecar.upstreams[0].always("500")
         assert await by(sidecar, 4) == [("p1", "2")] * 4
+
+
+@pytest.mark.parametrize(("env", "attempts"), [
+    ({}, "1"), ({"DISABLE_PROVIDER_AFTER_MODELS": "2"}, "1"), ({"DISABLE_PROVIDER_AFTER_MODELS": "3"}, "2"),
+])  # fmt: skip
+async def test_a_provider_is_out_when_so_many_of_its_models_are(tmp_path, env, attempts):
+    """B-082, B-146: two, unless the environment says otherwise; a model that did not fail is not tried there either."""
+    async with running(tmp_path, extra=LONG, env=env) as sidecar:
+        text = sidecar.rules.read_text()
+        for name in "abc":
+            line = f"  {name}: {{provider: p0, rate: 2, chain: [{name}, p1/{name}]}}\n"
+            text = text.replace("models:\n", f"models:\n{line}")
+        sidecar.rules.write_text(text)
+        for name in "abc":
+            assert await by(sidecar, model=name) == [("p0", "1")]
+        sidecar.upstreams[0].always("500")
+        for name in "aabb":
+            assert await by(sidecar, model=name) == [("p1", "2")]
+        assert await by(sidecar, model="c") == [("p1", attempts)]
+
+
+async def test_a_tier_asks_for_a_score(tmp_path):
+    """B-062: callers of it get no target whose score is lower, others do."""
+    extra = """
+    health: {breaker: false}
+    tiers: {gold: {min_score: 0.5}, free: {rpm: 9}}
+    auth: {mode: keys, keys: {ann: {key: "${ANN}", tier: gold}, bob: {key: "${BOB}", tier: free}}}
+    """
+    keys = {"ANN": "key-of-ann-0123456789", "BOB": "key-of-bob-0123456789"}
+    ann, bob = ([("authorization", f"Bearer {key}")] for key in keys.values())
+    async with running(tmp_path, extra=extra, env=keys) as sidecar:
+        sidecar.upstreams[0].script(["500"] * 5)
+        for _ in range(5):
+            reply = await sidecar.call(CHAT, headers=bob)
+            assert reply.headers["x-wattline-provider"] == "p1"
+        for headers, provider in ((ann, "p1"), (bob, "p0"), (ann, "p1")):
+            reply = await sidecar.call(CHAT, headers=headers)
+            assert (reply.status, reply.headers["x-wattline-provider"]) == (200, provider)
+        assert sidecar.upstreams[0].journal.count == 6
+    check_books(sidecar)
 
 
 async def test_the_fastest_first(tmp_path):

@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from kit.books import check_books, rows
+from kit.scripted import scripted
 from kit.sidecars import running
 
 pytestmark = [
@@ -114,3 +115,33 @@ async def test_a_form_that_names_no_model_gets_the_targets(tmp_path):
     (row,) = rows(sidecar.state)
     assert row["requested"] == "dall-e-2"
     check_books(sidecar)
+
+
+IMAGEN = """
+version: 1
+providers:
+  imagen: {{url: {url}/v1beta/openai, key: "${{GEMINI_API_KEY}}"}}
+models:
+  pictures: {{provider: imagen, name: imagen-4.0-generate-001, rate: 2}}
+rules: [{{name: all, try: model}}]
+"""
+
+
+async def test_imagen_is_a_provider_like_others(tmp_path):
+    """B-004: Google's pictures, at the address where Google speaks OpenAI's API."""
+    made = {"created": 1, "data": [{"b64_json": base64.b64encode(PICTURE).decode()}]}
+    path = "/v1beta/openai/images/generations"
+    async with (
+        scripted({path: made}) as google,
+        running(
+            tmp_path, 0, text=IMAGEN.format(url=google.url), env={"GEMINI_API_KEY": "sk-of-google"}
+        ) as sidecar,
+        sdk(sidecar) as api,
+    ):
+        for name in ("pictures", "imagen/imagen-4.0-generate-001"):
+            answer = await api.images.generate(model=name, prompt="a cat", n=1)
+            assert base64.b64decode(answer.data[0].b64_json) == PICTURE
+            asked, headers, body = google.last
+            assert (asked, headers["authorization"]) == (path, "Bearer sk-of-google")
+            assert body == {"model": "imagen-4.0-generate-001", "prompt": "a cat", "n": 1}
+    assert {row["provider"] for row in rows(sidecar.state)} == {"imagen"}

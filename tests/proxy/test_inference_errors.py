@@ -70,10 +70,23 @@ async def test_not_found(sidecar):
     """D-073: a model; an endpoint."""
     reply = await sidecar.call({**CHAT, "model": "nobody/nothing"}, path=PATH)
     assert (reply.status, error(reply)["type"]) == (404, "validation")
-    reply = await sidecar.call(CHAT, path=f"{PATH}/streams")
-    assert reply.status == 404
+    for path in (f"{PATH}/streams", f"{PATH}/stream/x"):
+        reply = await sidecar.call(CHAT, path=path)
+        assert (reply.status, error(reply)["type"]) == (404, "validation")
     reply = await sidecar.call(b"", path="/api/v1/models/nobody/nothing", method="GET")
     assert (reply.status, error(reply)["type"]) == (404, "validation")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/stream"])
+async def test_another_method(sidecar, method, path):
+    """D-070: told which it takes."""
+    reply = await sidecar.call(b"", path=path, method=method)
+    assert (reply.status, reply.headers["allow"], error(reply)["type"]) == (
+        405,
+        "POST",
+        "validation",
+    )
 
 
 async def test_a_providers_rate_limit(sidecar):

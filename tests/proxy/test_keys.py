@@ -199,6 +199,17 @@ async def test_the_windows_of_a_tier(tmp_path):
     check_books(sidecar, before)
 
 
+async def test_a_failed_call_takes_no_tokens_of_a_window(tmp_path):
+    """That it was made counts, what it would have used does not."""
+    tiers = "auth: {mode: keys}\ntiers:\n  small: {rpm: 3, tpm: 10}\n"
+    async with running(tmp_path, 1, extra=tiers) as sidecar:
+        issued = await issue(sidecar, tier="small")
+        sidecar.upstreams[0].script(["500"])
+        statuses = [(await ask(sidecar, issued.secret)).status for _ in range(3)]
+        assert statuses == [500, 200, 429]
+    check_books(sidecar)
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_of_50_concurrent_calls_a_balance_for_3_admits_3(tmp_path, stream):
     """A-134, A-153, T28: with a key of the directory."""
@@ -262,7 +273,7 @@ async def test_the_admin_of_the_environment(tmp_path):
 @pytest.mark.parametrize("name", ["ADMIN_FIRST", "DEFAULT_ADMIN_API_KEY"])
 @pytest.mark.parametrize("secret", ["", "  ", "admin", "sk-1234", "changeme", "short", "a" * 40])
 async def test_a_weak_secret_does_not_start(tmp_path, name, secret):
-    """Decision 5, T24: with an error that names the variable and not its value."""
+    """A-130, A-161, decision 5, T24: with an error that names the variable and not its value."""
     with pytest.raises(SettingsError, match=name) as caught:
         async with running(tmp_path, 1, env={name: secret}, check=False):
             pass

@@ -15,7 +15,8 @@ import pytest_asyncio
 from kit.providers.fleet import Fleet, fleet
 from kit.providers.saying import Saying
 from wattline.base.strict_json import MAX_MEMBERS
-from wattline.service import answers, attempts, opening
+from wattline.service import attempts, opening
+from wattline.service.answering import whole
 from wattline.service.large import LARGE, LARGE_TO_REWRITE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,7 +57,7 @@ def where(monkeypatch):
 
     watch(opening, "read_object")
     watch(attempts, "outgoing")
-    watch(answers, "_heard")
+    watch(whole, "_heard")
     return found
 
 

@@ -370,6 +370,18 @@ async def test_a_call_has_so_much_time(tmp_path):
         assert sidecar.upstreams[1].journal.count == 0
 
 
+async def test_a_provider_has_so_much_time_for_its_head(tmp_path):
+    """B-148: milliseconds; then the next one is asked."""
+    env = {"UPSTREAM_TIMEOUT_MS": "400"}
+    async with running(tmp_path, 2, timeouts="{connect: 1}", env=env) as sidecar:
+        sidecar.upstreams[0].script(["stall_head"])
+        reply = await sidecar.call(CHAT)
+        assert (reply.status, reply.headers["x-wattline-provider"]) == (200, "p1")
+    failed, complete = rows(sidecar.state)
+    assert (failed["error"], complete["state"]) == ("first_byte_timeout", "complete")
+    assert 300 < failed["total_ms"] < 20_000
+
+
 async def test_no_window_holds_a_key(tmp_path):
     """B-136: windows are kept by ids and addresses, so there is nothing to hash."""
     extra = KEYED + window(9, "requests", scope="principal") + "tiers: {paid: {rpm: 9}}\n"

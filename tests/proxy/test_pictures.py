@@ -116,6 +116,18 @@ async def test_native_target_gets_the_same_bytes_but_for_the_urls(tmp_path):
             pictures.asked.clear()
 
 
+@pytest.mark.parametrize("prefix", ["/v4", "/v6", "/v6/api/v1"])
+async def test_on_the_paths_of_other_clients_too(tmp_path, prefix):
+    """B-170, B-172: OpenRouter's and Groq's, with the referer of the call."""
+    async with fetching(tmp_path, "openai", native=True) as (sidecar, pictures):
+        mine = ("x-image-fetch-referer", "https://mine.test/")
+        body = chat(f"{pictures.url}/a.png")
+        reply = await sidecar.call(body, path=f"{prefix}/chat/completions", headers=[mine])
+        assert reply.status == 200, reply.body
+        assert seen_images(sidecar, "openai") == [B64]
+        assert pictures.last["referer"] == "https://mine.test/"
+
+
 DONE = {"id": "resp_1", "object": "response", "status": "completed", "output": [], "model": "up"}
 DONE["usage"] = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
 COMPLETED = json.dumps({"type": "response.completed", "response": DONE})

@@ -34,7 +34,7 @@ HEADERS = [("content-type", "application/json")]
 
 @pytest.mark.parametrize("way", [REVERSE, CONNECT_H1, CONNECT_H2], ids=str)
 async def test_a_slow_reader_of_50_mb_holds_little_memory(tmp_path, way):
-    """10 kB/s from a 50 MB upstream: what is in memory is bounded, not what the upstream has."""
+    """D-007: 10 kB/s from a 50 MB upstream: what is in memory is bounded, not what the upstream has."""
     async with running(tmp_path, 1, timeouts="{idle: 30, total: 60}") as sidecar:
         sidecar.upstreams[0].script([f"big:{BIG}"])
         connection = await client(sidecar.address, way, sidecar.ca)

@@ -12,7 +12,7 @@ from kit.clients import Way, call, client
 from kit.proofs import proofs
 from kit.sidecars import running
 from kit.standing import stand_in
-from wattline.service import answers
+from wattline.service.answering import whole
 from wattline.service.watching.proofs import proof_file
 
 RULES = """
@@ -145,7 +145,7 @@ async def test_an_upload(tmp_path):
 
 async def test_an_answer_that_was_altered_is_found(tmp_path, monkeypatch):
     """A fault of our own: the proof must say so."""
-    monkeypatch.setattr(answers, "redacted", lambda body, _: body + b" ")
+    monkeypatch.setattr(whole, "redacted", lambda body, _: body + b" ")
     async with running(tmp_path, 1, text=rules(), check=False) as sidecar:
         stand_in(sidecar)
         await call(sidecar.address, OPENAI, sidecar.ca, BODY)

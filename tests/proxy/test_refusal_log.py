@@ -62,3 +62,15 @@ async def test_an_answer_that_is_no_stream_is_told_with_its_type(tmp_path, caplo
         assert (await sidecar.call(body)).status >= 500
     (line,) = (one.getMessage() for one in caplog.records if "attempt 1" in one.getMessage())
     assert "bad_answer (a stream was asked for, and Content-Type is text/html, not " in line
+
+
+async def test_an_attempt_without_an_answer_says_why(tmp_path, caplog):
+    """A code alone does not tell an operator which host it was, or what is wrong with a certificate."""
+    async with running(tmp_path, 1) as sidecar:
+        await sidecar.upstreams[0].refuse()
+        reply = await sidecar.call({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+        assert reply.status == 500
+        origin = sidecar.upstreams[0].url.removesuffix("/v1")
+    (said,) = (one.getMessage() for one in caplog.records if one.name == "wattline.attempts")
+    assert said.endswith(f"failed: refused ({origin} refused the connection)")
+    assert origin not in reply.body.decode()

@@ -64,6 +64,7 @@ async def test_another_key_is_tried_at_once(tmp_path):
         env = {**run.sidecar.settings.env, "KEY_0": "sk-another-of-upstream-0000"}
         async with restarted(run, env):
             assert await by(run) == ("p0", "1")
+            assert read_rests(run.state / "ledger.sqlite", 0) == []
 
 
 async def test_rules_that_were_edited_meanwhile_end_rests(tmp_path):

@@ -478,6 +478,54 @@ async def test_an_order_is_nothing_that_other_dialects_have(tmp_path):
         assert "no rerank" in reply.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "model", "fields", "sent"),
+    [
+        ("deepseek", "deepseek-chat", {"top_p": 0.95, "frequency_penalty": 0.0}, {}),
+        ("xai", "grok-4-1-fast-reasoning", {"reasoning_effort": "high"}, {}),
+        (
+            "litellm",
+            "gpt-4o",
+            {"fallback_models": ["gpt-4o-mini", "claude-3-5-sonnet"], "cache": True},
+            {"fallbacks": ["gpt-4o-mini", "claude-3-5-sonnet"], "cache": {"use-cache": True}},
+        ),
+        ("nvidia_nim", "nvidia/llama-3.3-70b-instruct", {"top_p": 0.9}, {}),
+        ("perplexity", "sonar-pro", {"reasoning_effort": "medium"}, {}),
+        ("huggingface", "together/deepseek-ai/DeepSeek-R1", {}, {}),
+    ],
+)
+async def test_a_providers_own_fields_reach_it(tmp_path, name, model, fields, sent):
+    """E-061, E-062, E-064, E-065, E-066, E-067: as the provider knows them."""
+    said = {"choices": [{"message": {"role": "assistant", "content": SAID}}]}
+    async with scripted({"/v1/chat/completions": said}) as upstream:
+        text = provider(f"{upstream.url}/v1", "openai", name, model)
+        async with running(tmp_path, 0, text=text, env={"KEY_0": "sk-k"}) as now:
+            body = ASK | fields | {"provider": name, "model": model, "temperature": 0.7}
+            reply = await now.call(body, path=CHAT)
+            assert reply.status == 200, reply.body
+            told = reply.json()
+            assert (told["provider"], told["model"]) == (name, model)
+            assert told["choices"][0]["message"]["content"] == SAID
+            messages = [{"role": "user", "content": "Hello"}]
+            wanted = {"model": model, "messages": messages, "temperature": 0.7, **(sent or fields)}
+            assert upstream.last[2] == wanted
+            assert "x-wattline-dropped" not in reply.headers
+
+
+@pytest.mark.parametrize("path", [CHAT, EMBEDDINGS, RERANK])
+async def test_another_method(tmp_path, path):
+    """E-110: told which it takes."""
+    async with running(tmp_path, 1) as now:
+        reply = await now.call(b"", path=path, method="GET")
+        assert (reply.status, reply.headers["allow"]) == (405, "POST")
+        error = reply.json()["error"]
+        assert (error["type"], error["message"]) == (
+            "validation_error",
+            f"{path} takes POST, not GET.",
+        )
+        assert error["trace_id"]
+
+
 async def test_openrouters_headers(tmp_path):
     """E-063: a header is only made for the host that has it; elsewhere the field is left out and told."""
     upstream = DemoProvider(allow_faults=True)

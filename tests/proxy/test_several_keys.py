@@ -97,7 +97,7 @@ async def test_calls_are_spread_over_the_keys(tmp_path):
 
 
 async def test_windows_of_keys_outlive_a_restart(tmp_path):
-    """A-092: the ledger knows which key an attempt took."""
+    """The ledger knows which key an attempt took."""
     big, small = KeyHolder(), KeyHolder()
     async with holding(big, small):
         rules = text(big, small, rpm=2)

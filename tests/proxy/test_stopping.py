@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from kit.books import check_books, rows
 from kit.clients import REVERSE, call, client
 from kit.outages import locked
@@ -33,6 +35,23 @@ async def test_a_call_that_waits_for_its_row_is_told_that_we_stop(tmp_path):
             assert_told(await asked)
         assert not sidecar.upstreams[0].journal.requests
     assert [row["error"] for row in rows(sidecar.state)] in ([], ["not_sent"])
+    check_books(sidecar)
+
+
+@pytest.mark.parametrize("reason", [Ending.SHUTDOWN, Ending.CLIENT_GONE])
+async def test_who_ends_while_its_row_waits_holds_nothing(tmp_path, reason):
+    """The only place in its target's window is free again."""
+    async with running(tmp_path, 1, timeouts="{connect: 1, total: 20}\n    rpm: 1") as sidecar:
+        with locked(sidecar.state):
+            asked = asyncio.ensure_future(sidecar.call(CHAT))
+            async with asyncio.timeout(30):
+                while not sidecar.sidecar.layers.deliveries:
+                    await asyncio.sleep(0.005)
+            (delivery,) = sidecar.sidecar.layers.deliveries
+            delivery.end(reason)
+            await delivery.wait()
+            asked.cancel()
+        assert (await sidecar.call(CHAT)).status == 200
     check_books(sidecar)
 
 
@@ -78,6 +97,36 @@ async def test_new_calls_on_open_connections_are_refused_while_old_ones_end(tmp_
         assert (await asked).status == 200
         other.close()
         await stopping
-    states = [row["state"] for row in rows(sidecar.state)]
-    assert states.count("complete") == 1
+    assert [row["state"] for row in rows(sidecar.state)] == ["complete"]
+    check_books(sidecar)
+
+
+@pytest.mark.parametrize("reason", [Ending.SHUTDOWN, Ending.CLIENT_GONE])
+async def test_who_ends_while_we_connect_owes_nothing(tmp_path, monkeypatch, reason):
+    """Not a byte went upstream: the row says so, no slot of a window and no probe is kept."""
+    async with running(tmp_path, 1) as sidecar:
+        reached = asyncio.Event()
+
+        async def stuck(*_, **__):
+            reached.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            upstream = sidecar.sidecar.parts.calls.answers.attempts.upstream
+            patch.setattr(upstream._connections, "acquire", stuck)
+            asked = asyncio.ensure_future(sidecar.call(CHAT))
+            async with asyncio.timeout(30):
+                await reached.wait()
+            (delivery,) = sidecar.sidecar.layers.deliveries
+            delivery.end(reason)
+            await delivery.wait()
+        if reason is Ending.SHUTDOWN:
+            assert_told(await asked)
+        else:
+            asked.cancel()
+        assert not sidecar.upstreams[0].journal.requests
+        assert (await sidecar.call(CHAT)).status == 200
+    first, second = rows(sidecar.state)
+    assert (first["state"], first["error"], first["energy"]) == ("aborted", "not_sent", None)
+    assert second["state"] == "complete"
     check_books(sidecar)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -429,3 +430,37 @@ def noted(blocks, sent):
     for block in blocks:
         sent.append(len(block))
         yield block
+
+
+async def test_sound_in_json_is_as_large_as_rules_let_it_be(tmp_path):
+    """A-009: 32 MiB of JSON unless rules.yaml says more; it takes 300 MB too, which are held in memory then."""
+    sound = {"format": "wav", "data": "A" * (33 * MIB)}
+    content = [{"type": "input_audio", "input_audio": sound}]
+    body = {"model": "m", "messages": [{"role": "user", "content": content}]}
+    times = "{connect: 2, first_byte: 20, idle: 20, total: 60}"
+    async with running(tmp_path, 1, timeouts=times) as sidecar:
+        reply = await sidecar.call(body)
+        assert (reply.status, reply.json()["error"]["code"]) == (413, "body_too_large")
+        sidecar.rules.write_text(sidecar.rules.read_text() + "limits: {json_bytes: 300000000}\n")
+        await sidecar.sidecar.books.fresh()
+        assert (await sidecar.call(body)).status == 200
+        (entry,) = sidecar.upstreams[0].journal.requests
+        assert len(entry.body) > 33 * MIB
+
+
+async def test_no_time_of_a_call_counts_while_its_body_comes_in(tmp_path):
+    """A-183: a slow client has `limits.body_seconds` for its body, whatever its call and providers have."""
+    times = "{connect: 1, first_byte: 1, idle: 1, total: 1}"
+    async with running(tmp_path, 1, timeouts=times, extra="limits: {deadline: 1}\n") as sidecar:
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}"
+        )
+        reader, writer = await asyncio.open_connection(*sidecar.address)
+        async with asyncio.timeout(20):
+            writer.write(f"{head}\r\n\r\n".encode())
+            for start in range(0, len(body), 8):
+                await asyncio.sleep(0.2)
+                writer.write(body[start : start + 8])
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()

@@ -57,12 +57,13 @@ async def test_open_mode_asks_nobody_who_they_are(tmp_path):
 
 
 async def test_parameters_reach_the_provider_as_they_are(tmp_path):
-    """D-003, D-004: prompts, model, temperature, tools; sound and pictures that are to be made."""
+    """D-003, D-004: prompts, model, provider, temperature, tools; sound and pictures that are to be made."""
     body = {
         "model": "m",
         "messages": [SYSTEM, *CHAT["messages"]],
         "temperature": 0.3,
         "top_p": 0.9,
+        "provider": {"order": ["openai", "azure"], "allow_fallbacks": False},
         "tools": [TOOL],
         "modalities": ["text", "image", "audio"],
         "audio": {"voice": "alloy", "format": "wav"},
@@ -106,3 +107,20 @@ async def test_who_runs_their_models_at_home_falls_back_to_others(tmp_path):
             ("ollama", "failed"),
             ("p0", "complete"),
         ]
+
+
+async def test_what_that_gateways_authors_still_wanted(tmp_path):
+    """A-193: readiness, ids of requests, figures for Prometheus, a document of the API, whose paths have a
+    version; breakers and alerts: tests/engine/test_breaker.py, tests/web/metrics/test_alerts.py.
+    """
+    async with running(tmp_path, 1) as sidecar:
+        replies = [await sidecar.call(CHAT) for _ in range(2)]
+        ids = {reply.headers["x-request-id"] for reply in replies}
+        assert len(ids) == 2
+        assert ids == {row["call"] for row in rows(sidecar.state)}
+        found = {}
+        for path in ("/health", "/health/live", "/health/ready", "/metrics", "/openapi.json"):
+            found[path] = await sidecar.call(b"", path=path, method="GET")
+            assert found[path].status == 200
+        assert b'gateway_requests_total{provider="p0",status="success"} 2' in found["/metrics"].body
+        assert "/v1/chat/completions" in found["/openapi.json"].json()["paths"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wattline.rules.compiled.facts import Subject
-from wattline.rules.conditions import Bound, FilledOver, HealthIs
+from wattline.rules.conditions.allowance import FilledOver
+from wattline.rules.conditions.health import Bound, HealthIs
 from wattline.rules.load import RulesError, load
 
 HEAD = """

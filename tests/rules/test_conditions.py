@@ -11,23 +11,19 @@ from hypothesis import strategies as st
 from kit.decisions import a_book, a_provider, a_target
 from wattline.rules.compiled.facts import Fares, Subject
 from wattline.rules.compiled.window import Scope, Window
-from wattline.rules.conditions import (
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import (
     FLAGS,
     READERS,
-    BalanceIs,
-    Bound,
-    FilledOver,
-    Fixed,
     FlagIs,
     HeaderIs,
-    HealthIs,
-    HourWithin,
-    ModelKnown,
     Tagged,
     TextIs,
     TokensWithin,
-    WeekdayIs,
 )
+from wattline.rules.conditions.configuration import Fixed, ModelKnown
+from wattline.rules.conditions.health import Bound, HealthIs
+from wattline.rules.conditions.moment import HourWithin, WeekdayIs
 from wattline.rules.globs import Patterns
 from wattline.wire.call import Call, Operation, Principal
 

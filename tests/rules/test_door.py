@@ -125,6 +125,7 @@ NUMBERS = (
     "RATE_LIMIT_MAX",
     "MAX_CONCURRENT_REQUESTS",
     "REQUEST_TIMEOUT",
+    "UPSTREAM_TIMEOUT_MS",
 )
 
 
@@ -137,6 +138,32 @@ def test_numbers_that_are_none(name, value):
 @pytest.mark.parametrize("value", ["0", "-1s", "x", "900", "m", "15 m", "9" * 20 + "s", "0m"])
 def test_periods_that_are_none(value):
     assert "RATE_LIMIT_WINDOW" in told(RATE_LIMIT_WINDOW=value)
+
+
+PROVIDERS = """
+providers:
+  usual: {url: https://a.test/v1}
+  own: {url: https://b.test/v1, timeouts: {first_byte: 7}}
+  rest: {url: https://c.test/v1, timeouts: {idle: 3}}
+models:
+  m: {provider: usual, timeouts: {connect: 1}}
+  n: {provider: own}
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "first_byte", "total"), [({}, 120, 180), ({"UPSTREAM_TIMEOUT_MS": "2500"}, 2.5, 180),
+                                     ({"UPSTREAM_TIMEOUT_MS": "600000"}, 600, 600)],
+)  # fmt: skip
+def test_the_environments_time_for_a_head(env, first_byte, total):
+    """B-148, decision 16: 120 s, or the environment's where a provider says nothing of its own."""
+    found = book(PROVIDERS, **env)
+    times = {name: provider.timeouts for name, provider in found.providers.items()}
+    assert (times["usual"].first_byte, times["usual"].total) == (first_byte, total)
+    assert (times["own"].first_byte, times["own"].total) == (7, total)
+    assert (times["rest"].first_byte, times["rest"].idle) == (first_byte, 3)
+    (target,) = found.models["m"]
+    assert (target.timeouts.first_byte, target.timeouts.connect) == (first_byte, 1)
 
 
 def test_an_empty_variable_is_not_set():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattline.rules.compiled.rule import Asked, Rule
-from wattline.rules.conditions import READERS, FlagIs, TextIs
+from wattline.rules.conditions.call import READERS, FlagIs, TextIs
 from wattline.rules.globs import Patterns
 from wattline.rules.index import KEPT, LONGEST, ModelIndex
 

@@ -31,7 +31,7 @@ def told(text: str, /, **env: str) -> list[str]:
 
 
 def test_the_least_file_has_the_defaults_of_the_book():
-    """Decisions 11, 15: open, on loopback, port 8088."""
+    """Decisions 11, 15, A-160: open, on loopback, port 8088; A-111: a margin of 50 %."""
     found = book(LEAST)
     assert found.listen == Listen("127.0.0.1", 8088)
     assert found.auth.mode == "open"

@@ -37,8 +37,11 @@ def test_a_provider_with_everything():
 
 
 def test_timeouts_have_the_defaults_of_decision_16():
-    """Decision 16: connect 5 s, first byte 120 s, idle 60 s, total 180 s."""
+    """Decision 16: connect 5 s, first byte 120 s, idle 60 s, total 180 s; A-180: 50 to 180 s, for each provider."""
     assert provider("url: 'https://h.test'").timeouts == Timeouts(5.0, 120.0, 60.0, 180.0)
+    for total in (50, 120, 180):
+        found = provider(f"url: 'https://h.test', timeouts: {{total: {total}}}")
+        assert found.timeouts == Timeouts(5.0, 120.0, 60.0, float(total))
 
 
 def test_auth_is_bearer_with_a_key_and_none_without():

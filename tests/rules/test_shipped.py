@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattline.rules.book import Book
+from wattline.rules.compiled.callers import AccountRules
 from wattline.rules.compiled.entrance import Cors
 from wattline.rules.compiled.facts import Fares
 from wattline.rules.compiled.provider import TIERS, Provider, ProviderModel
@@ -151,12 +152,25 @@ def test_sound_has_its_models_and_prices():
     assert (BOOK.audio.per_second, BOOK.audio.per_character) == (15, Fraction(1, 2))
 
 
+def test_users_begin_with_10_000_and_666_is_free_above_100_000():
+    """A-111, A-119, A-120, A-134, A-160: and nothing limits calls in a second."""
+    assert BOOK.accounts == AccountRules(10_000_000_000, "666", 100_000_000_000)
+    assert (BOOK.margin, BOOK.listen.port) == (Fraction(1, 2), 8088)
+    assert (BOOK.windows_over(None), BOOK.windows) == ((), ())
+
+
 def test_models_that_need_another_conversation_say_so():
-    """A-052, A-056, A-058."""
-    for name in ("o1-preview", "o1-mini"):
-        for target in BOOK.models[name][:2]:
-            assert target.adapt == {"whole", "no_system"}
-    assert BOOK.models["deepseek-reasoner"][0].adapt == {"reasoner"}
+    """A-052, A-056, A-058: each o1 and Claude model by whole answers, o1 without a system message."""
+    own = {t.entry: t for chain in BOOK.models.values() for t in chain if t.entry in BOOK.models}
+    assert len(own) > 46
+    for name, target in own.items():
+        whole = {"whole"} if name.startswith(("o1-", "claude-")) else set()
+        instructed = {"no_system"} if name.startswith("o1-") else set()
+        reasoner = {"reasoner"} if name.startswith("deepseek-reasoner") else set()
+        assert target.adapt == whole | instructed | reasoner, name
+        if whole:
+            assert target.timeouts is not None
+            assert target.timeouts.first_byte == target.timeouts.total == 180
 
 
 @pytest.mark.parametrize(
@@ -265,7 +279,7 @@ def test_every_main_entry_has_a_fallback_and_is_in_its_own_chain():
             {"LITELLM_API_KEY": "k", "LITELLM_BASE_URL": "http://localhost:4000"},
             "http://localhost:4000",
         ),
-        ("nvidia-nim", {"NVIDIA_NIM_API_KEY": "k"}, "https://integrate.api.nvidia.com/v1"),
+        ("nvidia_nim", {"NVIDIA_NIM_API_KEY": "k"}, "https://integrate.api.nvidia.com/v1"),
         ("perplexity", {"PERPLEXITY_API_KEY": "k"}, "https://api.perplexity.ai"),
         ("huggingface", {"HF_TOKEN": "k"}, "https://router.huggingface.co/v1"),
     ],
@@ -277,6 +291,23 @@ def test_providers_by_their_variables(name, env, where):
     assert url(found) == where
     assert key(found) == "k"
     assert provider(name).unavailable is not None
+
+
+def test_the_names_that_clients_of_the_gateway_know():
+    """E-001, E-048: each as a client writes it, and answers have the same."""
+    known = [
+        "anthropic",
+        "deepseek",
+        "xai",
+        "openrouter",
+        "litellm",
+        "nvidia_nim",
+        "perplexity",
+        "huggingface",
+    ]
+    assert set(known) < BOOK.providers.keys()
+    assert BOOK.names.provider("nvidia-nim") is None
+    assert not BOOK.names.has("nvidia-nim/any")
 
 
 def test_anthropic_is_asked_in_its_own_dialect():
@@ -321,7 +352,7 @@ def test_the_external_providers_are_the_thirteen_in_their_order():
 @pytest.mark.parametrize("name", EXTERNAL)
 def test_an_external_provider(name):
     """C-100, C-021, C-022, C-023, C-024, C-025, C-026, C-027, C-028, C-029, C-030, C-031, C-032, C-033: models, tiers,
-    contexts, RPM; C-062: defaults; C-080: 60 seconds.
+    contexts, RPM; C-062: defaults; C-080: 60 seconds; C-102: 30 seconds for a head, and for what comes after it.
     """
     found = BOOK.providers[name]
     rpm, models = EXTERNAL[name]
@@ -329,7 +360,7 @@ def test_an_external_provider(name):
     assert found.models == tuple(ProviderModel(i, tier, int(context)) for i, tier, context in rows)
     assert [(w.calls, w.per, w.scope) for w in found.windows] == [(rpm, 60.0, Scope.PROVIDER)]
     assert found.defaults == {"temperature": 0.3, "max_tokens": 2048}
-    assert found.timeouts.first_byte == 30
+    assert (found.timeouts.first_byte, found.timeouts.idle) == (30, 30)
     assert {model.tier for model in found.models} <= set(TIERS)
 
 
@@ -559,6 +590,12 @@ def test_the_hosts_that_are_ours():
     assert not BOOK.intercepts("github.com")
 
 
+def test_who_pays_has_a_thousand_calls_an_hour():
+    """E-082."""
+    (window,) = BOOK.tiers["paid"].windows
+    assert (window.calls, window.per, window.scope) == (1000, 3600, Scope.PRINCIPAL)
+
+
 def test_the_limits_for_callers_that_it_shows_are_right():
     """D-078, D-079, D-080, E-080, E-081: 100 requests in 15 minutes for each address, ready to be switched on."""
     assert (BOOK.windows, BOOK.doors, BOOK.cors, BOOK.trusted_proxies) == ((), (), None, ())
@@ -641,7 +678,7 @@ def test_no_environment_crashes_it_and_no_secret_is_told(env):
 
 
 def test_the_known_apis_have_a_provider_each():
-    """B-004: and DeepSeek and xAI speak OpenAI's; Imagen is Gemini's."""
+    """B-004: and DeepSeek and xAI speak OpenAI's."""
     found = {
         name: provider(name).dialect
         for name in (

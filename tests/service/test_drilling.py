@@ -158,3 +158,14 @@ async def test_a_drill_is_no_history(tmp_path: Path) -> None:
         with history(sidecar.state / "ledger.sqlite") as written:
             (plain,) = written.calls()
         assert len(plain) == 1
+
+
+async def test_the_line_of_a_drilled_stream_says_so(tmp_path, caplog):
+    """As docs/drills.md has it; the outcome in JSON lines stays a word."""
+    caplog.set_level("INFO", "wattline.requests")
+    async with running(tmp_path) as run:
+        with_drill(run, "kind: cut, after: 2, targets: [p0]")
+        await run.call(ask(stream=True))
+    (line,) = [one for one in caplog.records if one.name == "wattline.requests"]
+    assert line.getMessage().endswith(" (drill: cut)")
+    assert line.args["outcome"] == "truncated"

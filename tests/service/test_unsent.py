@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.sidecars import running
 from wattline.service.unsent import MOST
-from wattline.store.migrations import MIGRATIONS
+from wattline.store.migrations.steps import MIGRATIONS
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 

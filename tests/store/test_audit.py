@@ -11,7 +11,7 @@ from kit.ledgers import dump, opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import LISTED, audit
 from wattline.store.base import LedgerDown, State
-from wattline.store.migrations import migrate, read_schema
+from wattline.store.migrations.schema import migrate, read_schema
 from wattline.store.rows import opened_values, settled_values
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import OPEN, SETTLE

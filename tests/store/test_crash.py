@@ -17,7 +17,7 @@ from kit.ledgers import dump, opened, query, settled
 from wattline.base.clock import ManualClock
 from wattline.base.ids import hash_secret
 from wattline.store.audit import audit
-from wattline.store.migrations import START
+from wattline.store.migrations.users import START
 from wattline.store.sqlite import SqliteLedger
 
 pytestmark = pytest.mark.slow

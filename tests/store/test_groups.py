@@ -273,7 +273,7 @@ async def test_close_in_an_outage_says_what_it_could_not_write(ledger, caplog):
     with pytest.raises(LedgerDown):
         await ledger.settle(settled("a"))
     await ledger.close()
-    assert "1 settlements could not be written" in caplog.text
+    assert "settlements that could not be written: 1;" in caplog.text
     assert query(ledger._path, "SELECT state FROM attempts") == [("sent",)]
 
 

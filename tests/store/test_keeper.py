@@ -88,6 +88,7 @@ async def test_a_file_that_was_moved_away_is_an_outage_and_not_a_silent_loss(led
     with pytest.raises(LedgerDown, match="moved or deleted"):
         await ledger.open(opened())
     assert "moved or deleted" in ledger.down
+    assert "stop wattline, put it back, and start again" in ledger.down
 
 
 async def test_a_failed_sync_is_final(ledger):

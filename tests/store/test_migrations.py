@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 
 import pytest
@@ -7,17 +8,25 @@ import pytest
 from kit.ledgers import opened, settled
 from wattline.base.clock import ManualClock
 from wattline.store.audit import audit
-from wattline.store.migrations import (
-    MIGRATIONS,
+from wattline.store.migrations.schema import (
     ForeignSchema,
     check_schema,
     expected_schema,
     migrate,
     read_schema,
 )
+from wattline.store.migrations.steps import MIGRATIONS
 from wattline.store.rows import OPENED, SETTLED, opened_values, settled_values
 from wattline.store.sqlite import SqliteLedger
 from wattline.store.writer import OPEN, SETTLE
+
+RELEASED = (
+    "b4d256411ef255e2", "47d5e807911cdb44", "513fc89b97b1bc9b", "e57180a0f769bde7",
+    "3b1175f0b936354f", "cf94721d7080ead9", "90de823ea84f71f4", "0d0930bb72299d55",
+    "857a29f7300bbacb", "48ca931bffd39bc0", "b5e7d3bfdcbf4d26", "9a47c6e493578a1f",
+    "37e04441ac5d0ee2",
+)  # fmt: skip
+"""Digests of the steps that files out there have had."""
 
 
 def blank(path=":memory:"):
@@ -55,6 +64,12 @@ async def test_from_blank_and_from_each_older_version(tmp_path, version):
     now = blank(path)
     assert read_schema(now) == expected_schema()
     now.close()
+
+
+def test_a_released_step_never_changes():
+    """A new one is appended, and its digest with it when it is released."""
+    digests = [hashlib.sha256("\0".join(step).encode()).hexdigest()[:16] for step in MIGRATIONS]
+    assert tuple(digests[: len(RELEASED)]) == RELEASED
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(tmp_path):

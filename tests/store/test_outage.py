@@ -43,6 +43,14 @@ def test_the_reason_says_where_what_and_what_to_do(cause, words):
     assert words in text
 
 
+def test_only_who_tries_again_says_that_it_goes_on():
+    """A start or a report does not."""
+    for name in ("SQLITE_FULL", "SQLITE_BUSY"):
+        assert explain(error(name), PATH, again=True).endswith("; wattline goes on by itself")
+        assert "goes on" not in explain(error(name), PATH)
+    assert "goes on" not in explain(error("SQLITE_CORRUPT"), PATH, again=True)
+
+
 def test_only_damage_is_final():
     assert is_final(error("SQLITE_CORRUPT"))
     assert is_final(error("SQLITE_CORRUPT_VTAB"))

@@ -14,7 +14,7 @@ from kit.ledgers import query
 from wattline.base.clock import ManualClock
 from wattline.base.origin import Origin
 from wattline.store.base import BadRow
-from wattline.store.migrations import MAX_OF_USER
+from wattline.store.migrations.logins import MAX_OF_USER
 from wattline.store.people import User
 from wattline.store.provider_keys import ProviderKey
 from wattline.store.sqlite import SqliteLedger

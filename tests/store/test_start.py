@@ -65,6 +65,23 @@ async def test_an_empty_file_is_a_new_ledger(tmp_path):
     await ledger.close()
 
 
+@pytest.mark.parametrize("left", [None, b""])
+async def test_a_log_without_its_ledger_is_refused_and_left_alone(path, left):
+    """SQLite would delete it, and with it the newest commits."""
+    log = path.with_name("ledger.sqlite-wal")
+    log.write_bytes(b"commits")
+    kept = path.rename(path.with_name("moved"))
+    if left is not None:
+        path.write_bytes(left)
+    with pytest.raises(LedgerDown, match=r"is gone, and ledger\.sqlite-wal .* put the file back"):
+        await SqliteLedger.open_at(path, ManualClock())
+    assert log.read_bytes() == b"commits"
+    assert (path.read_bytes() if path.exists() else None) == left
+    log.unlink()
+    kept.rename(path)
+    await (await SqliteLedger.open_at(path, ManualClock())).close()
+
+
 @pytest.mark.parametrize("shape", ["folder is a file", "file is a folder", "link to nowhere"])
 async def test_a_path_that_can_not_be_one(tmp_path, shape):
     path = tmp_path / "state" / "ledger.sqlite"
@@ -83,7 +100,7 @@ async def test_locked_at_start(path):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        with pytest.raises(LedgerDown, match="another program holds its lock"):
+        with pytest.raises(LedgerDown, match=r"another program holds its lock: .* for writing$"):
             await SqliteLedger.open_at(path, ManualClock(), busy_ms=0)
     finally:
         other.close()

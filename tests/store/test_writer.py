@@ -84,7 +84,7 @@ async def test_sync_notices_another_file_at_the_path(ledger):
     ledger._writer.sync_wal()
     ledger._path.rename(ledger._path.with_name("old.sqlite"))
     ledger._path.touch()
-    with pytest.raises(LedgerMoved, match="stop wattline and start it again"):
+    with pytest.raises(LedgerMoved, match="stop wattline, put it back, and start again"):
         ledger._writer.sync_wal()
 
 

@@ -17,7 +17,7 @@ from kit.faulty import faulty
 from wattline.base.origin import AuthStyle, Credential, Origin
 from wattline.base.tasks import spawn
 from wattline.rules.compiled.provider import Timeouts
-from wattline.upstream.base import Broken, Incoming, Outgoing
+from wattline.upstream.base import Broken, Incoming, Outgoing, Unsent
 from wattline.upstream.guard import Listeners
 from wattline.upstream.pool import AiohttpUpstream
 
@@ -101,6 +101,31 @@ async def test_answer_headers_are_lower_case_stripped_and_repeated(serve, upstre
         assert await read(answer) == b""
 
 
+async def test_a_cancellation_says_whether_something_was_sent(serve, upstream, to, ca) -> None:
+    """Before the connection is there nothing was; later something may have been."""
+    asked = asyncio.Event()
+
+    async def never(*_: object) -> list[str]:
+        asked.set()
+        await asyncio.Event().wait()
+        return []
+
+    waiting = AiohttpUpstream(tls=ca.client(), resolve=never)
+    sending = spawn(waiting.send(to(Origin("http", "api.example", 80)), PATIENT), name="send")
+    await soon(asked)
+    sending.cancel("why")
+    with pytest.raises(Unsent, match="why"):
+        await sending
+    await waiting.close()
+    async with serve(f.hang_before_head()) as server:
+        sending = spawn(upstream.send(to(server.origin), PATIENT), name="send")
+        await until(lambda: bool(server.received))
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await sending
+        assert not isinstance(caught.value, Unsent)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 async def test_a_request_without_a_body(serve, upstream, to, method) -> None:
     async with serve(f.good(f.whole(b"" if method == "HEAD" else b"x"))) as server:
@@ -127,7 +152,7 @@ async def test_statuses_without_a_body(serve, upstream, to, status) -> None:
 
 
 async def test_twenty_calls_use_one_connection(serve, upstream, to) -> None:
-    """D-007: an answer read to its end gives its connection back."""
+    """D-007, E-123: kept alive; an answer read to its end gives its connection back."""
     async with serve(f.good()) as server:
         for _ in range(20):
             assert await call(upstream, to(server.origin)) == (200, b'{"ok":true}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anthropic
 import openai
@@ -13,6 +14,7 @@ from aiohttp import web
 from kit.clients import REVERSE
 from kit.sidecars import running
 
+SHIPPED = (Path(__file__).parents[2] / "rules.yaml").read_text()
 RULES = """
 version: 1
 providers:
@@ -104,19 +106,25 @@ class Maker:
 
 
 @asynccontextmanager
-async def made(tmp_path, env=None, extra=""):
+async def making():
+    """A running one, and its port."""
     maker = Maker()
     runner = web.ServerRunner(web.Server(maker.answer))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    port = site._server.sockets[0].getsockname()[1]
-    text = RULES.format(url=f"http://127.0.0.1:{port}") + extra
     try:
-        async with running(tmp_path, 0, text=text, env={**KEYS, **(env or {})}) as sidecar:
-            yield sidecar, maker
+        yield maker, site._server.sockets[0].getsockname()[1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def made(tmp_path, env=None, extra=""):
+    async with making() as (maker, port):
+        text = RULES.format(url=f"http://127.0.0.1:{port}") + extra
+        async with running(tmp_path, 0, text=text, env={**KEYS, **(env or {})}) as sidecar:
+            yield sidecar, maker
 
 
 @pytest.fixture
@@ -292,6 +300,61 @@ async def test_top_search_and_providers(shop):
     assert (await get(sidecar, "/api/v1/models/providers/gone")).status == 404
 
 
+async def test_names_of_the_service_that_has_openrouter_alone(tmp_path):
+    """D-020, D-043, D-045, D-046, D-047, D-049, D-050, D-051: the ids are OpenRouter's own, by which it is called, and
+    whose models they are can be asked for.
+    """
+    async with making() as (_, port):
+        env = {"OPENROUTER_API_KEY": "k", "OPENROUTER_BASE_URL": f"http://127.0.0.1:{port}/v1"}
+        async with running(tmp_path, 0, text=SHIPPED, env=env) as sidecar:
+
+            async def told(path):
+                return (await get(sidecar, f"/api/v1/models{path}")).json()
+
+            ids = ["maker/one", "maker/two", "maker/three"]
+            assert [model["id"] for model in (await told("?provider=maker"))["data"]] == ids
+            assert set(ids) < {m["id"] for m in (await told("?provider=openrouter"))["data"]}
+            found = (await told("/maker/one"))["data"]
+            assert (found["id"], found["provider"]) == ("maker/one", "openrouter")
+            price = {"prompt": "0.0000025", "completion": "0.00001"}
+            assert (await told("/maker/one/pricing"))["data"] == {
+                "model": "maker/one",
+                "pricing": price,
+            }
+            words = {"model": "maker/one", "supported_parameters": ["temperature", "tools"]}
+            assert (await told("/maker/one/parameters"))["data"] == words
+            assert (await told("/search?q=for%20code"))["data"][0]["id"] == "maker/one"
+            assert (await told("/providers"))["data"] == ["maker", "openrouter"]
+            known = await told("/providers/maker")
+            assert ([m["id"] for m in known["data"]], known["provider"]) == (ids, "maker")
+            explained = await sidecar.call(
+                {"model": "maker/one", "messages": [{"role": "user", "content": "Hi"}]},
+                path="/api/v1/inference",
+                headers=[("x-wattline-explain", "1")],
+            )
+            assert "openrouter/maker/one" in explained.body.decode()
+            assert (await get(sidecar, "/api/v1/models/maker/none")).status == 404
+
+
+async def test_how_many_are_told(tmp_path):
+    """D-043, D-048, D-049: 50, 10 and 20 where nobody says how many; at most 100."""
+    async with running(tmp_path, 0, text=SHIPPED) as sidecar:
+
+        async def told(path):
+            return (await get(sidecar, f"/api/v1/models{path}")).json()
+
+        page = await told("")
+        total = page["pagination"]["total"]
+        assert page["pagination"] == {"total": total, "limit": 50, "offset": 0, "hasMore": True}
+        assert len(page["data"]) == 50
+        assert 50 < total == len((await told("?limit=100"))["data"]) < 100
+        last = await told(f"?offset={total - 1}")
+        assert (len(last["data"]), last["pagination"]["hasMore"]) == (1, False)
+        assert len((await told("/top"))["data"]) == 10
+        found = await told("/search?q=o")
+        assert len(found["data"]) == 20 < found["total"]
+
+
 async def test_providers_with_their_state(shop):
     """E-047: those without a key too, with the reason."""
     sidecar, _ = shop
@@ -362,7 +425,7 @@ async def test_each_key_goes_to_its_own_origin_only(shop):
 
 
 async def test_lists_are_asked_for_once_an_hour_and_on_demand(shop):
-    """E-120."""
+    """D-007, E-120."""
     sidecar, maker = shop
     assert not maker.asked  # nobody wanted to know
     await asyncio.gather(*(get(sidecar, "/v1/models") for _ in range(10)))

@@ -61,7 +61,7 @@ def _lines(who: str, status: int, *names: str) -> dict[tuple[str, str], Line]:
 
 HEALTH = ("GET /", "GET /version", "GET /health", "GET /health/live", "GET /health/ready")
 _MODELS = (
-    "/v1", "/openai/v1", "/v1beta", "/v2", "/v2/v1", "/v2/v1beta", "/v3", "/v3/v1", "/v4", "/v4/openai/v1",
+    "/v1", "/openai/v1", "/v1alpha", "/v1beta", "/v2", "/v2/v1", "/v2/v1alpha", "/v2/v1beta", "/v3", "/v3/v1", "/v4", "/v4/openai/v1",
     "/v6", "/v6/v1", "/v6/api/v1", "/api/v1",
 )  # fmt: skip
 _KEY = "/api/admin/api-keys/{key}"

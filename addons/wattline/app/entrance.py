@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from wattline import __version__
@@ -15,8 +16,12 @@ from wattline.dialects.follow_up import kind_of
 from wattline.proxy.local import LocalFace
 from wattline.service.catalog.catalog import Catalog
 from wattline.service.entrance.counting import Counting
+from wattline.service.entrance.credentials import Credentials
 from wattline.service.entrance.guesses import Guesses
+from wattline.service.entrance.head_refusals import HeadRefusals
+from wattline.service.entrance.own_requests import OwnRequests
 from wattline.service.entrance.pages import Pages
+from wattline.service.entrance.passing_requests import PassingRequests
 from wattline.service.entrance.reception import Reception
 from wattline.service.entrance.switches import switched_off
 from wattline.service.entrance.visitor import Visits
@@ -31,6 +36,9 @@ class Entrance:
     """`guard` says where a tunnel may lead, `local` is the way to our pages."""
 
     reception: Reception
+    refusals: HeadRefusals
+    guesses: Guesses
+    pages: Pages
     visits: Visits
     local: LocalFace
     guard: Guard
@@ -40,31 +48,47 @@ def make_entrance(
     ground: Ground, memory: Memory, callers: Callers, records: Records, catalog: Catalog
 ) -> Entrance:
     """Raises SettingsError."""
-    reception = Reception(
-        ground.book,
-        ground.dialects,
-        _pages(ground, catalog),
-        switched_off(ground.settings.env),
-        own=ground.address.is_own,
-        pseudonym=ground.pseudonym,
-        knows=lambda lookup, principal: _knows(memory.remembered, lookup, principal),
-        counts=records.settlement.counts,
-        web=True,
-        keys=callers.directory.find,
-        counting=Counting(memory.windows, ground.clock),
-        guesses=Guesses(ground.clock, callers.issued),
-        master=callers.master,
-        tokens=callers.sessions.find,
-        current=callers.directory.current,
-    )
+    guesses = Guesses(ground.clock, callers.issued)
+    pages = _pages(ground, catalog)
+    refusals = HeadRefusals(ground.dialects, records.settlement.counts, ground.address.is_own)
+    reception = _reception(ground, memory, _credentials(ground, callers, guesses), pages, refusals)
     visits, tunnel = Visits(), lambda: ground.book().tunnel
     if records.census is not None:
         reception.watching, tunnel = records.census.unread, lambda: EVERYWHERE
     return Entrance(
         reception,
+        refusals,
+        guesses,
+        pages,
         visits,
-        LocalFace(reception.styles.render, visits),
+        LocalFace(refusals.styles.render, visits),
         Guard(tunnel, ground.listeners),
+    )
+
+
+def _credentials(ground: Ground, callers: Callers, guesses: Guesses) -> Credentials:
+    return Credentials(
+        ground.book,
+        guesses,
+        keys=callers.directory.find,
+        tokens=callers.sessions.find,
+        current=callers.directory.current,
+        master=callers.master,
+    )
+
+
+def _reception(
+    ground: Ground, memory: Memory, credentials: Credentials, pages: Pages, refusals: HeadRefusals
+) -> Reception:
+    return Reception(
+        ground.book,
+        credentials,
+        OwnRequests(ground.book, credentials, pages, switched_off(ground.settings.env)),
+        PassingRequests(ground.book, credentials, partial(_knows, memory.remembered)),
+        refusals,
+        Counting(memory.windows, ground.clock),
+        own=ground.address.is_own,
+        pseudonym=ground.pseudonym,
     )
 
 

@@ -65,14 +65,14 @@ class Face:
         self.parts.ground.exit.callback(watch.cancel)
 
     def _edge(self, layers: Layers, run_inline: RunInline, *, keeps_bodies: bool) -> Edge:
-        reception = self.parts.entrance.reception
+        refusals = self.parts.entrance.refusals
         return Edge(
             answer=self.parts.calls.repeatable.answer,
             converse=self.parts.calls.sockets.converse,
             begin=layers.begin,
-            internal_error=reception.internal_error,
-            render=reception.render,
-            refused=reception.refused,
+            internal_error=refusals.internal_error,
+            render=refusals.render,
+            refused=refusals.note,
             head_limits=self._head_limits,
             pending=Pending(lambda: self.parts.ground.book().limits),
             run_inline=run_inline,

@@ -45,6 +45,7 @@ class Mark:
             "rules": str(ground.books.path.absolute()),
             "rules_version": book.version,
             "providers": dict(had.providers),
+            "several_keys": sorted(name for name, one in book.providers.items() if one.keys),
             "callers": sorted(had.callers),
         }
 

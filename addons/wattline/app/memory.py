@@ -51,6 +51,7 @@ class Memory:
     def follow(self, book: Book) -> None:
         """Other rules are in force: a refused key may be another one now."""
         self.rests.clear()
+        self.health.clear()
         self.health.rules = book.health
         _bound(self.affinity, book)
 
@@ -60,7 +61,7 @@ class Memory:
         remember(self.windows, ground.book(), ledger, now, wall, directory.tiers)
         recount(self.spending, ledger, now, wall)
         recall(self.remembered, ledger, wall)
-        heal(self.health, ledger, now, wall)
+        heal(self.health, ledger, now, wall, ground.book().version)
         self.rests.restore(read_rests(ledger, int(wall * 1000)), ground.book())
 
     def learn_costs(self, ground: Ground) -> None:

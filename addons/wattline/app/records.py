@@ -49,15 +49,15 @@ class Records:
 
 def make_records(ground: Ground, memory: Memory, census: Census | None) -> Records:
     """Their files are written to their end when all is closed."""
-    settlement = _settlement(ground, memory)
     errors = _error_log(ground)
+    settlement = _settlement(ground, memory, errors.exclusions)
     proofs = Proofs(proof_file(ground.settings.state), ground.clock, settlement.counts)
     ground.exit.push_async_callback(proofs.written)
     settlement.counts.note = errors.note if census is None else census.note
     return Records(ground.books, settlement, errors, proofs, census)
 
 
-def _settlement(ground: Ground, memory: Memory) -> Settlement:
+def _settlement(ground: Ground, memory: Memory, exclusions: ExclusionsFile) -> Settlement:
     return Settlement(
         ground.ledger,
         memory.windows,
@@ -66,6 +66,7 @@ def _settlement(ground: Ground, memory: Memory) -> Settlement:
         health=memory.health,
         affinity=memory.affinity,
         diagnosis=memory.diagnosis,
+        excluded=exclusions.match,
     )
 
 

@@ -241,7 +241,7 @@ class Sidecar:
         return read_gauges(
             self.ground,
             self.parts.memory,
-            started=self.parts.entrance.reception.pages.started,
+            started=self.parts.entrance.pages.started,
             open_calls=self.open_calls,
             log_missing=self.log_missing(),
         )

@@ -14,6 +14,7 @@ from wattline.service.accounts.referrals import Referrals
 from wattline.service.accounts.user_tokens import UserTokens
 from wattline.service.dialogs.completions import Completions
 from wattline.service.dialogs.dialogs import Dialogs
+from wattline.service.entrance.switches import switched_off
 from wattline.service.line_log import LineLog
 from wattline.service.metering.statistics import Statistics
 from wattline.service.offers.offers import Offers, offers_log
@@ -45,7 +46,7 @@ class Site:
         made = self._made(policy)
         web = WebFace(
             lambda: load_site(made),
-            entrance.reception.styles,
+            entrance.refusals.styles,
             entrance.visits,
             policy.heartbeat,
             once=self.parts.calls.once,
@@ -61,7 +62,7 @@ class Site:
 
     def _made(self, policy: SocketPolicy) -> WebParts:
         return WebParts(
-            self.parts.entrance.reception.styles,
+            self.parts.entrance.refusals.styles,
             self.parts.catalog,
             self._chats(policy),
             MetricsParts(self.parts.records.settlement.counts, self.gauges),
@@ -79,7 +80,9 @@ class Site:
             self.parts.ground.clock,
             policy,
             tokens=self.parts.callers.sessions.find,
-            guesses=self.parts.entrance.reception.guesses,
+            guesses=self.parts.entrance.guesses,
+            current=self.parts.callers.directory.current,
+            admin="admin" not in switched_off(self.parts.ground.settings.env),
         )
 
     def control(self) -> Control:
@@ -118,7 +121,7 @@ class Site:
 
     def _gateway(self) -> GatewayParts:
         """Logins, users' own keys, health and the audit trail."""
-        ground, guesses = self.parts.ground, self.parts.entrance.reception.guesses
+        ground, guesses = self.parts.ground, self.parts.entrance.guesses
         return GatewayParts(
             self._logins(),
             self.parts.callers.own_keys,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+MICRO = 1_000_000
+"""Micro-units in a unit."""
+
 
 def plain(value: float, *, grouped: bool = False) -> str:
     """Up to 6 decimals: `6250030`, `0.5`; `6,250,030` where `grouped`."""

@@ -72,8 +72,8 @@ class StderrLog:
     def __exit__(self, *_: object) -> None:
         queued, self._queued = self._queued, None
         if queued is not None:
+            queued.close()  # first, so that what it says of a stderr that is gone does not go there
             set_up(self._level, self._direct())
-            queued.close()
 
     @property
     def missing(self) -> int:

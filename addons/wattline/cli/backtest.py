@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from wattline.base.amounts import plain
+from wattline.base.amounts import MICRO, plain
 from wattline.base.settings import Settings
 from wattline.cli.book import load_rules, rules_path
 from wattline.cli.comparison import compare
@@ -25,7 +25,6 @@ from wattline.cli.usage import LEDGER
 from wattline.engine.tally import Sum, Tally
 from wattline.engine.tally_json import notes, tally_json, targets
 from wattline.rules.book import Book
-from wattline.rules.conditions import MICRO
 from wattline.rules.elsewhere import Elsewhere
 from wattline.service.history.prices import known_prices
 from wattline.service.history.span import Span, available, run, served, versions_of
@@ -124,9 +123,12 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 def _print(tally: Tally, unknown: int, wish: Wish, source: str) -> None:
     out = console()
     if not tally.calls:
-        print(
-            f"No calls to replay in the last {wish.since}. See further back with --since 30d or all."
-        )
+        if wish.since == "all":
+            print("No calls to replay.")
+        else:
+            print(
+                f"No calls to replay in the last {wish.since}. See further back with --since 30d or all."
+            )
         return
     share = tally.changed / tally.calls
     print(f"{tally.calls:,} calls, {tally.changed:,} of them ({share:.1%}) change their target.")

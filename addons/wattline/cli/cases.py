@@ -23,7 +23,7 @@ from wattline.cli.terminal import counted, safe
 from wattline.cli.usage import LEDGER
 from wattline.engine.backtest import Past
 from wattline.engine.case import differences, outcome, plan_of
-from wattline.engine.case_names import doubts
+from wattline.engine.case_names import doubts, known_state
 from wattline.engine.case_record import cases_of, has_secret
 from wattline.engine.case_shape import BadCase, Case, read_case
 from wattline.rules.book import Book
@@ -255,10 +255,12 @@ def _write(files: dict[Path, list[dict[str, Any]]]) -> None:
 
 def _odd(cases: list[dict[str, Any]], books: Books) -> int:
     """How many are otherwise with the rules as they are, or ask for what these do not have. Those that are so only
-    because no key was set then say so from now on.
+    because no key was set then say so from now on; what was looked at for conditions that are gone is left out.
     """
-    count = 0
+    count, book = 0, books(frozenset())
     for value in cases:
+        if "state" in value:
+            value["state"] = known_state(value["state"], book)
         if _holds(value, books):
             continue
         bare = {**value, "state": {**value.get("state", {}), "unconfigured": True}}

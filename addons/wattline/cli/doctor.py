@@ -22,8 +22,12 @@ from wattline.cli.environment import PROXY_VARIABLES, undone
 from wattline.cli.failure import FAILED, Failure
 from wattline.cli.files import network_note, permission_notes
 from wattline.cli.finding import Finding, Mark
+from wattline.cli.health import HEALTHY
+from wattline.cli.parked import parked_lines
 from wattline.cli.port_check import try_listen
 from wattline.cli.resting import all_keys_out, held
+from wattline.cli.running import NoAnswer, Running, ask_health
+from wattline.cli.terminal import safe
 from wattline.cli.usage import LEDGER
 from wattline.proxy.ca import CaError, ensure_ca
 from wattline.rules.book import Book
@@ -80,6 +84,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield (state := _state(settings.state))
     yield from _file_system(settings.state)
     yield _listener(settings, book, comparison)
+    if comparison is not None:
+        yield from _ailing(comparison.running)
     if state.mark is not Mark.BAD or settings.state.is_dir():
         yield _ca(settings)
         yield _ledger(settings.state / LEDGER)
@@ -90,6 +96,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if (known := theirs or book) is not None:
         yield from _providers(known)
         yield from _rests(known, settings.state / LEDGER, runs=theirs is not None)
+    yield from (
+        Finding(Mark.NOTE, safe(line).plain) for line in parked_lines(settings.state / LEDGER)
+    )
 
 
 def _python() -> Finding:
@@ -180,6 +189,15 @@ def _listener(settings: Settings, book: Book | None, comparison: Comparison | No
     return try_listen(settings, book.listen if book is not None else Listen())
 
 
+def _ailing(running: Running) -> Iterator[Finding]:
+    """What the sidecar itself says is wrong, such as a ledger that it can't write."""
+    with suppress(NoAnswer):
+        found = ask_health(running.reachable_host, running.port)
+        if found["status"] != HEALTHY:
+            reason = f": {found['reason']}" if found.get("reason") else ""
+            yield Finding(Mark.BAD, f"the sidecar is {found['status']}{reason}")
+
+
 def _ca(settings: Settings) -> Finding:
     folder = settings.state / "ca"
     if not folder.exists():
@@ -201,6 +219,9 @@ def _ca(settings: Settings) -> Finding:
 
 def _ledger(path: Path) -> Finding:
     if not path.exists():
+        if path.with_name(f"{path.name}-wal").exists():
+            text = f"ledger {path} is gone, its newest commits are in {path.name}-wal"
+            return Finding(Mark.BAD, text, "Stop the sidecar, put the file back, and start again.")
         return Finding(Mark.NOTE, f"ledger {path} will be made by the first start")
     if path.is_dir():
         text = f"ledger {path} is a folder, no file"

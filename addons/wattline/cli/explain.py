@@ -42,7 +42,7 @@ def explain(question: Question, settings: Settings, *, as_json: bool = False) ->
     now, wall = time.monotonic(), time.time()
     as_sidecar = comparison is not None and comparison.same_file
     rests = held(book, settings.state / LEDGER, runs=as_sidecar)
-    view, source = _view(book, settings.state / LEDGER, now, wall, rests)
+    view, source = _view(book, settings.state / LEDGER, now, wall, rests, runs=as_sidecar)
     found = explain_call(exchange.call, book, view, now, wall)
     exchange.plan = found.plan
     requests = requests_of(exchange)
@@ -79,11 +79,11 @@ def _ledger_lines(source: str, rests: Sequence[Held]) -> Iterator[str]:
 
 
 def _view(
-    book: Book, ledger: Path, now: float, wall: float, rests: Sequence[Held]
+    book: Book, ledger: Path, now: float, wall: float, rests: Sequence[Held], *, runs: bool
 ) -> tuple[View, str]:
     """What the ledger tells of windows, rests, health, balances and what is switched off; and in words, what that is."""
     windows, health = Windows(), Health(book.health)
-    source = _remembered(windows, health, book, ledger, now, wall)
+    source = _remembered(windows, health, book, ledger, now, wall, runs=runs)
     costs = Costs(Prices())
     asyncio.run(costs.learn(book))
     parking = parking_of(ledger)
@@ -119,14 +119,21 @@ def _origin(comparison: Comparison | None, settings: Settings) -> Iterator[str]:
 
 
 def _remembered(
-    windows: Windows, health: Health, book: Book, ledger: Path, now: float, wall: float
+    windows: Windows,
+    health: Health,
+    book: Book,
+    ledger: Path,
+    now: float,
+    wall: float,
+    *,
+    runs: bool,
 ) -> str:
     """Fill the windows and the health; in words, from what."""
     if not ledger.exists():
         return "windows are empty, there is no ledger yet"
     try:
         count = remember(windows, book, ledger, now, wall)
-        heal(health, ledger, now, wall)
+        heal(health, ledger, now, wall, book.version if runs else None)
     except LedgerDown as error:
         return f"windows are empty, the ledger can't be read ({error})"
     return f"windows are filled with the last {count} attempts of the ledger"

@@ -19,13 +19,16 @@ from wattline.cli.usage import LEDGER
 from wattline.engine.explain import render
 from wattline.service.attempts import SHADOW_COPY
 from wattline.service.history.recalled import Recalled, recall_call, recalled_json
-from wattline.service.metering.settlement import DRILL
+from wattline.service.metering.settlement import DRILL, EXCLUDED
+from wattline.store.base import State
+from wattline.store.sqlite import NOT_SENT
 from wattline.store.start import CRASHED
 
 _MARKS = MappingProxyType(
     {
         DRILL: "a drill made this fault",
         SHADOW_COPY: "a shadow copy",
+        EXCLUDED: "its error does not count against the target",
         CRASHED: "the sidecar ended before it did",
     }
 )
@@ -65,12 +68,19 @@ def _lines(found: Recalled, told: dict[str, Any]) -> Iterator[str]:
         yield from _attempt(attempt)
     if told["energy"] is not None:
         yield f"energy    {plain(told['energy'])}"
+    elif told["attempts"] and all(map(_unanswered, told["attempts"])):
+        yield "energy    none: no attempt was answered"
     elif told["attempts"]:
         yield "energy    not known: no rate was configured, or it has not ended"
     if found.explanation is not None and not found.agrees:
         yield "! This explanation does not come to what was recorded: what is recorded is what happened."
     for note in found.notes:
         yield f"* {note}"
+
+
+def _unanswered(attempt: dict[str, Any]) -> bool:
+    """It failed, or its call ended before it was sent."""
+    return bool(attempt["state"] == State.FAILED or attempt["error"] == NOT_SENT)
 
 
 def _decision(recorded: dict[str, Any]) -> Iterator[str]:

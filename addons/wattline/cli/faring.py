@@ -28,8 +28,8 @@ def targets(settings: Settings, *, as_json: bool = False) -> None:
     """Print a line for each target that was tried in the last hour. Raises LedgerDown, RulesError, OSError."""
     comparison = compare(settings, rules_path(settings))
     book = read_as_sidecar(settings, comparison).book
-    health, now = healed(book, settings), 0.0
-    runs = comparison is not None and comparison.same_file
+    runs, now = comparison is not None and comparison.same_file, 0.0
+    health = healed(book, settings, runs=runs)
     rests = held(book, settings.state / LEDGER, runs=runs)
     if as_json:
         told = [_facts(health, place, now, book, rests) for place in _places(health)]
@@ -44,12 +44,14 @@ def targets(settings: Settings, *, as_json: bool = False) -> None:
         console().print(safe(str(one)))
 
 
-def healed(book: Book, settings: Settings, now: float = 0.0) -> Health:
-    """The health of targets out of the ledger; without a ledger nothing is known. Raises LedgerDown."""
+def healed(book: Book, settings: Settings, now: float = 0.0, *, runs: bool = False) -> Health:
+    """The health of targets out of the ledger; without a ledger nothing is known. `runs`: a sidecar with these rules
+    does. Raises LedgerDown.
+    """
     health = Health(book.health)
     ledger = settings.state / LEDGER
     if ledger.exists():
-        heal(health, ledger, now, time.time())
+        heal(health, ledger, now, time.time(), book.version if runs else None)
     return health
 
 

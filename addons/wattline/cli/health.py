@@ -42,7 +42,8 @@ def _print_out(state: Path, running: Running) -> None:
     from wattline.cli.terminal import safe
 
     ledger = state / "ledger.sqlite"
-    for line in (*parked_lines(ledger), *map(str, noted(ledger, running.rules_version))):
+    rests = noted(ledger, running.rules_version, running.several_keys)
+    for line in (*parked_lines(ledger), *map(str, rests)):
         print(safe(line))
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wattline.base.errors import ClientFault
 from wattline.base.origin import Origin
@@ -60,6 +60,10 @@ class Question:
     principal: str | None = None
     own_keys: Sequence[str] = ()
     """Providers that the caller has keys of its own for."""
+
+
+ANY_CALL: Final = Question(None, None, "/v1/chat/completions")
+"""Where nothing was said of it."""
 
 
 def read_exchange(question: Question, book: Book) -> Exchange:

@@ -68,13 +68,14 @@ def held(book: Book, ledger: Path, *, runs: bool) -> list[Held]:
     return sorted((_held(row, seconds, several) for row, seconds in left), key=_place)
 
 
-def noted(ledger: Path, version: str | None) -> list[Held]:
-    """What rests of the operator's accounts in a sidecar that runs with rules of this version. Empty when the ledger
-    can't be read.
+def noted(ledger: Path, version: str | None, several: frozenset[str] = frozenset()) -> list[Held]:
+    """What rests of the operator's accounts in a sidecar that runs with rules of this version, and that has several keys
+    of these providers. Empty when the ledger can't be read.
     """
     wall = time.time()
     rows = _rows(ledger, wall)
-    found = [_held(r, r.until / 1000 - wall, _several(rows)) for r in rows if r.book == version]
+    several |= _several(rows)
+    found = [_held(r, r.until / 1000 - wall, several) for r in rows if r.book == version]
     return sorted((one for one in found if one.owner is None), key=_place)
 
 

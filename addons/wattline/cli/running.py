@@ -36,6 +36,8 @@ class Running:
     """Each provider, and why the sidecar can't use it; None when it can."""
     callers: frozenset[str] = frozenset()
     """Names under `auth.keys` whose key it has."""
+    several_keys: frozenset[str] = frozenset()
+    """Providers that it has several keys of."""
 
     @property
     def address(self) -> str:
@@ -74,6 +76,7 @@ def read_mark(state: Path) -> Running | None:
         rules_version if isinstance(rules_version, str) else None,
         _reasons(found.get("providers")),
         _names(found.get("callers")),
+        _names(found.get("several_keys")),
     )
 
 

@@ -52,7 +52,8 @@ def usage(state: Path, *, by: str, since: str, as_json: bool = False) -> None:
     elif not ledger.exists():
         print(f"No ledger in {state} yet: the first start of the sidecar makes it.")
     else:
-        print(f"No calls {_span(since)}. See further back with --since 30d or --since all.")
+        further = "" if since == "all" else " See further back with --since 30d or --since all."
+        print(f"No calls {_span(since)}.{further}")
 
 
 def _as_json(row: UsageRow) -> dict[str, object]:

@@ -135,6 +135,10 @@ What follows on a call is asked of the provider that made it: `GET` and `DELETE`
 `/api/show`, `/api/ps`, `/api/version`, `/api/v1/models`, `/api/v1/providers`, and `/v1/audio/models` and
 `/v1/audio/voices` for sound. For `/v1/realtime` and `/ws` see
 [websockets.md](websockets.md).
+
+A model that only its provider lists is told by the name to call it by: the provider's own, where a rule takes that to it
+(`openai/gpt-4o` at OpenRouter), else `provider/model`. `/api/v1/models?provider=` knows providers, and whose models they are
+by the first part of such a name. Lists of more than 1 KiB are compressed for clients that take gzip.
 """
 _MATRIX = """
 ## What a provider's API can express

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from wattline.engine.energy import MICRO
+from wattline.base.amounts import MICRO
 
 
 def transcription_energy(seconds: Fraction | None, rate: Fraction | None) -> int | None:

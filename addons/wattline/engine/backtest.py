@@ -24,8 +24,7 @@ from wattline.engine.windows import Claim, Ticket, Windows
 from wattline.rules.book import Book
 from wattline.rules.compiled.provider import FROM_CACHE
 from wattline.rules.compiled.target import Target
-from wattline.rules.compiled.window import Scope, Window
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Scope, Window
 from wattline.wire.call import Call
 
 COMPLETE: Final = "complete"
@@ -57,6 +56,8 @@ class PastAttempt(NamedTuple):
     error: str | None
     first_ms: int | None
     total_ms: int | None
+    counts: int = 1
+    """0: its error counts against no target."""
 
     @property
     def total(self) -> int:
@@ -330,7 +331,7 @@ class Replay:
         place, began = (provider, model), at - (attempt.total_ms or 0) / 1000
         if attempt.state == COMPLETE:
             self.health.good(place, at, attempt.first_ms, attempt.total_ms, began=began)
-        elif attempt.state in (FAILED, TRUNCATED) and attempt.error is not None:
+        elif attempt.state in (FAILED, TRUNCATED) and attempt.error is not None and attempt.counts:
             self.health.bad(place, attempt.error, at, began=began)
 
     def _note_rests(self, found: Features, now: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from wattline.base.amounts import MICRO
 from wattline.dialects.table import find, normalise
 from wattline.engine.case_names import check_names, windows_of
 from wattline.engine.case_shape import EXPECT, BadCase, Case, moment_of
@@ -17,7 +18,6 @@ from wattline.engine.rest import Resting
 from wattline.engine.then import ThenView
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
-from wattline.rules.conditions import MICRO
 from wattline.wire.call import LOCAL, Call, Operation, Principal
 
 NOON: Final = datetime(2026, 1, 7, 12, tzinfo=UTC)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from wattline.dialects.codecs import client_names
 from wattline.dialects.table import own_paths, own_routes
@@ -11,7 +12,9 @@ from wattline.rules.book import Book
 from wattline.rules.compiled.rule import Listed, Tiered, Weighted
 from wattline.rules.compiled.target import Target
 from wattline.rules.compiled.window import Window
-from wattline.rules.conditions import FilledOver, HealthIs, TextIs
+from wattline.rules.conditions.allowance import FilledOver
+from wattline.rules.conditions.call import TextIs
+from wattline.rules.conditions.health import HealthIs
 from wattline.rules.globs import Patterns
 from wattline.rules.problems import nearest, unknown
 from wattline.wire.call import LOCAL
@@ -52,6 +55,24 @@ def doubts(case: Case, book: Book) -> Iterator[str]:
         meant = nearest(name, known)
         if meant is not None:
             yield f"principal: no key and no rule names {name!r:.80}. Did you mean {meant!r}?"
+
+
+def known_state(state: Mapping[str, Any], book: Book) -> dict[str, Any]:
+    """What was recorded, without windows and targets that these rules have no more: their conditions ask for none of
+    them, and a case that names them can't be read.
+    """
+    names = {
+        "fill": frozenset(_window_names(book)),
+        "health": frozenset((*book.providers, *map(str, _targets(book)))),
+    }
+    kept: dict[str, Any] = {}
+    for part, value in state.items():
+        found = value
+        if part in names and isinstance(value, Mapping):
+            found = {name: one for name, one in value.items() if name in names[part]}
+        if found or not value:
+            kept[part] = found
+    return kept
 
 
 def windows_of(book: Book) -> Iterator[Window]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from wattline.base.amounts import MICRO
 from wattline.base.secret_look import looks_secret
 from wattline.engine.backtest import Past, planned_of
 from wattline.engine.case_shape import CODES
 from wattline.engine.past_call import NO_FEATURES, skipped_of
-from wattline.rules.conditions import MICRO
 
 DENIED = "denied_by_rule"
 

@@ -15,9 +15,9 @@ from wattline.engine.targets import Choice, choices, draw_order
 from wattline.engine.trials import with_trials
 from wattline.engine.view import View
 from wattline.rules.book import Book
-from wattline.rules.compiled.rule import Asked, Deny, Pass, Rule, Weighted
+from wattline.rules.compiled.rule import Asked, Deny, Pass, Rule, Tiered, Weighted
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import ENOUGH
+from wattline.rules.conditions.health import ENOUGH
 from wattline.rules.unconfigured import NO_KEY, why_unconfigured
 from wattline.wire.call import Call
 
@@ -244,13 +244,14 @@ def _plan(
         adapt=rule.adapt,
         drop=rule.drop,
         midstream=rule.midstream,
+        tiered=isinstance(action, Tiered),
         panic=panic,
         draw=draw if several or isinstance(action, Weighted) else None,
         keys_out=tuple(keys_out),
         kept=kept,
         reasons=tuple(reasons),
         version=book.version,
-        unknown=not book.names.has(call.model),
+        unknown=not isinstance(action, Tiered) and not book.names.has(call.model),
     )
 
 

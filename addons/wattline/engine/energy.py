@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-MICRO = 1_000_000
+from wattline.base.amounts import MICRO
 
 
 def energy(usage_total: int, rate: Fraction | None, margin: Fraction) -> int | None:

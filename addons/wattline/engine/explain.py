@@ -27,8 +27,7 @@ from wattline.rules.compiled.facts import Condition
 from wattline.rules.compiled.provider import account_name
 from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
 from wattline.rules.compiled.target import Target
-from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Scope
 from wattline.wire.call import Call
 
 __all__ = ["Explanation", "as_json", "explain", "render"]

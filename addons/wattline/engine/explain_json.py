@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wattline.base.amounts import MICRO
 from wattline.engine.explanation import (
     Explanation,
     RuleFound,
@@ -14,7 +15,6 @@ from wattline.engine.explanation import (
 )
 from wattline.engine.plan import Plan
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import MICRO
 
 
 def as_json(explanation: Explanation) -> dict[str, Any]:

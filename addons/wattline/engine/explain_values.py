@@ -11,21 +11,11 @@ from wattline.engine.near import quoted
 from wattline.engine.view import View
 from wattline.rules.compiled.facts import Condition, Fares
 from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import (
-    DAYS,
-    BalanceIs,
-    FilledOver,
-    Fixed,
-    FlagIs,
-    HeaderIs,
-    HealthIs,
-    HourWithin,
-    ModelKnown,
-    Tagged,
-    TextIs,
-    TokensWithin,
-    WeekdayIs,
-)
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import FlagIs, HeaderIs, Tagged, TextIs, TokensWithin
+from wattline.rules.conditions.configuration import Fixed, ModelKnown
+from wattline.rules.conditions.health import HealthIs
+from wattline.rules.conditions.moment import DAYS, HourWithin, WeekdayIs
 from wattline.wire.call import Call
 
 REDACTED: Final = "(like a credential: not shown)"

@@ -182,8 +182,9 @@ def _refuses_key(status: int, body: bytes) -> bool:
 def _moves_on(status: int, body: bytes, model: str) -> bool:
     """Another provider may do better."""
     if status == 404:
-        # A 404 without a JSON object comes from something that is not the API: a wrong base URL.
-        return _names_model(body, model) or not body.lstrip().startswith(b"{")
+        # Without a JSON object, or an error in it, it comes from something that is not the API: a wrong base URL.
+        is_api = body.lstrip().startswith(b"{") and b'"error"' in body
+        return _names_model(body, model) or not is_api
     return status in _WAIT or not 200 <= status < 500 or 300 <= status < 400
 
 

@@ -16,7 +16,9 @@ from wattline.engine.view import View
 from wattline.rules.book import Book
 from wattline.rules.compiled.facts import Subject
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import BalanceIs, FilledOver, HeaderIs, HealthIs
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import HeaderIs
+from wattline.rules.conditions.health import HealthIs
 from wattline.wire.call import Call
 
 TEXT: Final = 256

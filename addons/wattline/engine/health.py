@@ -14,6 +14,7 @@ from typing import Final
 
 from wattline.engine.breaker import FREE, Breaker, Permit, State
 from wattline.rules.compiled.upkeep import HealthRules
+from wattline.wire.http import Ending
 
 WEIGHT: Final = 0.2
 """Of the newest attempt in each moving average (B-080)."""
@@ -23,7 +24,9 @@ KEPT: Final = 4_096
 """Most targets that are remembered: accounts of users with keys of their own are without number."""
 LOOKED_AT: Final = 256
 """Of the oldest ones, when one must be forgotten."""
-NEITHER: Final = frozenset({"internal_error", "not_sent", "answer_too_large"})
+NEITHER: Final = frozenset(
+    {"internal_error", "not_sent", "answer_too_large", Ending.SHUTDOWN.value}
+)
 """Outcomes that say nothing of a provider: the fault, or the choice, was ours."""
 _NO_OUTAGE: Final = frozenset(
     {"context_length", "http_400", "http_401", "http_402", "http_403", "http_404", "http_413", "http_422",

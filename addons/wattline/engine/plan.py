@@ -81,3 +81,5 @@ class Plan:
     """Where this call is asked too."""
     midstream: bool = False
     """A stream that breaks off after output is continued by the next target."""
+    tiered: bool = False
+    """Providers were asked for by a tier (C-106)."""

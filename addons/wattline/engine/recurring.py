@@ -18,17 +18,9 @@ from wattline.rules.book import Book
 from wattline.rules.compiled.facts import Condition
 from wattline.rules.compiled.rule import Rule, Tiered, Weighted
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import (
-    Fixed,
-    FlagIs,
-    HeaderIs,
-    HourWithin,
-    ModelKnown,
-    Tagged,
-    TextIs,
-    TokensWithin,
-    WeekdayIs,
-)
+from wattline.rules.conditions.call import FlagIs, HeaderIs, Tagged, TextIs, TokensWithin
+from wattline.rules.conditions.configuration import Fixed, ModelKnown
+from wattline.rules.conditions.moment import HourWithin, WeekdayIs
 
 MOST: Final = 4_096
 """Plans that are kept; the names of models come from clients."""

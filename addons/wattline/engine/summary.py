@@ -23,6 +23,9 @@ CANNOT_EXPRESS = "cannot_express"
 """The target's API has no words for parts of the call; it was not tried."""
 MODEL_NOT_FOUND = "model_not_found"
 NOT_CONFIGURED = "No external providers configured (missing API keys)"
+ALL_FAILED = "All providers unavailable", " "
+TIER_FAILED = "All external providers failed", ": "
+"""What is said of all, and what stands between a provider and its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,19 @@ def summary(failures: Sequence[Failure], plan: Plan, model: str) -> Fault:
     if failures and all(failure.code == CANNOT_EXPRESS for failure in failures):
         return _inexpressible(failures)
     if failures:
-        return UpstreamFault(
-            f"All providers unavailable: {_told(failures, (*waiting, *_broken(plan)))}",
-            status=500,
-            code="all_providers_failed",
-            should_retry=False,
-        )
+        return _failed(failures, waiting, plan)
     return _unavailable(plan, model, waiting)
+
+
+def _failed(failures: Sequence[Failure], waiting: Sequence[Skip], plan: Plan) -> Fault:
+    """In the words of the gateway that was asked: A-073's, or for a tier C-106's."""
+    said, between = TIER_FAILED if plan.tiered else ALL_FAILED
+    return UpstreamFault(
+        f"{said}: {_told(failures, (*waiting, *_broken(plan)), between)}",
+        status=500,
+        code="all_providers_failed",
+        should_retry=False,
+    )
 
 
 def _nowhere(plan: Plan, model: str) -> Fault:
@@ -157,11 +166,11 @@ def _waits(failures: Iterable[Failure], waiting: Iterable[Skip]) -> list[float]:
     return [seconds for seconds in found if seconds is not None]
 
 
-def _told(failures: Iterable[Failure], waiting: Iterable[Skip]) -> str:
+def _told(failures: Iterable[Failure], waiting: Iterable[Skip], between: str = " ") -> str:
     """`openai http_503; groq first_byte_timeout`: providers and codes, no model names."""
     places = [(f.target, f.code) for f in failures] + [(s.target, s.code) for s in waiting]
     found = Counter(
-        f"{target.partition('/')[0]} {_OUT if code == 'breaker' else code}"
+        f"{target.partition('/')[0]}{between}{_OUT if code == 'breaker' else code}"
         for target, code in places
     )
     return _joined([text if n == 1 else f"{text} ({n} times)" for text, n in found.items()])

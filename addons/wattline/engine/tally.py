@@ -14,7 +14,8 @@ from wattline.rules.book import Book
 from wattline.rules.compiled.provider import FROM_CACHE
 from wattline.rules.compiled.rule import Rule
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import BalanceIs, HeaderIs
+from wattline.rules.conditions.allowance import BalanceIs
+from wattline.rules.conditions.call import HeaderIs
 
 SHOWN: Final = 20
 """Calls that are listed one by one."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from wattline.base.amounts import MICRO
 from wattline.engine.tally import Tally
 from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import MICRO
 
 ASSUMED: Final = (
     "What was not called then is taken to answer, in the same time, to the same prompt, with an answer of half to "

@@ -9,7 +9,7 @@ from wattline.base.amounts import percent
 from wattline.engine.plan import Plan
 from wattline.rules.compiled.rule import Rule
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import READERS
+from wattline.rules.conditions.call import READERS
 from wattline.rules.drill import Drill
 from wattline.wire.call import Call
 

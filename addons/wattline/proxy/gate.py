@@ -41,7 +41,7 @@ def _refuse(gate: Gate, flow: http.HTTPFlow) -> None:
     if admission is not None:
         admission.mark = Mark.REFUSED
     flow.request.stream = False
-    flow.response = whole_response(gate.reception.internal_error())
+    flow.response = whole_response(gate.reception.refusals.internal_error())
 
 
 def _open(gate: Gate, flow: http.HTTPFlow) -> None:
@@ -53,7 +53,7 @@ def _open(gate: Gate, flow: http.HTTPFlow) -> None:
         chosen = chosen and gate.reception.book().fails_open(host)
         if chosen:
             _keep_back(flow.request.headers)
-            gate.reception.counts.failed_open += 1
+            gate.reception.refusals.counts.failed_open += 1
             log.error("a request goes to %s as it came, unmetered (on_error: pass)", host)
     except Exception:
         log.exception("a request could not go on as it came")
@@ -104,7 +104,7 @@ class Gate:
             status = response.status_code
             if admission.mark is Mark.LOCAL and status in _REFUSED:
                 head = self._head(flow, admission)
-                self.reception.page_refused(head, admission.principal, status)
+                self.reception.credentials.page_refused(head, admission.principal, status)
 
     def _head(self, flow: http.HTTPFlow, admission: Admission) -> RequestHead:
         request = flow.request

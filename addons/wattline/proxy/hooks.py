@@ -9,6 +9,8 @@ from typing import Any
 
 from mitmproxy import exceptions, hooks
 from mitmproxy.addonmanager import AddonManager, traverse
+from mitmproxy.proxy import commands
+from mitmproxy.proxy.layer import CommandGenerator
 
 log = logging.getLogger(__name__)
 
@@ -74,3 +76,19 @@ class FlatAddons(AddonManager):
         """Add to the chain; the table is made anew."""
         self.__dict__.pop("_table", None)
         return super().register(addon)  # type: ignore[no-untyped-call]
+
+
+def inlined(
+    generator: CommandGenerator[None], run_inline: Callable[[commands.StartHook], bool]
+) -> CommandGenerator[None]:
+    """The commands of a layer without the hooks that `run_inline` has run."""
+    reply: Any = None
+    while True:
+        try:
+            command = generator.send(reply)
+        except StopIteration:
+            return
+        if isinstance(command, commands.StartHook) and run_inline(command):
+            reply = None
+        else:
+            reply = yield command

@@ -82,6 +82,8 @@ class Layers:
         handler = self.handlers()[delivery.stream.context.client.id]
         self.deliveries.add(delivery)
         delivery.when_over(self.deliveries.discard)
+        if self._stopping:  # before its first steps, so that nothing is booked
+            delivery.end(Ending.SHUTDOWN)
         delivery.begin(handler)
         if self._stopping:
             delivery.end(Ending.SHUTDOWN)

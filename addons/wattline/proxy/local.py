@@ -63,6 +63,15 @@ class LocalFace:
         """The command for a connection."""
         return LocalConnection(self.address, tls=False, via=None)
 
+    def reach(
+        self, style: str, request_id: str, failed: Callable[[], Whole]
+    ) -> Generator[commands.Command, Any, Server | Whole]:
+        """A connection, or what to say without one: a failure is ours, and does not say where the face listens."""
+        if self.stopping:
+            return self.refusal(style, request_id)
+        connection, _ = yield self.connection()
+        return failed() if connection is None else connection
+
     def watched(
         self, generator: CommandGenerator[None], event: GetHttpConnection
     ) -> CommandGenerator[None]:

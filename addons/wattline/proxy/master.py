@@ -16,7 +16,7 @@ from mitmproxy.proxy import mode_specs
 
 from wattline.proxy.ca import CaFiles
 from wattline.proxy.hooks import FlatAddons
-from wattline.service.entrance.reception import MAGIC_HOST
+from wattline.service.entrance.own_names import MAGIC_HOST
 
 log = logging.getLogger(__name__)
 

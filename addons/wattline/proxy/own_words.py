@@ -54,7 +54,24 @@ def _reworded(command: commands.Command) -> commands.Command:
     return SendHttp(ResponseProtocolError(event.stream_id, words, event.code), command.connection)
 
 
-def refused_in(command: commands.Command, reply: Any) -> ClientFault | None:
+def until_refused(
+    opening: Generator[commands.Command, Any, bool],
+) -> Generator[commands.Command, Any, bool | ClientFault]:
+    """The same commands, and whether there is a connection; no further than the policy's refusal, which is given."""
+    reply: Any = None
+    while True:
+        try:
+            command = opening.send(reply)
+        except StopIteration as end:
+            return bool(end.value)
+        reply = yield command
+        refused = _refused_in(command, reply)
+        if refused is not None:
+            opening.close()
+            return refused
+
+
+def _refused_in(command: commands.Command, reply: Any) -> ClientFault | None:
     """The policy's refusal, where that is what came of a connection."""
     if not isinstance(command, GetHttpConnection):
         return None

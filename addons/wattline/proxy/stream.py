@@ -2,7 +2,8 @@
 
 Rules of this file.
 1. `EdgeStream.make_server_connection` is the only way out: a flow is forwarded by mitmproxy only with
-   the mark `PASS`, or `LOCAL` (to the web face); with `CALL` or `SOCKET` our service answers it; with anything else it is answered 500.
+   the mark `PASS`, or `LOCAL` (to the web face); with `CALL` or `SOCKET` our service answers it; with
+   anything else it is answered 500.
 2. A layer that waits for a hook queues its events: what must be seen at once (the client's departure)
    is seen in `handle_event`, which also runs while the layer is paused.
 3. `AwaitAnswer` pauses a stream; only its delivery's `AnswerReady` goes on.
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast, override
 
 from mitmproxy import flow as mflow
 from mitmproxy import http
+from mitmproxy.connection import Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator, Layer
 from mitmproxy.proxy.layers.http import (
@@ -44,31 +46,28 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.tcp import TCPLayer
 from mitmproxy.proxy.mode_specs import RegularMode
 
-from wattline.base.errors import ClientFault, Fault
 from wattline.proxy.admission import KEY, Admission, Mark, admission_of
+from wattline.proxy.admitted import delivery_of
 from wattline.proxy.awaited import AwaitAnswer
 from wattline.proxy.delivery import Delivery
 from wattline.proxy.edge import Edge
 from wattline.proxy.framing import framed
 from wattline.proxy.head import WholeAnswer
+from wattline.proxy.hooks import inlined
 from wattline.proxy.late import BodyLate, PageOver
 from wattline.proxy.messages import whole_response
-from wattline.proxy.own_words import in_own_words, refused_in
+from wattline.proxy.own_words import in_own_words, until_refused
 from wattline.proxy.proved import proved
+from wattline.proxy.refused_body import crowded_answer, early_answer, note_cut, told
 from wattline.proxy.tunnelled import ProvedSocket
-from wattline.proxy.websockets import ClientInbox, ClientSocket
+from wattline.proxy.websockets import ClientSocket
 from wattline.service.watching.carried import Carried
-from wattline.wire.http import Ending, Use
+from wattline.wire.http import Ending, Use, Whole
 
 if TYPE_CHECKING:
     from wattline.proxy.http_layer import EdgeHttpLayer
 
 log = logging.getLogger(__name__)
-
-_TAKEN = (Mark.CALL, Mark.LOCAL)
-SKIPPED_BODY = 65_536
-"""Bytes of a refused request's body that are read, and dropped, before it is answered: a client that
-has sent all of its request keeps its connection."""
 
 
 class EdgeStream(HttpStream):
@@ -92,27 +91,14 @@ class EdgeStream(HttpStream):
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, BodyLate):
-            return self._inline(self._end_late_body())
-        if isinstance(event, PageOver):
-            return self._inline(self._end_page())
-        if self.proof is not None:
-            return self._inline(
-                proved(self.proof, event, super()._handle_event(event), self.edge.proved)
-            )
-        return self._inline(super()._handle_event(event))
-
-    def _inline(self, generator: CommandGenerator[None]) -> CommandGenerator[None]:
-        reply: Any = None
-        run_inline = self.edge.run_inline
-        while True:
-            try:
-                command = generator.send(reply)
-            except StopIteration:
-                return
-            if isinstance(command, commands.StartHook) and run_inline(command):
-                reply = None
-            else:
-                reply = yield command
+            handled = self._end_late_body()
+        elif isinstance(event, PageOver):
+            handled = self._end_page()
+        else:
+            handled = super()._handle_event(event)
+            if self.proof is not None:
+                handled = proved(self.proof, event, handled, self.edge.proved)
+        return inlined(handled, self.edge.run_inline)
 
     @override
     def state_wait_for_request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
@@ -120,7 +106,8 @@ class EdgeStream(HttpStream):
         yield from super().state_wait_for_request_headers(event)
         if self.client_state == self.state_consume_request_body and not event.end_stream:
             announced = self.flow.request.headers.get("content-length", "")
-            early = self._early(int(announced[:20]) if announced.isdecimal() else 0)
+            size = int(announced[:20]) if announced.isdecimal() else 0
+            early = early_answer(self.edge, self.flow, admission_of(self.flow), size)
             if early is not None:
                 yield from self._answer_now(early)
             else:
@@ -151,7 +138,9 @@ class EdgeStream(HttpStream):
         if admission is not None and isinstance(event, RequestData):
             before = admission.received
             admission.received += len(event.data)
-            early = self._early(admission.received) or self._crowded(admission, before)
+            edge, flow = self.edge, self.flow
+            early = early_answer(edge, flow, admission, admission.received)
+            early = early or crowded_answer(edge, flow, admission, before)
             if early is not None:
                 yield from self._answer_now(early)
             if early is not None or self.flow.response is not None:
@@ -179,16 +168,14 @@ class EdgeStream(HttpStream):
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
         admission = admission_of(self.flow)
         if admission is not None and admission.mark is Mark.LOCAL:
-            return (yield from self._connect_locally())
+            return (yield from self._connect_locally(admission))
         if admission is not None and admission.mark is Mark.PASS and not self._names_web_face():
             request = self.flow.request
             self.proof = self.edge.prove(admission.id, request.host.lower(), request.port)
             return (yield from self._connect_elsewhere(admission))
-        delivery = self._delivery(admission)
+        delivery = None if admission is None else delivery_of(self, admission)
         if delivery is None:
-            self.flow.response = whole_response(self.edge.internal_error())
-            self._dress(self.flow.response)
-            yield from self.send_response()
+            yield from self._say(self.edge.internal_error())
             return False
         try:
             self.edge.begin(delivery)
@@ -203,58 +190,37 @@ class EdgeStream(HttpStream):
 
     def _connect_elsewhere(self, admission: Admission) -> Generator[commands.Command, Any, bool]:
         """mitmproxy's own connection. One that the policy refuses is answered as a CONNECT to it would be."""
-        opening, reply = super().make_server_connection(), None
-        while True:
-            try:
-                command = opening.send(reply)
-            except StopIteration as end:
-                return bool(end.value)
-            reply = yield command
-            refused = refused_in(command, reply)
-            if refused is not None:
-                opening.close()
-                self.flow.response = whole_response(self.edge.render(refused, admission.id))
-                yield from self.send_response()
-                return False
+        opened = yield from until_refused(super().make_server_connection())
+        if isinstance(opened, bool):
+            return opened
+        self.flow.response = whole_response(self.edge.render(opened, admission.id))
+        yield from self.send_response()
+        return False
 
     def _names_web_face(self) -> bool:
         local, request = self.edge.local, self.flow.request
         return local is not None and (request.host, request.port) == local.address
 
-    def _connect_locally(self) -> Generator[commands.Command, Any, bool]:
-        """A connection to the web face. A failure is ours, and does not say where it listens."""
-        local, connection, answer = self.edge.local, None, self.edge.internal_error
-        admission = admission_of(self.flow)
-        if local is not None and local.stopping and admission is not None:
-            answer = partial(local.refusal, admission.style, admission.id)
-        elif local is not None:
-            connection, _ = yield local.connection()
-        if connection is None:
-            self.flow.response = whole_response(answer())
-            self._dress(self.flow.response)
-            yield from self.send_response()
+    def _connect_locally(self, admission: Admission) -> Generator[commands.Command, Any, bool]:
+        """A connection to the web face."""
+        local, failed = self.edge.local, self.edge.internal_error
+        found: Server | Whole = (
+            failed()
+            if local is None
+            else (yield from local.reach(admission.style, admission.id, failed))
+        )
+        if isinstance(found, Whole):
+            yield from self._say(found)
             return False
-        self.context.server = self.flow.server_conn = connection
+        self.context.server = self.flow.server_conn = found
         return True
 
-    def _delivery(self, admission: Admission | None) -> Delivery | None:
-        """The call of an admitted flow. HTTP/2 has no upgrades: one in it is admitted to nothing."""
-        if admission is None or admission.route is None:
-            return None
-        if admission.mark is Mark.CALL:
-            request = admission.request(self.flow)
-            return Delivery(self, request, admission.route, self.edge.answer)
-        if admission.mark is not Mark.SOCKET or not self.edge_layer.speaks_http1():
-            return None
-        inbox, converse = ClientInbox(), self.edge.converse
-        delivery = Delivery(
-            self,
-            admission.request(self.flow),
-            admission.route,
-            lambda request, route: converse(request, route, inbox),
-        )
-        delivery.inbox = inbox
-        return delivery
+    def _say(self, answer: Whole) -> CommandGenerator[None]:
+        """An answer of ours that no hook sees."""
+        response = whole_response(answer)
+        self._dress(response)
+        self.flow.response = response
+        yield from self.send_response()
 
     def _send(self, delivery: Delivery) -> CommandGenerator[None]:
         response = delivery.response
@@ -273,12 +239,6 @@ class EdgeStream(HttpStream):
             delivery.started()
         elif response is not None:
             yield from self.send_response()
-
-    def _proved_socket(self, proof: Carried) -> ProvedSocket:
-        carried = Carried.begun(
-            "upgrade", proof.id, proof.host, proof.port, proving=True, framed=True
-        )
-        return ProvedSocket(self.context, carried, self.edge.proved)
 
     @override
     def send_response(self, already_streamed: bool = False) -> CommandGenerator[None]:
@@ -327,7 +287,7 @@ class EdgeStream(HttpStream):
                 yield from super().flow_done()
             return
         if self.proof is not None and self.flow.websocket is not None:
-            yield from self._relay(self._proved_socket(self.proof))
+            yield from self._relay(ProvedSocket.of(self.context, self.proof, self.edge.proved))
             return
         delivery = self.delivery
         if delivery is None or delivery.inbox is None or not delivery.streaming:
@@ -340,44 +300,6 @@ class EdgeStream(HttpStream):
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
-    def _early(self, size: int) -> http.Response | None:
-        """The answer that need not wait for the end of a body of `size` bytes or more."""
-        admission = admission_of(self.flow)
-        if admission is None:
-            return None
-        if self.flow.response is not None:  # the head was enough to refuse
-            return self.flow.response if size > SKIPPED_BODY else None
-        if admission.too_large is not None and size > admission.body_limit:
-            return self._told(admission.too_large, admission)
-        return None
-
-    def _told(self, fault: Fault, admission: Admission) -> http.Response:
-        """A fault in the shape that the request's path says, for a body that is refused."""
-        self._note(fault, admission)
-        style = admission.style or (admission.route.dialect if admission.route is not None else "")
-        local = self.edge.local
-        if not style or local is None:
-            return whole_response(self.edge.render(fault, admission.id))
-        return whole_response(local.render(style, fault, admission.id))
-
-    def _note(self, fault: Fault, admission: Admission) -> None:
-        request = self.flow.request
-        self.edge.refused(admission.id, request.method, request.path, fault)
-
-    def _note_cut(self) -> None:
-        """The client left before its body was complete, or it came too late, or broken."""
-        admission = admission_of(self.flow)
-        taken = admission is not None and admission.mark in _TAKEN
-        if admission is not None and taken and self.takes_body() and self.flow.response is None:
-            self._note(ClientFault("The body was not complete.", code="body_incomplete"), admission)
-
-    def _crowded(self, admission: Admission, before: int) -> http.Response | None:
-        """The answer when the bodies under way hold too much together."""
-        if admission.mark is not Mark.CALL or admission.spool is not None:
-            return None
-        fault = self.edge.pending.refusal(before, admission.received)
-        return self._told(fault, admission) if fault is not None else None
-
     def takes_body(self) -> bool:
         """Its request is not complete, and we hold what came of it."""
         return bool(self.client_state == self.state_consume_request_body)
@@ -386,7 +308,7 @@ class EdgeStream(HttpStream):
         admission = admission_of(self.flow)
         if admission is not None and self.takes_body():
             fault = self.edge.pending.late_answer()
-            yield from self._answer_now(self._told(fault, admission))
+            yield from self._answer_now(told(self.edge, self.flow, admission, fault))
 
     def is_page(self) -> bool:
         """It is for the web face, and its answer is not complete. A WebSocket is none any more."""
@@ -403,13 +325,11 @@ class EdgeStream(HttpStream):
         admission, local = admission_of(self.flow), self.edge.local
         if admission is None or local is None or not self.is_page():
             return
-        refusal = whole_response(local.refusal(admission.style, admission.id))
+        refusal = local.refusal(admission.style, admission.id)
         if self.takes_body():
-            yield from self._answer_now(refusal)
+            yield from self._answer_now(whole_response(refusal))
         elif self.server_state != self.state_stream_response_body:
-            self._dress(refusal)
-            self.flow.response = refusal
-            yield from self.send_response()
+            yield from self._say(refusal)
 
     def _answer_now(self, response: http.Response) -> CommandGenerator[None]:
         """Answer before the request is complete; what still comes of it is thrown away."""
@@ -457,7 +377,8 @@ class EdgeStream(HttpStream):
     ) -> CommandGenerator[None]:
         """The client left a call of ours: the stock code would tell a server that does not exist."""
         if self.delivery is None or not isinstance(event, RequestProtocolError):
-            self._note_cut()
+            if self.takes_body():
+                note_cut(self.edge, self.flow, admission_of(self.flow))
             self._drop_spool()
             yield from super().handle_protocol_error(event)
             return

@@ -24,7 +24,7 @@ from wattline.wire.http import Use
 
 
 def _refuse_connect(tunnels: Tunnels, flow: http.HTTPFlow) -> None:
-    flow.response = whole_response(tunnels.reception.internal_error())
+    flow.response = whole_response(tunnels.reception.refusals.internal_error())
 
 
 def _refuse_server(_: Tunnels, data: ServerConnectionHookData) -> None:
@@ -61,7 +61,7 @@ class Tunnels:
     def client_connected(self, client: Client) -> None:
         """At most so many connections from one address, or /64 of IPv6."""
         address = counted_as(client.peername[0])
-        if self._counts[address] >= self.reception.limits.connections_per_address:
+        if self._counts[address] >= self.reception.book().limits.connections_per_address:
             client.error = "too many connections from this address"
             return
         self._counts[address] += 1
@@ -92,7 +92,7 @@ class Tunnels:
             try:
                 await self.guard.check_tunnel(flow.request.host, flow.request.port)
             except Forbidden as error:
-                flow.response = whole_response(self.reception.forbidden(head, str(error)))
+                flow.response = whole_response(self.reception.refusals.forbidden(head, str(error)))
 
     @fail_closed(_refuse_server)
     async def server_connect(self, data: ServerConnectionHookData) -> None:

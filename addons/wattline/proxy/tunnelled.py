@@ -44,6 +44,16 @@ class ProvedSocket(CountedTunnel):
         self.carried = carried
         self._told = told
 
+    @classmethod
+    def of(
+        cls, context: Context, upgrade: Carried, told: Callable[[Carried], None]
+    ) -> ProvedSocket:
+        """That of a request whose own proof ends with its upgrade."""
+        carried = Carried.begun(
+            "upgrade", upgrade.id, upgrade.host, upgrade.port, proving=True, framed=True
+        )
+        return cls(context, carried, told)
+
     @override
     def relay_messages(self, event: events.Event) -> CommandGenerator[None]:
         yield from super().relay_messages(event)

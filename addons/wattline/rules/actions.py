@@ -14,24 +14,19 @@ from wattline.rules.compiled.provider import Provider
 from wattline.rules.compiled.rule import Action, Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
 from wattline.rules.compiled.target import Target
 from wattline.rules.compiled.window import Scope, Window
-from wattline.rules.conditions import (
-    DAYS,
+from wattline.rules.conditions.allowance import BalanceIs, FilledOver
+from wattline.rules.conditions.call import (
     FLAGS,
     READERS,
-    BalanceIs,
-    Bound,
-    FilledOver,
-    Fixed,
     FlagIs,
     HeaderIs,
-    HealthIs,
-    HourWithin,
-    ModelKnown,
     Tagged,
     TextIs,
     TokensWithin,
-    WeekdayIs,
 )
+from wattline.rules.conditions.configuration import Fixed, ModelKnown
+from wattline.rules.conditions.health import Bound, HealthIs
+from wattline.rules.conditions.moment import DAYS, HourWithin, WeekdayIs
 from wattline.rules.doubts import doubt_rules
 from wattline.rules.globs import Patterns
 from wattline.rules.problems import unknown

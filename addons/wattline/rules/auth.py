@@ -58,18 +58,19 @@ def compile_auth(
 
 _HOSTS = ("WATTLINE_HOST", "HOST")
 """Variables that say where to listen, the first that is set; an option comes before both."""
+_REACHED = (
+    "can be reached by others, and `auth: {mode: open}` lets everybody call: "
+    "listen on 127.0.0.1 or use `auth: {mode: keys}`"
+)
 
 
 def check_open(
     auth: Auth, listen: Listen, written: Listen, env: Mapping[str, str], report: Report
 ) -> None:
-    """Whoever can reach us may call: only this machine may be able to. `written` is what the file says."""
+    """Where everybody may call, only this machine may reach us. `written` is what the file says."""
     if auth.mode != "open" or is_loopback(listen.host):
         return
-    text = (
-        f"{listen.host} can be reached by others, and `auth: {{mode: open}}` lets everybody call: "
-        "listen on 127.0.0.1 or use `auth: {mode: keys}`"
-    )
+    text = f"{listen.host} {_REACHED}"
     if listen.host == written.host:
         report.wrong(("listen", "host"), text)
         return

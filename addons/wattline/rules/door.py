@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from wattline.rules.compiled.entrance import Cors, Limits
+from wattline.rules.compiled.provider import Timeouts
 from wattline.rules.compiled.window import Over, Scope, Window
 from wattline.rules.fields import read_duration
 from wattline.rules.origins import ANY_ORIGIN
@@ -21,6 +22,7 @@ MAX_PER_CALLER = "RATE_LIMIT_MAX"
 WINDOW_PER_CALLER = "RATE_LIMIT_WINDOW"
 CONCURRENT = "MAX_CONCURRENT_REQUESTS"
 TIMEOUT = "REQUEST_TIMEOUT"
+UPSTREAM_TIMEOUT = "UPSTREAM_TIMEOUT_MS"
 USUAL_REQUESTS = 100
 USUAL_PERIOD = 900.0
 _LONGEST_MS = 366 * 86_400_000
@@ -97,6 +99,18 @@ def environment_limits(limits: Limits, env: Mapping[str, str], report: Report) -
     if milliseconds is not None:
         limits = replace(limits, deadline=milliseconds / 1000)
     return limits
+
+
+def environment_timeouts(env: Mapping[str, str], report: Report) -> Timeouts:
+    """The times of providers that say nothing of their own: the environment's is for an answer's head (B-148). Where it
+    is longer than the usual time for all of an attempt, that grows with it.
+    """
+    usual = Timeouts()
+    milliseconds = Environment(env, report).number(UPSTREAM_TIMEOUT, _DAY_MS)
+    if milliseconds is None:
+        return usual
+    seconds = milliseconds / 1000
+    return replace(usual, first_byte=seconds, total=max(seconds, usual.total))
 
 
 def compile_cors(shape: CorsShape, mode: str, report: Report) -> Cors | None:

@@ -8,7 +8,7 @@ from typing import Final
 from wattline.rules.compiled.facts import Condition
 from wattline.rules.compiled.rule import Asked, Deny, Listed, Pass, Rule, Tiered, Weighted
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import FlagIs, TextIs
+from wattline.rules.conditions.call import FlagIs, TextIs
 from wattline.rules.report import Report
 
 MOST: Final = 200

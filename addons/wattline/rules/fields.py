@@ -19,11 +19,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from wattline.base.amounts import MICRO
 from wattline.base.numeral import Numeral
 from wattline.rules.addresses import read_host
 from wattline.rules.references import Reference, Template, is_name, read_secret, read_template
 
-MICRO = 1_000_000
 MIB = 1024 * 1024
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(s|m|h|d)")

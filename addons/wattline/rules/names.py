@@ -17,7 +17,7 @@ class Names:
     """Finds the chain of a called name. Made once for a book, then only asked.
 
     `provider/model` is any model of a provider that lists none, else one that it lists or that an entry
-    has there. Clients write `nvidia_nim` for `nvidia-nim` too.
+    has there. Another spelling of a provider is no name of it: a rule that denies one would not know it.
     """
 
     __slots__ = ("_at", "_bare", "_models")
@@ -67,7 +67,7 @@ class Names:
 
     def provider(self, name: str) -> Provider | None:
         """The configured provider that a client calls `name`."""
-        found = self._bare.get(name) or self._bare.get(name.replace("_", "-"))
+        found = self._bare.get(name)
         return None if found is None else found.provider
 
     def offered(self, provider: Provider) -> tuple[str, ...]:

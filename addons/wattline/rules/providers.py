@@ -39,6 +39,8 @@ class Source:
     own: tuple[str, int]
     windows: Mapping[str, WindowShape]
     window_names: frozenset[str]
+    timeouts: Timeouts
+    """Of providers that say nothing of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _provider(name: str, shape: ProviderShape, source: Source) -> Provider:
         auth=reached.auth,
         credential=None,
         windows=_windows(name, shape, source),
-        timeouts=compile_timeouts(shape.timeouts, Timeouts()),
+        timeouts=compile_timeouts(shape.timeouts, source.timeouts),
         models=_models(name, shape, source.report),
         headers=headers,
         defaults=dict(shape.defaults or {}),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from wattline.rules.actions import Scene
-from wattline.rules.compiled.provider import Provider
+from wattline.rules.compiled.provider import Provider, Timeouts
 from wattline.rules.compiled.window import Window
 from wattline.rules.drawn import Drawn
 from wattline.rules.elsewhere import Elsewhere
@@ -22,9 +22,10 @@ def make_scene(
     own: tuple[str, int],
     drawn: Drawn,
     elsewhere: Elsewhere | None,
+    timeouts: Timeouts,
 ) -> Scene:
-    """Providers, windows and models, and all their names: what rules refer to."""
-    source = Source(report, drawn, own, sections.windows, sections.names["windows"])
+    """Providers, windows and models, and all their names: what rules refer to. `timeouts` are the usual ones."""
+    source = Source(report, drawn, own, sections.windows, sections.names["windows"], timeouts)
     providers = compile_providers(sections.providers, source)
     if elsewhere is not None:
         providers = _as_elsewhere(providers, elsewhere)

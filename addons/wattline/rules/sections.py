@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +40,11 @@ class Sections:
     windows: dict[str, WindowShape] = field(default_factory=dict)
     rules: dict[int, RuleShape] = field(default_factory=dict)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def part[S](self, name: str, default: Callable[[], S]) -> S:
+        """A section that is one shape; what is not there is as its defaults say."""
+        found: S = self.single[name] if name in self.single else default()
+        return found
 
 
 def read_sections(report: Report) -> Sections:

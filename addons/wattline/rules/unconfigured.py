@@ -8,7 +8,7 @@ from typing import Final
 from wattline.rules.book import Book
 from wattline.rules.compiled.rule import Listed, Rule, Weighted
 from wattline.rules.compiled.target import Target
-from wattline.rules.conditions import Fixed
+from wattline.rules.conditions.configuration import Fixed
 from wattline.rules.key_text import BAD, bad_keys
 
 NO_KEY: Final = "no provider key is set"

@@ -112,6 +112,8 @@ class Answers:
         finally:
             self.under_way -= 1
             now = self.clock.monotonic()
+            if exchange is not None:
+                self.settlement.ended(exchange, now)
             report(request, exchange, told, now, self.settlement.counts)
 
     def _shadowed(self, exchange: Exchange) -> Items:

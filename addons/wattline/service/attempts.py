@@ -31,6 +31,7 @@ from wattline.service.drilling import drilled
 from wattline.service.exchange import SENT, Attempt, Exchange
 from wattline.service.hearing import error_body
 from wattline.service.large import is_large, is_large_for
+from wattline.service.metering.exclusions import MAX_TEXT
 from wattline.service.metering.settlement import Settlement, free_of_charge, price
 from wattline.service.outgoing.inlining import Inlining
 from wattline.service.outgoing.outgoing import outgoing
@@ -38,7 +39,7 @@ from wattline.service.outgoing.passage import Passage, continuing_passage, passa
 from wattline.service.outgoing.prompting import CannotExpress
 from wattline.service.watching.passing import Heard
 from wattline.store.base import InsufficientBalance, Ledger, LedgerDown, Opened
-from wattline.upstream.base import Broken, Incoming, Outgoing, Upstream
+from wattline.upstream.base import Broken, Incoming, Outgoing, Unsent, Upstream
 from wattline.wire.usage import Usage
 
 log = logging.getLogger("wattline.attempts")
@@ -106,17 +107,18 @@ class Attempts:
             self._give_back(attempt)
             raise
         attempt.hold = row.hold
-        done = self.ledger.open(row)
+        done: asyncio.Future[bool] | None = None
         try:
+            if exchange.request.departure.reason is not None:
+                await asyncio.sleep(0)  # where its end arrives, if it has not yet
+            done = self.ledger.open(row)
             await self._written(exchange, done)
         except BaseException:
             if attempt.reserved is not None:
                 attempt.reserved.settle(0, attempt.began)
-            done.cancel()
-            if not done.cancelled() and done.exception() is None:
-                # It was written a moment before the call was ended.
-                self.settlement.not_sent(attempt)
             self._give_back(attempt)
+            if done is not None and _was_written(done):
+                self.settlement.not_sent(attempt)
             raise
         exchange.attempts.append(attempt)
 
@@ -253,8 +255,12 @@ class Attempts:
             else:
                 incoming = await self.upstream.send(attempt.request, timeouts)
         except Broken as broken:
-            self.settlement.failed(exchange, attempt, judge_broken(broken.code))
+            self.settlement.failed(exchange, attempt, judge_broken(broken.code), broken.message)
             return None
+        except Unsent:
+            self._give_back(attempt)
+            self.settlement.not_sent(attempt)
+            raise
         attempt.request = SENT
         attempt.status, attempt.first_output = incoming.status, self.clock.monotonic()
         return incoming if exchange.proof is None else Heard(incoming, exchange.proof)
@@ -273,7 +279,8 @@ class Attempts:
             self.clock.wall(),
             exchange.book.limits.retry_after_cap,
         )
-        self.settlement.failed(exchange, attempt, verdict)
+        said = body[:MAX_TEXT].decode("utf-8", "replace")
+        self.settlement.failed(exchange, attempt, verdict, said=said)
         return verdict, body
 
     def timeouts(self, exchange: Exchange, target: Target) -> Timeouts:
@@ -283,6 +290,12 @@ class Attempts:
         if own.total <= left:
             return own
         return Timeouts(own.connect, own.first_byte, own.idle, max(left, 0.001))
+
+
+def _was_written(row: asyncio.Future[bool]) -> bool:
+    """The row is given up, but it was durable a moment before its call was ended."""
+    row.cancel()
+    return not row.cancelled() and row.exception() is None
 
 
 def _is_hit(drill: Drill, exchange: Exchange, target: Target) -> bool:

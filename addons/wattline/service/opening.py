@@ -40,11 +40,12 @@ from wattline.service.lookup import (
 )
 from wattline.service.metering.listening import sound_of
 from wattline.service.outgoing.upload import Upload
+from wattline.service.parting import shutting_down
 from wattline.service.reload import Books
 from wattline.service.remembered import Remembered
 from wattline.service.unsent import Unsent
 from wattline.wire.call import LOCAL, Call, Operation
-from wattline.wire.http import Request
+from wattline.wire.http import Ending, Request
 from wattline.wire.inflate import inflate
 
 type Read = tuple[Route, bytes | Upload, Mapping[str, Any]]
@@ -88,6 +89,8 @@ class Opening:
         for that. `context`: it is a response on a WebSocket, a stream that reads so many tokens beside its own.
         Raises Fault.
         """
+        if request.departure.reason is Ending.SHUTDOWN:
+            raise shutting_down()
         book = await self.books.fresh()
         request = still_let_in(request, self.current, book.auth)
         dialect = self.dialects[route.dialect]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wattline.store.checks import CHECKS, Check
-from wattline.store.migrations import expected_schema, read_schema
+from wattline.store.migrations.schema import expected_schema, read_schema
 from wattline.store.reading import reading
 from wattline.wire.usage import Usage, UsageSource
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wattline.store.migrations import START
+from wattline.store.migrations.users import START
 from wattline.store.rows import MAX_MICRO
 from wattline.wire.usage import MAX_TOKENS
 

@@ -130,7 +130,7 @@ class Groups:
             await self._write([])
         if self._journal:
             logger.error(
-                "%s settlements could not be written; the next start closes their attempts with an "
+                "settlements that could not be written: %s; the next start closes their attempts with an "
                 "estimate",
                 len(self._journal),
             )
@@ -215,7 +215,7 @@ class Groups:
         return now - began
 
     def _failed(self, group: Sequence[Job], error: Exception) -> None:
-        self.fail(explain(error, self._path), final=is_final(error))
+        self.fail(explain(error, self._path, again=True), final=is_final(error))
         self._refuse_all(group)
 
     def _committed(self, group: Sequence[Job], committed: Committed) -> None:

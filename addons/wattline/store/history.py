@@ -15,6 +15,8 @@ from wattline.wire.call import SHADOW
 
 DRILL = '"drill"'
 """As it stands in the JSON of an attempt's flags."""
+EXCLUDED = '"excluded"'
+"""The same, of an attempt whose error counts against no target."""
 _DRILLED = f"SELECT count(DISTINCT call) FROM attempts WHERE at >= ? AND at < ? AND instr(flags, '{DRILL}')"  # noqa: S608 - constants
 _REFUSALS = "SELECT count(*) FROM decisions WHERE at >= ? AND at < ?"
 _WHOLE = "attempt, call, number, at, principal, provider, model, requested, rule, dialect, operation, stream, book, features, state, status, settled_at, prompt, completion, source, energy, error, flags, first_byte_ms, total_ms"  # fmt: skip
@@ -30,7 +32,7 @@ _ONE_UNSENT = f"SELECT {_REFUSED} FROM decisions WHERE call = ? ORDER BY seq DES
 _SHORT = f"""
 SELECT call, principal, requested, dialect, operation, stream, rule, book, features, instr(flags, '{DRILL}'),
     provider || '/' || model, at / 1000.0, coalesce(settled_at, at) / 1000.0, state, prompt, completion, energy,
-    error, first_byte_ms, total_ms
+    error, first_byte_ms, total_ms, instr(flags, '{EXCLUDED}') = 0
 FROM attempts"""  # noqa: S608 - constants
 _SHORT_FIRST = f"""
 {_SHORT} WHERE at >= ? AND at < ? AND number = 1 AND operation <> 'lookup' AND principal <> '{SHADOW.id}'
@@ -92,7 +94,8 @@ class RefusedRow(NamedTuple):
 
 class ShortRow(NamedTuple):
     """What a backtest needs of a call's first attempt. `ends`: of each attempt its target, begin and end in seconds
-    since 1970 UTC, state, tokens of prompt and answer, energy, error, milliseconds to the first byte and in all.
+    since 1970 UTC, state, tokens of prompt and answer, energy, error, milliseconds to the first byte and in all, and
+    whether its error counts.
     """
 
     call: str

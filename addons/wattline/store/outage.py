@@ -10,9 +10,9 @@ FIRST_WAIT = 0.25
 LONGEST_WAIT = 15.0
 
 _WORDS = {
-    sqlite3.SQLITE_FULL: "the disk is full: free some space; wattline goes on by itself",
+    sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_BUSY: "another program holds its lock: close whatever else has it open for"
-    " writing; wattline goes on by itself",
+    " writing",
     sqlite3.SQLITE_READONLY: "it is read-only: give wattline's user write access to the file and its"
     " folder",
     sqlite3.SQLITE_PERM: "no permission: give wattline's user access to the file and its folder",
@@ -26,6 +26,7 @@ _WORDS = {
     sqlite3.SQLITE_NOMEM: "out of memory",
 }
 _WORDS[sqlite3.SQLITE_LOCKED] = _WORDS[sqlite3.SQLITE_BUSY]
+_PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _FINAL = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _AS_SQLITE = {
     errno.ENOSPC: sqlite3.SQLITE_FULL,
@@ -37,12 +38,13 @@ _AS_SQLITE = {
 }
 
 
-def explain(error: BaseException, path: Path) -> str:
-    """What is wrong with the ledger at `path`, and what to do."""
+def explain(error: BaseException, path: Path, *, again: bool = False) -> str:
+    """What is wrong with the ledger at `path`, and what to do. `again`: it is tried again until it works."""
     if isinstance(error, IsADirectoryError):
         return f"ledger {path}: a folder stands where its file belongs: move it away, or name another place (WATTLINE_STATE)"
     words = _WORDS.get(_code(error)) or f"{type(error).__name__}: {error}"
-    return f"ledger {path}: {words}"
+    then = "; wattline goes on by itself" if again and _code(error) in _PASSING else ""
+    return f"ledger {path}: {words}{then}"
 
 
 def is_final(error: BaseException) -> bool:

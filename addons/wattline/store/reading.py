@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from wattline.store.base import LedgerDown, State
-from wattline.store.migrations import ForeignSchema, check_schema
+from wattline.store.migrations.schema import ForeignSchema, check_schema
 from wattline.store.outage import explain
 from wattline.store.rows import MAX_TIME
 from wattline.wire.call import SHADOW

@@ -21,6 +21,7 @@ _NOTE = (
     " RETURNING account"
 )
 _CLEAR = "DELETE FROM rests RETURNING account"
+_FORGET = "DELETE FROM rests WHERE account = ? RETURNING account"
 _READ = "SELECT account, at, until, reason, limited, book, key FROM rests WHERE until > ?"
 
 log = logging.getLogger("wattline.store")
@@ -52,6 +53,10 @@ class SqliteRests:
             log.warning("a rest is not noted: its account has no name that can be kept")
             return
         self._submit(_NOTE, row)
+
+    def forget(self, account: str) -> None:
+        """It does not rest any more."""
+        self._submit(_FORGET, (account,))
 
     def clear(self) -> None:
         """Forget all of them."""

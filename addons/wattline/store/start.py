@@ -15,7 +15,7 @@ from typing import Literal
 
 from wattline.store.base import LedgerDown, State
 from wattline.store.folder import make_private
-from wattline.store.migrations import OLDEST_SQLITE, ForeignSchema, check_schema, migrate
+from wattline.store.migrations.schema import OLDEST_SQLITE, ForeignSchema, check_schema, migrate
 from wattline.store.outage import explain
 from wattline.store.people import People, read_people
 from wattline.store.provider_keys import ProviderKey, read_provider_keys
@@ -62,10 +62,11 @@ class Started:
 
 def connect(path: Path, sync: Sync, busy_ms: int) -> sqlite3.Connection:
     """The writing connection, with the newest schema. Raises LedgerDown; no damaged, foreign or newer
-    file is changed.
+    file is changed, and no log whose database is missing.
     """
     connection: sqlite3.Connection | None = None
     try:
+        _check_log(path)
         make_private(path)
         _check_header(path)
         connection = _plain_connection(path, busy_ms)
@@ -87,6 +88,20 @@ def recover(connection: sqlite3.Connection, now_ms: int) -> Started:
     free = connection.execute("SELECT principal, balance - held FROM accounts WHERE limited = 1")
     people, own = read_people(connection), read_provider_keys(connection)
     return Started(recovered, dict(free.fetchall()), people, own)
+
+
+def _check_log(path: Path) -> None:
+    """SQLite deletes a log that has no database: with it go commits that are nowhere else."""
+    log = path.with_name(f"{path.name}-wal")
+    if _size(log) and not _size(path):
+        raise LedgerDown(
+            f"ledger {path} is gone, and {log.name} beside it has its newest commits: put the file back where it was. "
+            f"For a new ledger, without users and balances, move {log.name} away too"
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _check_header(path: Path) -> None:

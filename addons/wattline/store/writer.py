@@ -23,7 +23,8 @@ from typing import Any
 import aiosqlite
 
 from wattline.store.base import BadRow, InsufficientBalance
-from wattline.store.migrations import MIGRATIONS, NO_BALANCE
+from wattline.store.migrations.attempts import NO_BALANCE
+from wattline.store.migrations.steps import MIGRATIONS
 from wattline.store.rows import OPENED, SETTLED, Values
 from wattline.store.start import Started, Sync, connect, recover, sync_folder
 
@@ -138,8 +139,8 @@ class Writer(aiosqlite.Connection):
         for path in (self._path, self._wal):
             if self._identity.get(path) != _identity(path):
                 raise LedgerMoved(
-                    f"ledger {path}: the file was moved or deleted while in use: put it back, or stop "
-                    "wattline and start it again"
+                    f"ledger {path}: the file was moved or deleted while in use: stop wattline, put it "
+                    "back, and start again"
                 )
         if self._wal_descriptor is not None:
             self._syncing = True

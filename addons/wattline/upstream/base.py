@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -75,11 +76,16 @@ class Broken(Exception):
         self.reused = reused
 
 
+class Unsent(asyncio.CancelledError):
+    """Who asked was cancelled before a byte of its request was written."""
+
+
 class Upstream(Protocol):
     """A pool of connections to all providers."""
 
     async def send(self, outgoing: Outgoing, timeouts: Timeouts) -> Incoming:
-        """Up to the answer's head. Raises `Broken`. A pooled connection that turns out to be closed
+        """Up to the answer's head. Raises `Broken`; `Unsent` for a cancellation that came before the
+        connection was there. A pooled connection that turns out to be closed
         before any answer byte is replaced once by a fresh one, within the same timeouts.
         """
         ...

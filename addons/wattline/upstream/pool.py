@@ -15,7 +15,7 @@ from wattline.base.origin import Origin
 from wattline.rules.compiled.provider import Timeouts
 from wattline.upstream.addresses import Resolve, system_resolve
 from wattline.upstream.answer import Answer
-from wattline.upstream.base import Outgoing
+from wattline.upstream.base import Outgoing, Unsent
 from wattline.upstream.connections import Connections, Target, drop, handler_of
 from wattline.upstream.credentials import check
 from wattline.upstream.faults import (
@@ -80,7 +80,7 @@ class AiohttpUpstream:
         self._open: set[Answer] = set()
 
     async def send(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:
-        """Up to the answer's head. Raises Broken.
+        """Up to the answer's head. Raises Broken, Unsent.
 
         `timeouts.total` counts from here; `first_byte` from the request's writing, anew with each
         block of an upload.
@@ -113,7 +113,12 @@ class AiohttpUpstream:
     async def _ask(
         self, request: Request, timeouts: Timeouts, deadline: float, *, fresh: bool
     ) -> Answer:
-        connection = await self._connect(request.target, timeouts, deadline, fresh=fresh)
+        try:
+            connection = await self._connect(request.target, timeouts, deadline, fresh=fresh)
+        except asyncio.CancelledError as cancelled:
+            if fresh:
+                raise  # it went out once, over a connection that was dead
+            raise Unsent(*cancelled.args) from cancelled
         try:
             message, payload = await self._exchange(request, connection, timeouts, deadline)
             answer = Answer(

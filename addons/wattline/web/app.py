@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault, wrong_method
 from wattline.web.admin.pages import admin_routers
 from wattline.web.assistant.router import assistant_routers
+from wattline.web.compression import Compression
 from wattline.web.door import VISITOR
 from wattline.web.gateway.site import gateway_routers
 from wattline.web.metrics.page import MetricsPage
@@ -33,6 +34,7 @@ from wattline.web.ws.request import PATH
 def make_app(parts: Parts) -> FastAPI:
     """All pages. A path that is none is answered 404 in the style of its neighbours."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(Compression)
     errors = _Errors(parts)
     app.add_exception_handler(Fault, errors.fault)
     app.add_exception_handler(RequestValidationError, errors.invalid)
@@ -41,7 +43,7 @@ def make_app(parts: Parts) -> FastAPI:
     for router in routers(parts):
         app.router.routes.extend(router.routes)  # see LazyRoute
     if parts.chats is not None:
-        entrance = Entrance(parts.chats, parts.styles)
+        entrance = Entrance(parts.chats, parts.styles, app)
         app.router.routes.append(WebSocketRoute(PATH, entrance))
     return app
 

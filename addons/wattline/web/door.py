@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -19,12 +20,19 @@ from wattline.web.style import style_of
 from wattline.wire.http import Whole
 
 log = logging.getLogger(__name__)
+requests_log = logging.getLogger("wattline.requests")
 
 VISITOR: Final = "wattline.visitor"
 """Where a scope has its `Visitor`."""
 _CLOSED: Final = frozenset({b"connection", b"server", b"x-request-id", b"x-wattline-call"})
 """Headers of answers that this layer alone writes, or nobody."""
 _SAFE: Final = tuple((name.encode(), value.encode()) for name, value in SAFE)
+
+_QUIET: Final = frozenset({"/metrics"})
+"""Pages that programs ask again and again: their lines are for those who look for a fault."""
+_LONGEST: Final = 100
+"""Characters of a path."""
+_LINE: Final = "%(request_id)s %(method)s %(path)s: status %(status)s, %(ms).0f ms"
 
 type Raw = list[tuple[bytes, bytes]]
 
@@ -51,6 +59,7 @@ class Door:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             inner["method"] = "GET"  # the server leaves the body out
         answer = _Answer(send, _ours(visitor, kept))
+        began = asyncio.get_running_loop().time()
         try:
             await self._app(inner, receive, answer.send)
         except Exception:
@@ -61,6 +70,9 @@ class Door:
                 raise
             elif not answer.ended:
                 await answer.send({"type": "websocket.close", "code": 1011})
+        finally:
+            seconds = asyncio.get_running_loop().time() - began
+            _report(scope, visitor, answer.status, seconds)
 
     def _knows(self, raw: Raw) -> bool:
         said = [value for name, value in raw if name == SECRET.encode()]
@@ -88,13 +100,16 @@ class _Answer:
         self._ours = ours
         self.begun = False
         self.ended = False
+        self.status: int | None = None
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind in {"http.response.start", "websocket.http.response.start"}:
             message = {**message, "headers": self._headed(message.get("headers", []))}
+            self.status = message["status"]
         elif kind == "websocket.accept":
             message = {**message, "headers": [*message.get("headers", []), *self._ours]}
+            self.status = 101
         self.begun = True
         if kind == "http.response.body":
             self.ended = not message.get("more_body", False)
@@ -106,6 +121,19 @@ class _Answer:
         kept = [pair for pair in headers if pair[0].lower() not in _CLOSED]
         names = {name.lower() for name, _ in kept}
         return [*kept, *(pair for pair in _SAFE if pair[0] not in names), *self._ours]
+
+
+def _report(scope: Scope, visitor: Visitor, status: int | None, seconds: float) -> None:
+    """A line for each request for a page, without its query: there may be a token in it."""
+    path = scope["raw_path"].decode("latin-1")
+    told = {
+        "request_id": visitor.id,
+        "method": scope.get("method", "GET"),
+        "path": path[:_LONGEST],
+        "status": "-" if status is None else status,
+        "ms": round(seconds * 1000, 1),
+    }
+    requests_log.log(logging.DEBUG if path in _QUIET else logging.INFO, _LINE, told)
 
 
 def _ours(visitor: Visitor, raw: Raw) -> Raw:

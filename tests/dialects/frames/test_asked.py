@@ -17,8 +17,10 @@ from wattline.dialects.frames.asked import (
     BadFrame,
     Beat,
     Leave,
+    Manage,
     Ping,
     Speech,
+    Watch,
     read_frame,
 )
 
@@ -58,6 +60,31 @@ def test_the_small_ones():
     assert read(type="heartbeat", timestamp="nonsense") == Beat()
     assert read(type="close", reason="done", code=1000) == Leave("done")
     assert read(type="close", reason=7, code="x") == Leave("")
+
+
+def test_operators_and_figures():
+    """B-186."""
+    assert read(type="providers.list", requestId="r") == Manage("list", "r")
+    found = read(type="providers.disable", provider="p0", reason="x", model="m", requestId=1)
+    assert found == Manage("disable", 1, "p0", {"reason": "x", "model": "m"})
+    assert read(type="providers.enable", provider="p.0_-") == Manage("enable", None, "p.0_-")
+    assert read(type="stats.subscribe", requestId="s") == Watch("s", 5.0)
+    assert read(type="stats.subscribe", intervalMs=500) == Watch(None, 0.5)
+    assert read(type="stats.unsubscribe", requestId="s") == Watch("s", None)
+
+
+@pytest.mark.parametrize(
+    "provider", [None, "", 5, [], "a/b", "../users", "p%2f", "p" * 65, "ü", "a\n"]
+)
+def test_names_of_providers(provider):
+    found = bad(json.dumps({"type": "providers.enable", "requestId": "r", "provider": provider}))
+    assert (found.fault.param, found.speech, found.name) == ("provider", Speech.CHAT, "r")
+
+
+@pytest.mark.parametrize("pace", [None, 0, -1, 499, 3_600_001, 1e3, "1000", True, [], 10**30])
+def test_paces(pace):
+    found = bad(json.dumps({"type": "stats.subscribe", "requestId": "r", "intervalMs": pace}))
+    assert (found.fault.param, found.name) == ("intervalMs", "r")
 
 
 @pytest.mark.parametrize("reason", ["ü" * 100, "\ud800" * 100, "x" * 1000])

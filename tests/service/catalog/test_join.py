@@ -131,3 +131,79 @@ def test_providers_without_a_key_are_told_with_the_reason():
     assert list(told) == ["a", "b"]
     assert (told["a"].status, told["b"].status) == ("active", "unavailable")
     assert "KEY_B" in (told["b"].reason or "")
+
+
+def test_titles_are_as_they_are_written():
+    """E-047: `openrouter` is OpenRouter."""
+    names = "anthropic", "openai", "openrouter", "nvidia-nim", "xai", "claude-bridge", "my_own"
+    lines = "".join(f"  {name}: {{url: 'https://h.test'}}\n" for name in names)
+    text = f"version: 1\nproviders:\n{lines}models: {{m: {{provider: xai}}}}\nrules: [{{name: r, try: model}}]\n"
+    view = View(Windows(), Resting(), lambda _: None)
+    found = Sources(load(text.encode(), env={}), view, lambda _: (), lambda *_: None, 0.0, 0.0)
+    assert [entry.name for entry in providers(found)] == [
+        "Anthropic",
+        "OpenAI",
+        "OpenRouter",
+        "NVIDIA NIM",
+        "xAI",
+        "Claude Bridge",
+        "My Own",
+    ]
+
+
+OPEN = """
+version: 1
+providers:
+  a: {url: "https://a.test/v1"}
+  b: {url: "https://b.test/v1"}
+models:
+  x: {provider: a, name: maker/x}
+rules:
+  - {name: by-model, try: model}
+  - {name: others, when: {model: "*/*"}, try: [a, b]}
+"""
+
+
+def test_models_have_the_names_that_rules_take_to_them():
+    """D-043, D-045: a provider's own, unless that leads elsewhere, or to another provider's first."""
+    resting = Resting()
+    view = View(Windows(), resting, lambda _: None)
+    told = {
+        "a": (Reported("maker/x"), Reported("maker/y"), Reported("plain"), Reported("b/z")),
+        "b": (Reported("maker/y"), Reported("maker/z")),
+    }
+    book = load(OPEN.encode(), env={})
+    found = Sources(book, view, lambda p: told.get(p.name, ()), lambda *_: None, 0.0, 0.0)
+    assert {name: entry.provider for name, entry in listed(found).items()} == {
+        "x": "a",
+        "maker/y": "a",
+        "a/plain": "a",
+        "a/b/z": "a",  # `b/z` is z at b
+        "b/maker/y": "b",
+        "maker/z": "b",
+    }
+    for_some = Principal("ann", models=Wildcard("b/"))  # who may call it by that name alone
+    assert list(listed(found, for_some)) == ["b/maker/y", "b/maker/z"]
+    hidden = one("maker/x", found, LOCAL)
+    assert hidden is not None
+    assert (hidden.id, hidden.provider, hidden.upstream) == ("maker/x", "a", "maker/x")
+    assert one("maker/none", found, LOCAL) is None
+    assert one("plain", found, LOCAL) is None
+    assert one("maker/x", found, Principal("ann", models=Wildcard("x"))) is None
+    resting.rest("a", 100.0, "it asked to wait")
+    assert {"maker/y", "maker/z"} < listed(found).keys()
+
+
+def test_a_name_of_the_rules_stays_theirs():
+    """Another provider's model has it too, and is tried when the first one's fails."""
+    text = OPEN.replace(
+        "- {name: by-model,",
+        "- {name: either, when: {model: x}, try: [x, b]}\n  - {name: by-model,",
+    )
+    view = View(Windows(), Resting(), lambda _: None)
+    book, told = load(text.encode(), env={}), {"b": (Reported("x"),)}
+    found = Sources(book, view, lambda p: told.get(p.name, ()), lambda *_: None, 0.0, 0.0)
+    assert {name: (one.provider, one.upstream) for name, one in listed(found).items()} == {
+        "x": ("a", "maker/x"),
+        "b/x": ("b", "x"),
+    }

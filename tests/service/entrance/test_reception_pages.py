@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from wattline.base.clock import ManualClock
 from wattline.base.ids import hash_secret
 from wattline.dialects.spoken import spoken_dialects
+from wattline.engine.windows import Windows
 from wattline.rules.load import load
+from wattline.service.entrance.counting import Counting
+from wattline.service.entrance.credentials import Credentials
 from wattline.service.entrance.decision import RequestHead, Verdict
+from wattline.service.entrance.guesses import Guesses
+from wattline.service.entrance.head_refusals import HeadRefusals
+from wattline.service.entrance.own_requests import OwnRequests
+from wattline.service.entrance.passing_requests import PassingRequests
 from wattline.service.entrance.reception import Reception
+from wattline.service.metering.counts import Counts
 from wattline.wire.call import Principal
 from wattline.wire.http import Use
 
@@ -27,16 +36,23 @@ class NoPages:
         return None
 
 
-def reception(keys=lambda _: None, **more):
+def reception(keys=lambda _: None, switched_off=frozenset()):
+    clock = ManualClock()
+    credentials = Credentials(lambda: BOOK, Guesses(clock), keys)
     return Reception(
         lambda: BOOK,
-        spoken_dialects(),
-        NoPages(),
-        own=lambda _host, _port: False,
+        credentials,
+        OwnRequests(lambda: BOOK, credentials, NoPages(), switched_off),
+        PassingRequests(lambda: BOOK, credentials, lambda _route, _principal: False),
+        HeadRefusals(spoken_dialects(), Counts(), nowhere),
+        Counting(Windows(), clock),
+        own=nowhere,
         pseudonym="wattline_x",
-        web=True,
-        **{"keys": keys, **more},
     )
+
+
+def nowhere(_host, _port):
+    return False
 
 
 def head(path="/v1/models", method="GET", principal=None, **headers):

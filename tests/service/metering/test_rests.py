@@ -31,6 +31,9 @@ class Kept:
     def note(self, row: RestRow) -> None:
         self.rows.append(row)
 
+    def forget(self, account: str) -> None:
+        self.rows = [row for row in self.rows if row.account != account]
+
     def clear(self) -> None:
         self.rows.clear()
 

@@ -149,6 +149,24 @@ async def test_each_request_leaves_a_line_in_the_log(tmp_path, caplog):
             assert part in record.getMessage()
 
 
+async def test_each_page_leaves_a_line_in_the_log(tmp_path, caplog):
+    """B-201: all requests, those for pages too; never a query."""
+    caplog.set_level("INFO", "wattline.requests")
+    async with desk(tmp_path, 1) as asked:
+        await asked.get("/v1/models?note=canary")
+        assert (await asked.ask("GET", "/api/admin/keys/none")).status == 404
+        assert (await asked.ask("GET", "/metrics", who="user")).status == 200
+        told = [one.getMessage() for one in caplog.records if one.name == "wattline.requests"]
+        lines, ids = ([text.partition(" ")[at] for text in told] for at in (2, 0))
+    assert [line.rpartition(", ")[0] for line in lines] == [
+        "GET /v1/models: status 200",
+        "GET /api/admin/keys/none: status 404",
+    ]
+    assert all(line.endswith(" ms") for line in lines)
+    assert all(name.startswith("req_") for name in ids)
+    assert "canary" not in caplog.text
+
+
 async def test_garbage_in_the_log(tmp_path):
     """B-200: what others write into the file costs nothing but itself."""
     async with desk(tmp_path, 1) as asked:

@@ -84,10 +84,12 @@ async def test_a_users_key_reads_no_dialog(assistant):
 
 
 async def test_without_a_master_token_admins_remain(tmp_path):
+    """A-161: nothing takes its place, an empty one neither."""
     env = {"DEFAULT_ADMIN_API_KEY": ADMIN}
     async with running(tmp_path, 1, extra=KEYED, env=env) as found:
         assistant = Assistant(found)
-        assert told(await assistant.get("/token", "ann"))[0] == 401
+        for said in (MASTER, "", None):
+            assert told(await assistant.get("/token", "ann", master=said))[0] == 401
         assert (await assistant.get("/token", "ann", master=None, bearer=ADMIN)).status == 200
 
 

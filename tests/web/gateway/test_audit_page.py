@@ -52,6 +52,23 @@ async def test_who_sees_what(tmp_path):
         assert (await get(sidecar, f"{PATH}?masterToken={MASTER}")).status == 200
 
 
+async def test_what_failed_is_told_too(tmp_path):
+    """E-086: success or error, of each attempt; T15: nothing of what was said."""
+    async with gateway(tmp_path) as sidecar:
+        user, token = await registered(sidecar)
+        sidecar.sidecar.parts.memory.resting.clear()
+        sidecar.upstreams[0].script(["500"])
+        await called(sidecar, token)
+        reply = await get(sidecar, PATH, token=token)
+        second, first = reply.json()["data"]
+        assert (first["user_id"], first["provider"], first["model"]) == (user, "p0", "up0")
+        assert (first["status"], first["http_status"], first["error"]) == ("error", 500, "http_500")
+        assert (first["tokens"], first["energy"]) == (None, None)
+        assert first["response_time_ms"] >= 0
+        assert (second["provider"], second["status"], second["error"]) == ("p1", "success", None)
+        assert second["request_id"] == first["request_id"]
+
+
 async def test_pages_of_one_moment_leave_nothing_out(tmp_path, monkeypatch):
     """E-086: paged by time, also when all was in one millisecond."""
     async with running(tmp_path) as sidecar:

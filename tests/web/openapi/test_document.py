@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from kit.admins import desk
 from kit.sidecars import running
 from wattline.base.errors import ClientFault, Kind
+from wattline.dialects.frames.asked import TYPES
 from wattline.dialects.spoken import spoken_dialects
 from wattline.dialects.table import find, own_paths
 from wattline.service.entrance.local_paths import _EXACT, local_path
@@ -233,6 +234,9 @@ def test_security_schemes_are_known(document):
 def test_websockets_are_described(document):
     paths = [one["path"] for one in document["x-websockets"]]
     assert {"/ws", "/v1/responses", "/v1/realtime"} <= set(paths)
+    chats = next(one for one in document["x-websockets"] if one["path"] == "/ws")["description"]
+    words = set(re.findall(r"[a-z_.]+[a-z]", chats))
+    assert set(TYPES) | {"chat.start", "chat.complete", "inference_response", "error"} <= words
 
 
 @pytest.mark.parametrize("style", SCHEMAS)

@@ -21,7 +21,7 @@ BOOK = load("rules: [{name: all, try: model}]", env={})
 
 def entrance(clock, book=BOOK, **policy):
     parts = ChatParts(None, lambda: book, None, clock, SocketPolicy(**policy))
-    return Entrance(parts, Styles(spoken_dialects()))
+    return Entrance(parts, Styles(spoken_dialects()), None)
 
 
 def test_a_minute_is_any_sixty_seconds():

@@ -179,6 +179,24 @@ async def test_tiers(tmp_path):
         await chat.until("chat.complete")
 
 
+@pytest.mark.parametrize("bound", ["rps", "rpm", "rpd"])
+async def test_each_bound_of_a_tier(tmp_path, bound):
+    """B-185: calls in a second, a minute and a day; one error for each, word for word."""
+    extra = TIERS.replace("rpm: 2", f"{bound}: 1")
+    async with running(tmp_path, 1, extra=extra, env=ENV) as sidecar, chatting(sidecar) as chat:
+        await chat.send(type="auth", apiKey=ENV["ANN"])
+        for name in ("one", "two"):
+            await chat.ask(name)
+        heard = await chat.until("error")
+        error = heard[-1]
+        if not any(frame["type"] == "chat.complete" for frame in heard):
+            await chat.until("chat.complete")
+        assert error.pop("requestId") in {"one", "two"}
+        assert 0 < error.pop("retryAfterMs") <= {"rps": 1, "rpm": 60, "rpd": 86_400}[bound] * 1000
+        assert error == {"type": "error", "code": "rate_limited", "message": "Rate limit exceeded"}
+    assert len(rows(sidecar.state)) == 1
+
+
 async def test_an_inference(sidecar: Running):
     """D-002, D-052, D-060, D-061: one answer."""
     async with chatting(sidecar) as chat:
@@ -218,6 +236,7 @@ async def test_errors_of_the_inference_protocol(sidecar: Running):
         assert (error["type"], error["id"]) == ("error", "bad")
         assert error["error"]["code"] == 404
         assert error["error"]["type"] == "validation"
+        assert error["error"]["message"].startswith("The model 'no-such-model' is not known here.")
         await chat.send(type="inference_request", id="none", data=[])
         error = await chat.hear()
         assert (error["id"], error["error"]["code"]) == ("none", 400)

@@ -83,12 +83,7 @@ def explain(
     Where a sidecar runs these rules with the state folder, the providers are those that it can use, else
     those of this shell.
     """
-    if call is not None:
-        from wattline.cli.explain_past import explain_past
-
-        raise typer.Exit(explain_past(call, settings(rules=rules, state=state), as_json=as_json))
-    from wattline.cli.explain import explain as explain_call
-    from wattline.cli.question import Question
+    from wattline.cli.question import ANY_CALL, Question
 
     question = Question(
         body=body,
@@ -104,6 +99,18 @@ def explain(
         principal=principal,
         own_keys=tuple(own_key or ()),
     )
+    if call is not None:
+        from wattline.cli.explain_past import explain_past
+        from wattline.cli.failure import USAGE, Failure
+
+        if question != ANY_CALL:
+            raise Failure(
+                "--call names a call that was made: leave out the file and the options that describe one",
+                USAGE,
+            )
+        raise typer.Exit(explain_past(call, settings(rules=rules, state=state), as_json=as_json))
+    from wattline.cli.explain import explain as explain_call
+
     raise typer.Exit(explain_call(question, settings(rules=rules, state=state), as_json=as_json))
 
 

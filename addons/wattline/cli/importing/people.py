@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
+from wattline.base.amounts import MICRO
 from wattline.base.strength import why_weak
 from wattline.cli.importing.shapes import NAME
-from wattline.rules.fields import MICRO
 from wattline.service.importing.rows import KeyRow, PersonRow
 from wattline.store.rows import MAX_MICRO
 

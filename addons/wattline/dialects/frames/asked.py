@@ -3,11 +3,13 @@
 | message | protocol |
 |---|---|
 | `auth`, `chat.completions`, `ping` | chat |
+| `providers.list`, `providers.disable`, `providers.enable`, `stats.subscribe`, `stats.unsubscribe` | chat |
 | `inference_request`, `heartbeat`, `close` | inference |
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,8 +24,14 @@ MAX_NAME: Final = 200
 MAX_KEY: Final = 4_096
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
+PACES: Final = (500, 3_600_000)
+"""The shortest and the longest time between two pushes of figures, in milliseconds."""
+USUAL_PACE: Final = 5_000
 _NOT_OPENAIS: Final = frozenset({"type", "requestId", "apiKey"})
 """Members of a `chat.completions` that are no fields of the call."""
+_OF_SWITCHES: Final = frozenset({"type", "requestId", "provider"})
+"""Members of a `providers.disable` that are no fields of the page."""
+_PROVIDER: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ENVELOPE: Final = 1
 """Levels that a message has around the call."""
 
@@ -55,6 +63,24 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Manage:
+    """An operator's word about providers: `verb` is `list`, `disable` or `enable`, `fields` are those of the page."""
+
+    verb: str
+    name: Name | None
+    provider: str = ""
+    fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Wants figures now, and again whenever they changed, `seconds` apart; None: no more."""
+
+    name: Name | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Wants a `pong`."""
 
@@ -71,7 +97,7 @@ class Leave:
     reason: str
 
 
-type Intent = Auth | Ask | Ping | Beat | Leave
+type Intent = Auth | Ask | Manage | Watch | Ping | Beat | Leave
 
 
 class BadFrame(Exception):
@@ -123,6 +149,34 @@ def _inference(frame: Mapping[str, Any]) -> Ask:
     return Ask(Speech.INFERENCE, name, data)
 
 
+def _list(frame: Mapping[str, Any]) -> Manage:
+    return Manage("list", _name(frame, "requestId", Speech.CHAT))
+
+
+def _switch(frame: Mapping[str, Any]) -> Manage:
+    name = _name(frame, "requestId", Speech.CHAT)
+    provider = frame.get("provider")
+    if not isinstance(provider, str) or not _PROVIDER.fullmatch(provider):
+        raise BadFrame(_wrong("provider", "must be a provider's name"), Speech.CHAT, name)
+    verb = str(frame["type"]).partition(".")[2]
+    fields = {key: value for key, value in frame.items() if key not in _OF_SWITCHES}
+    return Manage(verb, name, provider, fields)
+
+
+def _subscribe(frame: Mapping[str, Any]) -> Watch:
+    name = _name(frame, "requestId", Speech.CHAT)
+    pace = frame.get("intervalMs", USUAL_PACE)
+    low, high = PACES
+    if type(pace) is not int or not low <= pace <= high:
+        what = f"must be a whole number of milliseconds from {low} to {high}"
+        raise BadFrame(_wrong("intervalMs", what), Speech.CHAT, name)
+    return Watch(name, pace / 1000)
+
+
+def _unsubscribe(frame: Mapping[str, Any]) -> Watch:
+    return Watch(_name(frame, "requestId", Speech.CHAT), None)
+
+
 def _leave(frame: Mapping[str, Any]) -> Leave:
     reason = frame.get("reason")
     text = reason if isinstance(reason, str) else ""
@@ -134,11 +188,18 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Intent]]] = MappingPr
         "auth": _auth,
         "chat.completions": _chat,
         "ping": lambda _: Ping(),
+        "providers.list": _list,
+        "providers.disable": _switch,
+        "providers.enable": _switch,
+        "stats.subscribe": _subscribe,
+        "stats.unsubscribe": _unsubscribe,
         "inference_request": _inference,
         "heartbeat": lambda _: Beat(),
         "close": _leave,
     }
 )
+TYPES: Final = tuple(_READERS)
+"""Of the messages that clients may send."""
 
 
 def _name(frame: Mapping[str, Any], member: str, speech: Speech) -> Name | None:
@@ -165,7 +226,7 @@ def _sender(frame: Mapping[str, Any]) -> tuple[Speech | None, Name | None]:
 
 
 def _unknown_type() -> ClientFault:
-    known = ", ".join(_READERS)
+    known = ", ".join(TYPES)
     return _wrong("type", f"must be one of {known}", code="unknown_type")
 
 

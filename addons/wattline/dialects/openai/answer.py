@@ -153,13 +153,11 @@ def _output(operation: Operation, envelope: _Envelope) -> int:
         )
     if operation is Operation.TRANSCRIPTION:
         return len(envelope.text) if isinstance(envelope.text, str) else 0
-    found = _messages(envelope)
-    if not found:
-        return len(_text(envelope) or "")
-    return sum(
+    total = sum(
         len(value) if isinstance(value, str) else characters(list(map(value.get, _MESSAGE_OUTPUT)))
-        for value in found
+        for value in _messages(envelope)
     )
+    return total or len(_text(envelope) or "")
 
 
 def _text(envelope: _Envelope) -> str | None:
@@ -176,12 +174,6 @@ def _text(envelope: _Envelope) -> str | None:
         inner = envelope.message.get("content")
         return inner if isinstance(inner, str) else None
     return None
-
-
-def answer_text(body: bytes) -> str:
-    """The text of a whole chat answer; empty when there is none."""
-    envelope = _open(body)
-    return (_text(envelope) or "") if envelope is not None else ""
 
 
 def write_answer(call: Call, body: bytes, usage: Usage, energy: Energy) -> bytes:

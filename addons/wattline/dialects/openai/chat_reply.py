@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from wattline.dialects.codec import BadReply
 from wattline.dialects.openai.chat_blobs import data_url
 from wattline.dialects.openai.chat_calls import argument_text, read_signature, write_call
 from wattline.dialects.openai.chat_message import read_pictures, thinking_chunk
@@ -21,6 +20,18 @@ from wattline.wire.call import Call
 from wattline.wire.parts import Image, Part, Reasoning, Refusal, Text, ToolCall, plain
 from wattline.wire.reply import Alternative, Reply, Stop
 
+_OUTPUT = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "tool_calls",
+    "function_call",
+    "images",
+    "audio",
+)
+"""What makes a message an answer; the first has it as soon as it is a text, though an empty one."""
+
 
 def read_chat_reply(body: bytes) -> Reply:
     """A provider's whole answer. Raises BadReply, ReplyError.
@@ -28,14 +39,31 @@ def read_chat_reply(body: bytes) -> Reply:
     An answer without choices may have its text elsewhere: `content`, `response`, `message.content`.
     """
     value = open_reply(body)
-    if value.get("choices"):
-        return read_envelope(value, _alternative)
+    elsewhere = misplaced(value)
+    return read_envelope(value, _alternative) if elsewhere is None else elsewhere
+
+
+def misplaced(value: dict[str, Any]) -> Reply | None:
+    """The answer whose text is not in its choices (C-070); None where they have one, or nothing has."""
+    if _has_choice(value.get("choices")):
+        return None
     message = value.get("message")
     inner = message.get("content") if isinstance(message, dict) else None
     for text in (value.get("content"), value.get("response"), inner):
         if isinstance(text, str):
             return headed(value, (Alternative((Text(text),) if text else (), Stop.END),))
-    raise BadReply
+    return None
+
+
+def _has_choice(choices: Any) -> bool:
+    """Whether the first one is more than a frame."""
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict):
+        return False
+    message = first.get("message")
+    if not isinstance(message, dict):
+        return bool(first)
+    return isinstance(message.get("content"), str) or any(map(message.get, _OUTPUT))
 
 
 def _alternative(choice: dict[str, Any], index: int) -> Alternative | None:

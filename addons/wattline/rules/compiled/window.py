@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+GLOBAL_KEY = "all"
+"""What a window of scope `global` counts under."""
+
 
 class Scope(StrEnum):
     """Whose calls a window counts together, and so under which key: a provider's window under its own

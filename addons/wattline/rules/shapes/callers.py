@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from wattline.base.amounts import MICRO
 from wattline.rules.compiled.callers import PER_CHARACTER, PER_SECOND
-from wattline.rules.fields import MICRO, Count, Energy, Portion, Rate, Shape, Share, ShortName
+from wattline.rules.fields import Count, Energy, Portion, Rate, Shape, Share, ShortName
 
 
 class TierShape(Shape):

@@ -24,7 +24,9 @@ class TimeoutsShape(Shape):
 
     connect: Seconds | None = Field(default=None, description="Seconds for TCP and TLS. Default 5.")
     first_byte: Seconds | None = Field(
-        default=None, description="Seconds from the request to the answer's head. Default 120."
+        default=None,
+        description="Seconds from the request to the answer's head. Default: `UPSTREAM_TIMEOUT_MS` of the environment, "
+        "else 120.",
     )
     idle: Seconds | None = Field(
         default=None, description="Seconds between two pieces of an answer. Default 60."

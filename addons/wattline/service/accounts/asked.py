@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from wattline.base.amounts import MICRO
 from wattline.base.errors import ClientFault, Kind
-from wattline.rules.fields import MICRO, exact
+from wattline.rules.fields import exact
 from wattline.rules.problems import unknown
 from wattline.service.accounts.accounts import Accounts
 from wattline.store.rows import MAX_MICRO, MAX_TEXT, MAX_TIME

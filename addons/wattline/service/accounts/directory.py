@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from wattline.base.clock import Clock
 from wattline.base.origin import Origin
@@ -16,6 +17,8 @@ from wattline.rules.globs import Patterns
 from wattline.store.accounts import SqliteAccounts
 from wattline.store.people import Key, User
 from wattline.wire.call import Principal, Role
+
+MAX_FORMER: Final = 10_000
 
 type Find = Callable[[str], Principal | None]
 """The principal of a secret's hash at this moment; None when it may not call."""
@@ -54,6 +57,8 @@ class Directory:
         self._by_hash: dict[str, Principal] = {}
         self._by_key: dict[str, Principal] = {}
         self._hashes: dict[str, list[str]] = {}
+        self._former: dict[str, None] = {}
+        """Of keys that were taken back since the start, the oldest first."""
         for user in accounts.users():
             self.refresh(user.id)
         accounts.changed = self.refresh
@@ -64,6 +69,10 @@ class Directory:
     def find(self, hashed: str) -> Principal | None:
         """Who has the secret with this hash; None: nobody, or its key is expired or disabled."""
         return self._valid(self._by_hash.get(hashed))
+
+    def issued(self, hashed: str) -> bool:
+        """The secret with this hash is or was a key's: one that was rotated or deleted before the start is forgotten."""
+        return hashed in self._former or self._accounts.key_by_hash(hashed) is not None
 
     def principal(self, key: str) -> Principal | None:
         """As `find`, by the id of the key."""
@@ -122,6 +131,10 @@ class Directory:
         for hashed in self._hashes.pop(user, ()):
             gone = self._by_hash.pop(hashed)
             self._by_key.pop(gone.key or "", None)
+            if self._accounts.key_by_hash(hashed) is None:
+                self._former[hashed] = None
+        while len(self._former) > MAX_FORMER:
+            del self._former[next(iter(self._former))]
         owner = self._accounts.user(user)
         if owner is None or owner.disabled is not None:
             return

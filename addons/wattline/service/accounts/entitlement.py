@@ -10,8 +10,7 @@ from wattline.engine.spending import Reserved, Spending
 from wattline.engine.windows import Claim
 from wattline.rules.book import Book
 from wattline.rules.compiled.entrance import Auth
-from wattline.rules.compiled.window import Scope
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Scope
 from wattline.service.accounts.auth import still_named
 from wattline.service.accounts.directory import Current
 from wattline.service.entrance.addresses import counted_as

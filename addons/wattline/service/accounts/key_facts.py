@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from wattline.rules.fields import MICRO
+from wattline.base.amounts import MICRO
 from wattline.service.accounts.accounts import Accounts
 from wattline.store.people import Key, User
 

@@ -27,7 +27,7 @@ from wattline.rules.compiled.provider import Provider
 from wattline.rules.compiled.target import Target
 from wattline.service.accounts.sealing import Sealing, Unsealable
 from wattline.store.base import BadRow, LedgerDown
-from wattline.store.migrations import MAX_OF_USER
+from wattline.store.migrations.logins import MAX_OF_USER
 from wattline.store.provider_keys import ProviderKey, SqliteProviderKeys
 from wattline.wire.call import Principal
 

@@ -78,9 +78,10 @@ def entries(sources: Sources, principal: Principal) -> Iterator[Entry | None]:
         places = [target for target in chain if _counts(target.provider, book, principal)]
         asked = places or not book.configured  # the demo answers to every name
         yield _called(name, places, sources, principal) if asked else None
+    named = set(book.models)
     for provider in book.providers.values():
         if _counts(provider, book, principal):
-            yield from _reported(provider, sources, principal)
+            yield from _reported(provider, sources, principal, named)
 
 
 def _counts(provider: Provider, book: Book, principal: Principal) -> bool:
@@ -88,8 +89,12 @@ def _counts(provider: Provider, book: Book, principal: Principal) -> bool:
     return provider.open_to(principal) and not (provider.demo and book.configured)
 
 
-def _reported(provider: Provider, sources: Sources, principal: Principal) -> Iterator[Entry | None]:
-    """A provider's further models, under the names that reach them."""
+def _reported(
+    provider: Provider, sources: Sources, principal: Principal, named: set[str]
+) -> Iterator[Entry | None]:
+    """A provider's further models, under the names that reach them: the provider's own where a rule takes it there
+    (`openai/gpt-4o` to OpenRouter) and it is not among `named`, else `provider/model`.
+    """
     book = sources.book
     known = {
         target.model
@@ -102,7 +107,18 @@ def _reported(provider: Provider, sources: Sources, principal: Principal) -> Ite
         if report.id in known or name in book.models:
             continue
         places = list(book.names.chain(name))
-        yield _called(name, places, sources, principal) if places else None
+        entry = None
+        if report.id not in named and _leads(report.id, provider, sources, principal):
+            named.add(report.id)
+            entry = _called(report.id, places, sources, principal)
+        yield entry or (_called(name, places, sources, principal) if places else None)
+
+
+def _leads(name: str, provider: Provider, sources: Sources, principal: Principal) -> bool:
+    """The rules take a chat with that name to this provider's model of the same name, now or when it is ready."""
+    call, place = _call(name, Operation.CHAT, principal), f"{provider.name}/{name}"
+    plan = decide(call, sources.book, sources.view, sources.now, sources.wall)
+    return place in (*map(str, plan.targets), *(skip.target for skip in plan.skipped))
 
 
 def _called(
@@ -145,8 +161,18 @@ def _made_for(places: list[Target]) -> tuple[Operation, ...]:
 
 
 def one(name: str, sources: Sources, principal: Principal) -> Entry | None:
-    """The entry of a name that is in no list: while there is nothing but the demo, that answers to it."""
-    return None if sources.book.configured else _called(name, [], sources, principal)
+    """The entry of a name that is in no list. While there is nothing but the demo, that answers to it; else it may
+    be a provider's own name of a model that the rules have another one for.
+    """
+    book = sources.book
+    if not book.configured:
+        return _called(name, [], sources, principal)
+    for provider in book.providers.values():
+        known = _counts(provider, book, principal) and sources.report(provider, name) is not None
+        if known and _leads(name, provider, sources, principal):
+            places = list(book.names.chain(f"{provider.name}/{name}"))
+            return _called(name, places, sources, principal)
+    return None
 
 
 def _by_demo(plan: Plan, book: Book) -> list[Target]:
@@ -245,5 +271,25 @@ def _rest(provider: Provider, owner: str | None, sources: Sources) -> Rest | Non
     return sources.view.resting(provider.account_of(owner), sources.now)
 
 
+_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "openai": "OpenAI",
+        "goapi": "GoAPI",
+        "deepseek": "DeepSeek",
+        "openrouter": "OpenRouter",
+        "deepinfra": "DeepInfra",
+        "huggingface": "Hugging Face",
+        "litellm": "LiteLLM",
+        "nvidia": "NVIDIA",
+        "xai": "xAI",
+        "chatgpt": "ChatGPT",
+        "m365": "M365",
+        "nim": "NIM",
+    }
+)
+"""Words of providers' names that are written in a way of their own."""
+
+
 def _title(name: str) -> str:
-    return " ".join(word[:1].upper() + word[1:] for word in name.split("-"))
+    words = name.replace("_", "-").split("-")
+    return " ".join(_TITLES.get(word, word[:1].upper() + word[1:]) for word in words)

@@ -44,18 +44,23 @@ class Dialogs:
             return
         async with ledger_told():
             await self._store.add(user, messages, self._now(), first)
+        log.info("the dialog of %s has %d more messages", user, len(messages))
 
     async def set_system(self, user: str, content: str) -> None:
         """The user's own system message, for completions that bring none (A-063)."""
         check_user_id(user)
         async with ledger_told():
             await self._store.set_system(user, content, self._now())
+        log.info("the system message of %s was set", user)
 
     async def drop_system(self, user: str) -> bool:
         """Forget it; False when there was none."""
         check_user_id(user)
         async with ledger_told():
-            return await self._store.drop_system(user)
+            found = await self._store.drop_system(user)
+        if found:
+            log.info("the system message of %s was deleted", user)
+        return found
 
     def _now(self) -> int:
         return int(self._clock.wall() * 1000)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from wattline.base.clock import Clock
 from wattline.base.errors import ClientFault, Kind, OurFault
 from wattline.engine.windows import Claim, Refusal, Windows
-from wattline.rules.compiled.window import Over, Scope, Window
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Over, Scope, Window
 from wattline.service.entrance.addresses import counted_as
 from wattline.wire.call import Principal
 from wattline.wire.notice import Standing

@@ -45,6 +45,10 @@ class RequestHead:
         """Every value of a header."""
         return [value for key, value in self.headers if key == name]
 
+    def upgrades(self) -> bool:
+        """It asks for a WebSocket."""
+        return any("websocket" in value.lower() for value in self.all("upgrade"))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -41,6 +41,7 @@ _GEMINI = LocalRoute("gemini", switches=("models", "gemini"))
 _OLLAMA = LocalRoute("ollama", switches=("models", "ollama"))
 _SHOW = replace(_OLLAMA, methods=frozenset({"POST"}))
 _SERVICE = LocalRoute("inference", switches=("models",))
+_INFERENCE = LocalRoute("inference", methods=_ANY)
 _GATEWAY = LocalRoute("gateway", methods=_ANY)
 _SMALL = replace(_GATEWAY, body_limit=16 * 1024)
 _LOGIN = replace(_SMALL, auth=True)
@@ -68,7 +69,8 @@ _MODELS: Mapping[str, LocalRoute] = MappingProxyType(
     | dict.fromkeys(("/v4/models", "/v4/openai/v1/models"), _GROQ)
     | dict.fromkeys(("/v6/models", "/v6/v1/models", "/v6/api/v1/models"), _OPENROUTER)
     | dict.fromkeys(("/v3/models", "/v3/v1/models"), _ANTHROPIC)
-    | dict.fromkeys(("/v1beta/models", "/v2/models", "/v2/v1/models", "/v2/v1beta/models"), _GEMINI)
+    | dict.fromkeys(("/v1beta/models", "/v1alpha/models", "/v2/models"), _GEMINI)
+    | dict.fromkeys(("/v2/v1/models", "/v2/v1beta/models", "/v2/v1alpha/models"), _GEMINI)
     | {"/api/v1/models": _SERVICE}
 )
 _EXACT: Mapping[str, LocalRoute] = MappingProxyType(
@@ -91,6 +93,7 @@ _EXACT: Mapping[str, LocalRoute] = MappingProxyType(
 )
 _BELOW: Mapping[str, LocalRoute] = MappingProxyType(
     {**_MODELS, "/api/v1": _GATEWAY, "/api/v1/auth": _LOGIN, "/api/v1/keys": _SMALL}
+    | {"/api/v1/inference": _INFERENCE}
     | {"/api/admin": _ADMIN, "/admin": _ADMIN}
 )
 

@@ -55,11 +55,10 @@ class Pages:
 
     def _health(self) -> Whole:
         reason = self.not_ready() or self.closed()
+        moment = datetime.fromtimestamp(self.clock.wall(), UTC).replace(tzinfo=None)
         body = {
             "status": "healthy" if reason is None else "degraded",
-            "timestamp": datetime.fromtimestamp(self.clock.wall(), UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "timestamp": f"{moment.isoformat(timespec='milliseconds')}Z",
             "uptime": round(self.clock.monotonic() - self.started, 3),
             "version": self.version,
             "environment": self.environment,

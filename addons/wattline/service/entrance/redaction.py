@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wattline.rules.compiled.target import Target
 from wattline.upstream.scrub import scrub
+
+LEAST: Final = 8
+"""Bytes of a secret. What is shorter stands in for a key where a server wants none (`none`, `EMPTY`, `ollama`): it is
+a word like others, and answers have it.
+"""
 
 
 def secrets_of(target: Target) -> tuple[bytes, ...]:
@@ -12,10 +19,8 @@ def secrets_of(target: Target) -> tuple[bytes, ...]:
     credential = provider.credential
     if credential is None:
         return ()
-    own = (credential.secret.encode("latin-1", "replace"),)
-    if not provider.secrets:
-        return own
-    return (*own, *(secret.encode("latin-1", "replace") for secret in provider.secrets))
+    known = (credential.secret, *provider.secrets) if provider.secrets else (credential.secret,)
+    return tuple(secret.encode("latin-1", "replace") for secret in known if len(secret) >= LEAST)
 
 
 def redacted(data: bytes, target: Target) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from wattline.engine.backtest import Past, PastAttempt
 from wattline.engine.past_call import NO_FEATURES, Known, read_features
-from wattline.store.history import AttemptRow, CallRows, RefusedRow, ShortRow
+from wattline.store.history import EXCLUDED, AttemptRow, CallRows, RefusedRow, ShortRow
 
 
 def past_calls(found: Iterable[CallRows]) -> Iterator[Past]:
@@ -78,4 +78,5 @@ def _attempt(row: AttemptRow) -> PastAttempt:
         row.error,
         row.first_byte_ms,
         row.total_ms,
+        EXCLUDED not in row.flags,
     )

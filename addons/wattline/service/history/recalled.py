@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wattline.base.amounts import MICRO
 from wattline.engine.backtest import Past, Replay, planned_of
 from wattline.engine.explain import as_json, explain
 from wattline.engine.explanation import Explanation
 from wattline.engine.past_call import rebuilt, skipped_of, with_keys_of_then
 from wattline.engine.then import ThenView
 from wattline.rules.book import Book
-from wattline.rules.conditions import MICRO
 from wattline.rules.elsewhere import Elsewhere
 from wattline.rules.load import RulesError, load
 from wattline.service.history.past import past_in_short, past_of

@@ -1,4 +1,4 @@
-"""Errors that an operator expects: they are logged, but count in no rate (B-083)."""
+"""Errors that an operator expects: they are logged, but count in no rate and against no target (B-083)."""
 
 from __future__ import annotations
 
@@ -70,8 +70,12 @@ class ExclusionsFile:
         self.error: str | None = None
         """Why the file as it is now is not in force."""
 
+    def match(self, *texts: str) -> bool:
+        """One of the texts is excluded now. It costs one `stat` while the file stays as it is."""
+        return self.current().match(*texts)
+
     def current(self) -> Exclusions:
-        """Blocking: for a thread. Never raises."""
+        """Blocking while it reads a file that changed. Never raises."""
         try:
             status = self._path.stat()
             stamp = status.st_ino, status.st_size, status.st_mtime_ns

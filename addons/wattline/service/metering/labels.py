@@ -42,6 +42,7 @@ _OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
         "unsendable": "internal",
         "credential_origin": "internal",
         "internal_error": "internal",
+        "shutdown": "internal",
         "upgrade_refused": "connection",
     }
 )

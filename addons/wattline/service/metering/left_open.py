@@ -20,6 +20,9 @@ def settle_left_open(
         settlement.failed(exchange, attempt, judge_broken("internal_error"))
         return
     if not exchange.delivered:
+        if reason is Ending.SHUTDOWN:  # its client is told 503, and comes again
+            settlement.failed(exchange, attempt, judge_broken(reason.value))
+            return
         unheard(exchange)
     state = State.ABORTED if reason is Ending.CLIENT_GONE else State.TRUNCATED
     usage, flags = meter.usage(ended=False)

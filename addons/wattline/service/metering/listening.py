@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 
+from wattline.base.amounts import MICRO
 from wattline.dialects.openai.transcript import told_seconds, with_facts
 from wattline.service.exchange import Exchange, Sound
 from wattline.service.outgoing.upload import Upload
 from wattline.wire.call import Operation
 from wattline.wire.http import Headers
 
-MICRO = 1_000_000
 DISPOSITION = "content-disposition"
 COST = "x-token-cost"
 

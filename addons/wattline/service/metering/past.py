@@ -13,8 +13,7 @@ from wattline.engine.spending import LONGEST, Spending
 from wattline.engine.windows import Windows
 from wattline.rules.book import Book
 from wattline.rules.compiled.provider import FROM_CACHE
-from wattline.rules.compiled.window import Scope, Window
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Scope, Window
 from wattline.service.remembered import Place, Remembered
 from wattline.store.base import State
 from wattline.store.fared import fared_since
@@ -67,10 +66,19 @@ def recall(remembered: Remembered, ledger: Path, wall: float) -> int:
     return len(found)
 
 
-def heal(health: Health, ledger: Path, now: float, wall: float) -> int:
-    """Learn how targets fared before a restart; how many attempts that were. Raises LedgerDown."""
+def heal(health: Health, ledger: Path, now: float, wall: float, version: str | None = None) -> int:
+    """Learn how targets fared before a restart; how many attempts that were. Breakers that opened under other rules
+    than those of this version are closed: the change of the rules did that. None: the version of the last attempt.
+    Raises LedgerDown.
+    """
     found = fared_since(ledger, int((wall - FARED_FOR) * 1000))
+    if version is None and found:
+        version = max(found, key=lambda one: one.began).book
+    changed = max((one.began for one in found if one.book != version), default=None)
     for one in found:
+        if changed is not None and one.at > changed:
+            health.clear()
+            changed = None
         place, at = (one.provider, one.model), now + min(one.at / 1000 - wall, 0.0)
         if one.provider == FROM_CACHE:
             continue
@@ -79,6 +87,8 @@ def heal(health: Health, ledger: Path, now: float, wall: float) -> int:
             health.good(place, at, one.first_byte_ms, one.total_ms, began=began)
         elif one.error is not None and one.error != Ending.SHUTDOWN:
             health.bad(place, one.error, at, began=began)
+    if not any(one.book == version for one in found):
+        health.clear()
     return len(found)
 
 

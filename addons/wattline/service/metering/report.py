@@ -24,6 +24,7 @@ _DONE = (
     "%(request_id)s %(rule)s: %(target)s, %(outcome)s, status %(status)s, attempts %(attempts)d, "
     "%(ms).0f ms, tokens %(tokens)s, energy %(energy)s"
 )
+_DRILLED = f"{_DONE} (drill: %(drill)s)"
 
 
 def report(
@@ -48,8 +49,9 @@ def report(
     if fault is not None and not tried and exchange.plan.skipped:
         log.info("%s could not be tried: %s", request.id, _left_out(exchange))
     usage, energy = exchange.usage, exchange.energy
+    drill = tried[-1].drill if tried else None
     log.info(
-        _DONE,
+        _DONE if drill is None else _DRILLED,
         {
             "request_id": request.id,
             "rule": (exchange.plan.rule or "no rule")[:LONGEST],
@@ -60,6 +62,7 @@ def report(
             "ms": round((now - exchange.began) * 1000, 1),
             "tokens": "-" if usage is None else f"{usage.prompt}+{usage.completion}",
             "energy": "-" if energy is None or energy.micro is None else units(energy.micro),
+            **({} if drill is None else {"drill": drill}),
         },
     )
 

@@ -76,13 +76,17 @@ class Rests:
         self.store.clear()
 
     def restore(self, rows: Iterable[RestRow], book: Book) -> int:
-        """Go on with those of before a restart, but for those of other rules or another key; how many that were."""
-        now, count = self.clock.monotonic(), 0
-        for row, left in lasting(rows, book, self.clock.wall()):
+        """Go on with those of before a restart; how many that were. Those of other rules or another key are forgotten
+        on disk too, where commands look.
+        """
+        found, now = list(rows), self.clock.monotonic()
+        going = list(lasting(found, book, self.clock.wall()))
+        for row, left in going:
             self.resting.rest(row.account, now + left, row.reason, limited=row.limited)
             log.info("%s rests for %.0f s more: %s", row.account, left, row.reason)
-            count += 1
-        return count
+        for account in {row.account for row in found} - {row.account for row, _ in going}:
+            self.store.forget(account)
+        return len(going)
 
     def _begin(
         self, target: Target, book: Book, seconds: float, reason: str, *, limited: bool

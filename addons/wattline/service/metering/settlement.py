@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from wattline.base.clock import Clock
@@ -43,6 +43,8 @@ class Settlement:
     health: Health = field(default_factory=Health)
     affinity: Affinity = field(default_factory=Affinity)
     diagnosis: Diagnosis | None = None
+    excluded: Callable[[str, str], bool] = lambda _code, _said: False
+    """Says of an error's code and words that it counts against no target."""
 
     @property
     def resting(self) -> Resting:
@@ -50,17 +52,24 @@ class Settlement:
         return self.rests.resting
 
     def failed(
-        self, exchange: Exchange, attempt: Attempt, verdict: Verdict, why: str = ""
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        verdict: Verdict,
+        why: str = "",
+        said: str = "",
     ) -> Failure:
         """The upstream failed before any output: nothing is owed and its slot is given back. `why` is for the
-        log.
+        log, `said` is what the provider answered: it is compared with the exclusions and goes nowhere.
         """
         now = self.clock.monotonic()
         self.windows.release(attempt.ticket, now)
         wait = verdict.retry_after
         if attempt.drill is None:
             wait = self.rests.after(verdict, attempt.target, exchange.book, attempt.began) or wait
-        if attempt.drill is None and verdict.next:
+        counted = attempt.drill is None and verdict.next
+        flags = (EXCLUDED,) if counted and self.excluded(verdict.code, said) else ()
+        if counted and not flags:
             self.health.bad(
                 attempt.target.place,
                 verdict.code,
@@ -68,9 +77,9 @@ class Settlement:
                 began=attempt.began,
                 permit=attempt.permit,
             )
-        else:  # made up, or the call's own fault
+        else:  # made up, the call's own fault, or one that an operator expects
             self.health.release(attempt.target.place, attempt.permit)
-        self._queue(attempt, State.FAILED, None, None, verdict.code, ())
+        self._queue(attempt, State.FAILED, None, None, verdict.code, flags)
         self.counts.failed(attempt, exchange.book, verdict.code)
         failure = Failure(str(attempt.target), verdict.code, wait)
         exchange.failures.append(failure)
@@ -113,7 +122,9 @@ class Settlement:
         if state is State.COMPLETE:
             exchange.request.departure.paid = True
         self.counts.over(attempt, exchange.book, state, usage, energy.micro)
-        self._note(attempt, state, error, now)
+        if state is State.TRUNCATED and error is not None and self.excluded(error, ""):
+            flags = (*flags, EXCLUDED)
+        self._note(attempt, state, None if EXCLUDED in flags else error, now)
         if exchange.plan.kept is not None and state is not State.TRUNCATED:
             self._stick(exchange, attempt, now)
         if exchange.prompted is not None and self.diagnosis is not None:
@@ -171,6 +182,13 @@ class Settlement:
         """The call was ended between its row and its first byte: nothing is owed."""
         self._queue(attempt, State.ABORTED, None, None, "not_sent", ("not_sent",))
 
+    def ended(self, exchange: Exchange, now: float) -> None:
+        """The call is over. Where no attempt used tokens, its caller's windows get back what they had reserved
+        of them; that it was made still counts.
+        """
+        if exchange.caller_ticket is not None:
+            self.windows.settle(exchange.caller_ticket, 0, now)
+
     async def committed(self, exchange: Exchange, settled: Awaitable[bool]) -> None:
         """Wait until a settlement is durable. A ledger that went down meanwhile keeps it in memory
         and writes it first when it is back; the client has its answer and gets its end.
@@ -221,6 +239,8 @@ BONUS = "bonus"
 """The flag of an attempt that was free for its caller."""
 DRILL = "drill"
 """The flag of an attempt that met a drill's fault."""
+EXCLUDED = "excluded"
+"""The flag of an attempt whose error counts against no target: a pattern of the exclusions has it (B-083)."""
 OWN_KEY = "own_key"
 """The flag of an attempt with its caller's own key for the provider."""
 

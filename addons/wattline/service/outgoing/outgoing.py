@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
+from wattline.dialects.codec import ProviderCodec
 from wattline.dialects.codecs import provider_side
 from wattline.dialects.json_text import dumps
 from wattline.dialects.led_body import led_body
 from wattline.dialects.openai.form import fitting, form_defaults
 from wattline.dialects.set_fields import Fields, placed, set_in_prompt
+from wattline.dialects.unstreamed import unstreamed
 from wattline.rules.compiled.target import Target
 from wattline.service.exchange import Attempt, Exchange
 from wattline.service.outgoing.passage import Passage
@@ -78,6 +83,8 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
         _check(exchange, attempt, written)
         codec = provider_side(target.provider.dialect, target.provider.origin.host).codec
         return passage.bridge.path(target.model), tuple(codec.headers), dumps(written.body)
+    if passage is not None and passage.side is not None and passage.whole:
+        return _unstreamed(exchange, passage.side.codec, target, defaults)
     path = exchange.dialect.path(exchange.route, exchange.call, target.model)
     if isinstance(exchange.body, Upload):
         heard = exchange.call.operation is Operation.TRANSCRIPTION
@@ -88,6 +95,23 @@ def _content(exchange: Exchange, attempt: Attempt) -> tuple[str, Headers, bytes 
         raw = exchange.inlined
     body = exchange.dialect.write_body(raw, exchange.call, target.model, defaults, plan.overrides)
     return path, _demanded(exchange, target), body
+
+
+def _unstreamed(
+    exchange: Exchange, codec: ProviderCodec, target: Target, defaults: Mapping[str, Any]
+) -> tuple[str, Headers, bytes]:
+    """The client's own request but for the wish for a stream."""
+    inlined = exchange.inlined if target.provider.inline_images else None
+    raw = exchange.body if inlined is None else inlined
+    assert isinstance(raw, bytes)  # noqa: S101  (an upload is no chat)
+    body = exchange.dialect.write_body(
+        unstreamed(raw, exchange.call.dialect),
+        replace(exchange.call, stream=False),
+        target.model,
+        defaults,
+        exchange.plan.overrides,
+    )
+    return codec.path(target.model, stream=False), _demanded(exchange, target), body
 
 
 def _demanded(exchange: Exchange, target: Target) -> Headers:

@@ -13,8 +13,9 @@ from wattline.dialects.codecs import ProviderSide, client_codec, provider_side
 from wattline.dialects.crossing import TEXT, native
 from wattline.dialects.history import alternating, for_deepseek_reasoner, without_system
 from wattline.dialects.lead import Lead
+from wattline.dialects.openai.misplaced import with_choices
 from wattline.dialects.translation import TranslatingReader, translated, unfolded
-from wattline.rules.compiled.target import Target
+from wattline.rules.compiled.target import AS_ASKED, Target
 from wattline.wire.call import Call, Operation
 from wattline.wire.piece import Piece
 from wattline.wire.prompt import Prompt
@@ -37,6 +38,9 @@ class Passage:
     provider: str | None = None
     """The target's, by its name in the rules."""
     adapt: frozenset[str] = frozenset()
+    """What a target needs in another way; the prompt is written anew for it."""
+    model: str | None = None
+    """The target's, which stands in where an answer names none (C-071); None: the one that was asked for."""
     at: int | None = None
     """Unix time of the attempt: what an answer is dated by where its provider tells no time."""
     lead: Lead | None = None
@@ -58,21 +62,29 @@ class Passage:
         assert self.client is not None  # noqa: S101  (foreign has both)
         assert self.side is not None  # noqa: S101
         assert self.side.streaming is not None  # noqa: S101  (else it is asked for a whole answer)
-        return TranslatingReader(self.side.streaming.decoder(), self.client.encoder(call), self.at)
+        encoder = self.client.encoder(self._answered(call))
+        return TranslatingReader(self.side.streaming.decoder(), encoder, self.at)
 
     def read_answer(self, call: Call, body: bytes) -> tuple[Answer, bytes]:
         """What a whole answer says, and the same in the client's dialect."""
         if self.bridge is not None:
             return self.bridge.read_answer(body)
         if not self.foreign or self.client is None or self.side is None:
+            if native(call.dialect) == "openai":
+                body = with_choices(call, body, self.model)
             return self.dialect.read_answer(call, body), body
-        return translated(self.side.codec, self.client, call, body, self.provider, self.at)
+        codec, named = self.side.codec, self._answered(call)
+        return translated(codec, self.client, named, body, self.provider, self.at)
 
     def unfold(self, call: Call, body: bytes) -> list[Piece]:
         """A whole answer as the client's stream. Raises BadReply, ReplyError."""
         if self.client is None or self.side is None:
             raise BadReply
-        return unfolded(self.client, self.side.codec.read_reply(body), call, self.at)
+        reply = self.side.codec.read_reply(body)
+        return unfolded(self.client, reply, self._answered(call), self.at)
+
+    def _answered(self, call: Call) -> Call:
+        return call if self.model is None else replace(call, model=self.model)
 
     def adapted(self, prompt: Prompt, call: Call) -> Prompt:
         """The prompt as the target needs it (A-056, A-057, A-058)."""
@@ -99,6 +111,7 @@ def passage_to(
     """
     provider = target.provider
     retold = provider.dialect != call.dialect
+    model = None if target.model in (AS_ASKED, call.model) else target.model
     if call.operation not in TEXT:
         bridge = bridge_to(provider.dialect, provider.origin.host, call, body)
         return Passage(dialect, foreign=bridge is not None, retold=retold, bridge=bridge)
@@ -106,8 +119,9 @@ def passage_to(
     foreign = provider.dialect != native(call.dialect) or (
         call.operation is Operation.RESPONSES and not provider.responses
     )
-    if not foreign and not adapt:
-        return Passage(dialect, retold=retold)
+    unchanged = not foreign and not adapt - {"whole"}
+    if unchanged and not (adapt and call.stream):
+        return Passage(dialect, retold=retold, model=model)
     side = provider_side(provider.dialect, provider.origin.host)
     return Passage(
         dialect,
@@ -116,7 +130,8 @@ def passage_to(
         foreign=foreign,
         retold=retold,
         provider=provider.name,
-        adapt=adapt,
+        model=model,
+        adapt=frozenset() if unchanged and call.operation is Operation.CHAT else adapt,
         whole="whole" in adapt or side.streaming is None,
     )
 

@@ -70,7 +70,7 @@ class Upgrades:
             try:
                 return target, await self._ask(exchange, target)
             except Broken as broken:
-                self._failed(exchange, target, judge_broken(broken.code))
+                self._failed(exchange, target, judge_broken(broken.code), broken.message)
             except Refused as answer:
                 self._refused(exchange, target, answer)
         raise refusal(exchange)
@@ -126,13 +126,14 @@ class Upgrades:
         status = answer.status if answer.status >= 400 else 502
         raise Answered(Whole(status, (("content-type", kind),), body), refused(status, body))
 
-    def _failed(self, exchange: Exchange, target: Target, verdict: Verdict) -> None:
+    def _failed(self, exchange: Exchange, target: Target, verdict: Verdict, why: str = "") -> None:
         wait = verdict.retry_after
         if not exchange.plan.passed:
             rests = self.settlement.rests
             wait = rests.after(verdict, target, exchange.book, exchange.began) or wait
         exchange.failures.append(Failure(str(target), verdict.code, wait))
-        log.warning("%s: %s refused the upgrade: %s", exchange.call.id, target, verdict.code)
+        said = f"{verdict.code} ({why})" if why else verdict.code
+        log.warning("%s: %s refused the upgrade: %s", exchange.call.id, target, said)
 
 
 def speaks(target: Target, exchange: Exchange) -> bool:

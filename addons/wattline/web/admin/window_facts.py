@@ -6,8 +6,7 @@ from typing import Any
 
 from wattline.engine.view import View
 from wattline.rules.book import Book
-from wattline.rules.compiled.window import Scope, Window
-from wattline.rules.conditions import GLOBAL_KEY
+from wattline.rules.compiled.window import GLOBAL_KEY, Scope, Window
 from wattline.service.entrance.addresses import counted_as
 from wattline.wire.call import Principal
 

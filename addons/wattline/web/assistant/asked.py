@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Self
 
 from fastapi import Query, Request
 
+from wattline.base.amounts import MICRO
 from wattline.base.errors import ClientFault
 from wattline.base.strict_json import read_object
-from wattline.rules.fields import MICRO, exact
+from wattline.rules.fields import exact
 from wattline.store.rows import MAX_MICRO
 
 USER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"

@@ -12,7 +12,7 @@ from wattline.service.catalog.entry import Entry
 from wattline.web.asking import Caller, page
 from wattline.web.models.listed import known_model, model_routes
 
-PREFIXES = ("/v1beta", "/v2", "/v2/v1", "/v2/v1beta")
+PREFIXES = ("/v1beta", "/v1alpha", "/v2", "/v2/v1", "/v2/v1beta", "/v2/v1alpha")
 
 PageSize = Annotated[int, Query(alias="pageSize", ge=1, le=1000)]
 PAGE_PATTERN: Final = r"^[0-9]{1,6}$"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -113,7 +113,7 @@ class ServiceModels:
 
     async def _names(self, principal: Principal) -> list[str]:
         found = await self._catalog.models(principal)
-        return sorted({name for entry in found for name in (entry.provider, *entry.providers)})
+        return sorted({name for entry in found for name in _owners(entry)})
 
 
 def record(entry: Entry) -> dict[str, Any]:
@@ -141,9 +141,16 @@ def _pricing(entry: Entry) -> dict[str, str | None]:
 
 
 def _is_from(entry: Entry, provider: str) -> bool:
-    name = provider.lower()
-    owners = (entry.provider, *entry.providers, entry.id.partition("/")[0])
-    return name in {owner.lower() for owner in owners}
+    return provider.lower() in {owner.lower() for owner in _owners(entry)}
+
+
+def _owners(entry: Entry) -> Iterator[str]:
+    """Who answers, and whose model it is by its name (`openai/gpt-4o`)."""
+    yield entry.provider
+    yield from entry.providers
+    maker, slash, _ = entry.id.partition("/")
+    if slash:
+        yield maker
 
 
 def _matching(found: Iterable[Entry], text: str) -> list[Entry]:

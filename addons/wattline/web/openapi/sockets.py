@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from wattline.dialects.frames.asked import TYPES
 from wattline.dialects.table import own_paths
 from wattline.web.openapi.security import any_key
 from wattline.wire.call import Operation
 
 type Json = dict[str, Any]
 
+_TOLD: Final = (
+    *("auth.ok", "chat.start", "chat.delta", "chat.complete", "pong"),
+    *("providers", "providers.changed", "stats", "stats.end"),
+    *("inference_response", "heartbeat", "close", "error"),
+)
 _CHATS: Final = (
-    "JSON messages with a `type`: `inference` or `ping` from the client; `connected`, `chunk`, `complete`, "
-    "`error` and `pong` from here. docs/websockets.md describes each."
+    f"JSON messages with a `type`. From the client: {', '.join(TYPES)}. From here: {', '.join(_TOLD)}. "
+    "docs/websockets.md describes each."
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Send
+from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from wattline.base.errors import ClientFault, Fault, Kind, OurFault
@@ -13,6 +13,7 @@ from wattline.service.entrance.styles import Styles
 from wattline.service.entrance.visitor import Visitor
 from wattline.web.door import VISITOR
 from wattline.web.sockets import KEY, OpenSocket
+from wattline.web.ws.inside import Inside
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.session import Session
 from wattline.wire.http import Whole
@@ -25,11 +26,14 @@ _MINUTE = 60.0
 
 
 class Entrance:
-    """The ASGI app of the path. The web face has refused strangers and foreign origins already."""
+    """The ASGI app of the path; `pages` are asked by its messages. The web face has refused strangers and foreign
+    origins already.
+    """
 
-    def __init__(self, parts: ChatParts, styles: Styles) -> None:
+    def __init__(self, parts: ChatParts, styles: Styles, pages: ASGIApp) -> None:
         self._parts = parts
         self._styles = styles
+        self._inside = Inside(pages)
         self._windows = Windows()
         per_minute = parts.policy.per_minute or USUAL_PER_MINUTE
         self._window = Window("websockets", _MINUTE, calls=per_minute, scope=Scope.ADDRESS)
@@ -50,7 +54,8 @@ class Entrance:
         self._open += 1
         try:
             await socket.send({"type": "websocket.accept"})
-            await Session(self._parts, socket, visitor, scope["headers"]).run()
+            session = Session(self._parts, socket, visitor, scope["headers"], self._inside)
+            await session.run()
         finally:
             self._open -= 1
 

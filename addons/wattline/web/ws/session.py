@@ -22,20 +22,25 @@ from wattline.dialects.frames.asked import (
     Beat,
     Intent,
     Leave,
+    Manage,
     Name,
     Ping,
     Speech,
+    Watch,
     read_frame,
 )
 from wattline.dialects.frames.chat import AUTH_OK, PONG
 from wattline.dialects.frames.trouble import of_fault
 from wattline.dialects.json_text import dumps
 from wattline.service.accounts.auth import authenticate
+from wattline.service.accounts.entitlement import still_let_in
 from wattline.service.entrance.guesses import identity
 from wattline.service.entrance.visitor import Visitor
 from wattline.service.parting import shutting_down
 from wattline.web.sockets import OpenSocket
 from wattline.web.ws import faults
+from wattline.web.ws.inside import Inside
+from wattline.web.ws.operating import Operating, Refused
 from wattline.web.ws.parts import ChatParts
 from wattline.web.ws.request import Shown, request_of
 from wattline.web.ws.talk import Gone, Talk
@@ -69,12 +74,14 @@ class Session:
         socket: OpenSocket,
         visitor: Visitor,
         headers: list[tuple[bytes, bytes]],
+        inside: Inside,
     ) -> None:
         self._parts = parts
         self._socket = socket
         self._visitor = visitor
         self._headers = headers
         self._talk = Talk(socket)
+        self._operating = Operating(inside, self._talk, self._who, admin=parts.admin)
         self._caller: Principal | None = visitor.principal
         self._works: dict[_Key, Work] = {}
         self._slots = asyncio.Semaphore(IN_FLIGHT)
@@ -92,6 +99,7 @@ class Session:
         except Gone:
             pass
         finally:
+            self._operating.stop()
             for timer in self._timers:
                 timer.cancel()
             await self._end_all(Ending.CLIENT_GONE)
@@ -116,6 +124,26 @@ class Session:
             await self._refuse(bad.fault, bad.speech, bad.name)
             await self._count_bad()
 
+    async def _operate(self, intent: Manage | Watch) -> None:
+        """Raises Gone."""
+        try:
+            if isinstance(intent, Manage):
+                await self._operating.manage(intent)
+            else:
+                await self._operating.watch(intent)
+        except Refused as refused:
+            await self._talk.say([refused.trouble.chat(intent.name)])
+            await self._count_bad()
+        else:
+            self._bad = 0
+
+    def _who(self) -> Visitor:
+        """The caller as it is now. Raises ClientFault."""
+        parts, caller = self._parts, self._caller or LOCAL
+        request = request_of(self._visitor, self._headers, caller, b"")
+        request = still_let_in(request, parts.current, parts.book().auth)
+        return Visitor(request.id, self._visitor.peer, request.principal)
+
     def _read(self, message: Message) -> Intent:
         text = message.get("text")
         if not isinstance(text, str):
@@ -127,12 +155,11 @@ class Session:
             self._caller = self._authenticate(intent)
             await self._talk.say([AUTH_OK])
         elif not self._let_in():
-            speech = intent.speech if isinstance(intent, Ask) else None
-            raise BadFrame(
-                faults.key_needed(), speech, intent.name if isinstance(intent, Ask) else None
-            )
+            raise BadFrame(faults.key_needed(), *_sender(intent))
         elif isinstance(intent, Ask):
             await self._ask(intent)
+        elif isinstance(intent, Manage | Watch):
+            await self._operate(intent)
         elif isinstance(intent, Ping):
             await self._talk.say([PONG])
         elif isinstance(intent, Beat):
@@ -247,3 +274,10 @@ class Session:
             await asyncio.sleep(KEY_SECONDS)
         if not self._let_in():
             await self._talk.end(POLICY_VIOLATION, "no key was sent")
+
+
+def _sender(intent: Intent) -> tuple[Speech | None, Name | None]:
+    """Whose message it is, as far as it says."""
+    if isinstance(intent, Ask):
+        return intent.speech, intent.name
+    return (Speech.CHAT, intent.name) if isinstance(intent, Manage | Watch) else (None, None)
