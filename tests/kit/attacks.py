@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
 import time
@@ -229,12 +230,15 @@ async def neighbour(sidecar: Running, *, every: float = 0.05) -> AsyncIterator[N
             record.stalls.append(max(0.0, time.monotonic() - before - 0.01))
             record.work_stalls.append(time.process_time() - worked)
 
+    gc.collect()
+    gc.freeze()  # as a sidecar does: a collection must not look at all that other tests have left here
     tasks = [asyncio.ensure_future(calls()), asyncio.ensure_future(watch())]
     try:
         yield record
         stop.set()
         await tasks[0]
     finally:
+        gc.unfreeze()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
