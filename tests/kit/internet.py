@@ -97,11 +97,12 @@ async def pump(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, noted: bytearray
 ) -> None:
     """One direction of a connection to its end, noting its bytes."""
-    with contextlib.suppress(OSError):  # either side may have gone meanwhile
+    with contextlib.suppress(OSError):  # either side may have gone meanwhile, even by a reset
         while piece := await reader.read(65536):
             noted += piece
             writer.write(piece)
             await writer.drain()
+    with contextlib.suppress(OSError):  # which the other one learns as an end
         if writer.can_write_eof():
             writer.write_eof()
 
